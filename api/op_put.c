@@ -1,0 +1,473 @@
+/* op_put.c: PutRecord and PutRecords: from decoded records to batches in shards' logs, and back to sequence numbers.
+ *
+ *   records -> hash -> shard --pack, one batch a shard--> log_append_all -> ... synced ... -> done, last one -> back to our loop -> reply
+ *
+ * Records are packed into the exchange's arena in their stored form, and their CRC taken, here on the network's thread; the committer only
+ * numbers them.
+ *
+ * P1. A record is answered with a sequence number only if the batch that holds it completed with OK, that is, is synced.
+ * P2. Records of one request that fall to one shard keep their order: they are one batch.
+ * P3. A batch that meets the seal of its shard was not stored: its records are routed again by the next view of the stream, and only they.
+ *
+ * Thread: the exchange's loop; append_done on the committer's. */
+#include "api/operations.h"
+
+#include "base/digest.h"
+#include "base/must.h"
+#include "shards/record.h"
+#include "shards/stream_fault.h"
+
+#include <stdatomic.h>
+
+enum { ROUTES_MAX = 8 }; /* reshards that one put may meet before it gives up */
+
+/* One record on its way. */
+struct put_record {
+    struct bytes key, data;
+    u128 hash;
+    bool explicit_hash;
+    bool stored, refused;
+    uint32_t part;          /* the batch it is in; then */
+    uint32_t place;         /* its place in that batch */
+    struct shard *shard;    /* once stored */
+    uint64_t offset, time_ms;
+    const char *error_code; /* of a refused one */
+    struct bytes error_text;
+};
+
+/* One batch. */
+struct put_part {
+    struct log_append append;
+    struct put *put;
+    struct shard *shard;
+    size_t bytes;
+    uint32_t count;
+    uint8_t *body, *at;
+};
+
+struct put {
+    struct service *service;
+    struct exchange *exchange;
+    struct stream *stream;       /* referenced */
+    struct stream_view *view;    /* referenced: keeps the shards of `records` */
+    struct stream_view *views[ROUTES_MAX]; /* earlier ones, likewise */
+    uint32_t routes;
+    struct put_record *records;
+    uint32_t count;
+    struct put_part *parts;
+    uint32_t part_count;
+    struct log_append **appends;
+    _Atomic uint32_t outstanding;
+    struct stream_waiter waiter;
+    bool one;                    /* PutRecord */
+};
+
+static void put_end(struct put *p)
+{
+    for (uint32_t i = 0; i < p->routes; i++)
+        stream_view_unref(p->views[i]);
+    stream_view_unref(p->view);
+    stream_unref(p->stream);
+}
+
+static void put_fail(struct put *p, const struct fault *f)
+{
+    struct exchange *x = p->exchange;
+    put_end(p);
+    reply_fault(x, f);
+}
+
+/* ---- the answer ---- */
+
+static struct bytes sequence_of(struct put *p, const struct put_record *r)
+{
+    char text[SEQUENCE_TEXT_BYTES];
+    size_t len = shard_sequence_at(r->shard, r->offset, r->time_ms, text);
+    return arena_copy(&p->exchange->arena, bytes_of(text, len));
+}
+
+static struct bytes shard_id_of(struct put *p, const struct shard *s)
+{
+    char text[SHARD_ID_BYTES];
+    shard_id_print(s->index, text);
+    return arena_copy(&p->exchange->arena, bytes_text(text));
+}
+
+/* Why a batch was refused, as a client hears it. */
+static enum status refusal(struct put *p, enum status status, const struct shard *s, struct fault *f)
+{
+    char id[SHARD_ID_BYTES];
+    shard_id_print(s->index, id);
+    if (status == THROTTLED || status == SEALED)
+        return fault_set(f, THROTTLED, "Rate exceeded for shard %s in stream %s under account %s.", id,
+                         p->view->settings.name, p->service->account);
+    if (status == CORRUPT)
+        return fault_set(f, CORRUPT, "Shard %s in stream %s is damaged on disk and takes no records; see the server's log.",
+                         id, p->view->settings.name);
+    if (status == NO_SPACE)
+        return fault_set(f, NO_SPACE, "The server's disk is full.");
+    return fault_set(f, status, "append to %s of %s: %s", id, p->view->settings.name, status_name(status));
+}
+
+static void answer_one(struct put *p)
+{
+    struct put_record *r = &p->records[0];
+    struct exchange *x = p->exchange;
+    if (!r->stored) {
+        struct fault f = {0};
+        refusal(p, p->parts[r->part].append.status, p->parts[r->part].shard, &f);
+        metric_add(p->service->data.write_throttled, f.status == THROTTLED);
+        put_fail(p, &f);
+        return;
+    }
+    struct kinesis_put_record_output out = {.shard_id = shard_id_of(p, r->shard), .sequence_number = sequence_of(p, r)};
+    put_end(p);
+    reply_shape(x, &shape_kinesis_put_record_output, &out);
+}
+
+static void describe_refused(struct put *p, struct put_record *r, struct kinesis_put_records_result_entry *out)
+{
+    if (!r->error_code) {
+        struct fault f = {0};
+        enum status st = refusal(p, p->parts[r->part].append.status, p->parts[r->part].shard, &f);
+        metric_add(p->service->data.write_throttled, st == THROTTLED);
+        r->error_code = st == THROTTLED ? "ProvisionedThroughputExceededException" : "InternalFailure";
+        r->error_text = st == THROTTLED || st == CORRUPT || st == NO_SPACE
+                            ? arena_copy(&p->exchange->arena, bytes_text(f.text))
+                            : BYTES_LITERAL("Internal Service Failure");
+    }
+    out->error_code = bytes_text(r->error_code);
+    out->error_message = r->error_text;
+}
+
+static void answer_many(struct put *p)
+{
+    struct exchange *x = p->exchange;
+    struct kinesis_put_records_result_entry *entries = arena_zero(&x->arena, p->count * sizeof(*entries));
+    if (!entries) {
+        put_fail(p, &(struct fault){.status = NO_MEMORY});
+        return;
+    }
+    int64_t failed = 0;
+    const struct shard *last = NULL;
+    struct bytes last_id = BYTES_NONE;
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct put_record *r = &p->records[i];
+        if (!r->stored) {
+            describe_refused(p, r, &entries[i]);
+            failed++;
+            continue;
+        }
+        if (r->shard != last)
+            last_id = shard_id_of(p, r->shard);
+        last = r->shard;
+        entries[i].shard_id = last_id;
+        entries[i].sequence_number = sequence_of(p, r);
+    }
+    struct kinesis_put_records_output out = {
+        .failed_record_count = {failed, true},
+        .records = {.count = p->count, .present = true, .at = entries},
+    };
+    put_end(p);
+    reply_shape(x, &shape_kinesis_put_records_output, &out);
+}
+
+/* ---- packing ---- */
+
+/* Gives each record that is neither stored nor refused its shard's part, and counts what the parts will hold. */
+static enum status route(struct put *p, struct fault *f)
+{
+    struct arena *a = &p->exchange->arena;
+    const struct stream_view *v = p->view;
+    uint32_t most = p->count < v->open_count ? p->count : v->open_count;
+    p->parts = arena_zero(a, most * sizeof(*p->parts));
+    uint32_t *part_of = p->one ? NULL : arena_zero(a, (v->settings.next_shard + 1) * sizeof(*part_of)); /* by shard index; 0: none yet */
+    if (!p->parts || (!p->one && !part_of))
+        return fault_set(f, NO_MEMORY, "no memory for the put");
+    p->part_count = 0;
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct put_record *r = &p->records[i];
+        if (r->stored || r->refused)
+            continue;
+        struct shard *s = stream_view_route(v, r->hash);
+        must(s);
+        uint32_t *slot = p->one ? &(uint32_t){0} : &part_of[s->index];
+        if (*slot == 0) {
+            p->parts[p->part_count].shard = s;
+            *slot = ++p->part_count;
+        }
+        struct put_part *part = &p->parts[*slot - 1];
+        r->part = *slot - 1;
+        r->place = part->count++; /* P2 */
+        part->bytes += record_packed_len(r->key.len, r->data.len, r->explicit_hash);
+    }
+    return OK;
+}
+
+/* Thread: the committer's, or ours. */
+static void append_done(struct log_append *a);
+
+static enum status pack(struct put *p, struct fault *f)
+{
+    struct arena *a = &p->exchange->arena;
+    p->appends = arena_take(a, (p->part_count + 1) * sizeof(struct log_append *));
+    if (!p->appends)
+        return fault_set(f, NO_MEMORY, "no memory for the put");
+    for (uint32_t i = 0; i < p->part_count; i++) {
+        struct put_part *part = &p->parts[i];
+        part->put = p;
+        part->body = part->at = arena_take(a, part->bytes ? part->bytes : 1);
+        if (!part->body)
+            return fault_set(f, NO_MEMORY, "no memory for the put");
+    }
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct put_record *r = &p->records[i];
+        if (r->stored || r->refused)
+            continue;
+        struct put_part *part = &p->parts[r->part];
+        part->at = record_pack(part->at, r->key, r->data, r->explicit_hash ? &r->hash : NULL);
+    }
+    for (uint32_t i = 0; i < p->part_count; i++) {
+        struct put_part *part = &p->parts[i];
+        must(part->at == part->body + part->bytes);
+        struct bytes body = bytes_of(part->body, part->bytes);
+        part->append = (struct log_append){
+            .log = part->shard->log,
+            .body = body,
+            .body_crc = crc32c_extend(0, body),
+            .count = part->count,
+            .done = append_done,
+        };
+        p->appends[i] = &part->append;
+    }
+    return OK;
+}
+
+/* ---- the way through ---- */
+
+static void send_off(struct put *p)
+{
+    struct fault f = {0};
+    if (route(p, &f) != OK || pack(p, &f) != OK) {
+        put_fail(p, &f);
+        return;
+    }
+    if (p->part_count == 0) { /* all were refused */
+        answer_many(p);
+        return;
+    }
+    atomic_store(&p->outstanding, p->part_count);
+    log_append_all(p->service->logs, p->appends, p->part_count);
+}
+
+static void take_next_view(struct message *m)
+{
+    struct put *p = LIST_OWNER(m, struct exchange, message)->operation;
+    struct stream_view *next = stream_look(p->stream);
+    if (next->settings.status == STREAM_DELETING && p->one) {
+        struct fault f = {0};
+        fault_stream_not_found(&f, bytes_text(next->settings.name), p->service->account);
+        stream_view_unref(next);
+        put_fail(p, &f);
+        return;
+    }
+    if (next->settings.status == STREAM_DELETING || next->version == p->view->version || p->routes == ROUTES_MAX) {
+        /* Deleted meanwhile, or the reshard cannot finish now (stream_wake): the records stay refused. */
+        stream_view_unref(next);
+        p->one ? answer_one(p) : answer_many(p);
+        return;
+    }
+    p->views[p->routes++] = p->view;
+    p->view = next;
+    send_off(p);
+}
+
+/* Thread: the catalog's, or ours. */
+static void view_changed(struct stream_waiter *w)
+{
+    exchange_send(LIST_OWNER(w, struct put, waiter)->exchange, take_next_view);
+}
+
+/* All parts are done: notes what was stored; waits for the next view if a seal was met (P3). */
+static void parts_done(struct message *m)
+{
+    struct put *p = LIST_OWNER(m, struct exchange, message)->operation;
+    bool met_seal = false;
+    uint64_t bytes = 0, stored = 0;
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct put_record *r = &p->records[i];
+        if (r->stored || r->refused)
+            continue;
+        const struct put_part *part = &p->parts[r->part];
+        if (part->append.status == OK) { /* P1 */
+            r->stored = true;
+            r->shard = part->shard;
+            r->offset = part->append.first_offset + r->place;
+            r->time_ms = part->append.time_ms;
+            bytes += r->key.len + r->data.len;
+            stored++;
+        } else if (part->append.status == SEALED) {
+            met_seal = true;
+        } else {
+            r->refused = true;
+            if (!p->one) {
+                struct kinesis_put_records_result_entry ignored;
+                describe_refused(p, r, &ignored); /* while its part is known: a new routing reuses the numbers */
+            }
+        }
+    }
+    metric_add(p->service->data.incoming_bytes, bytes);
+    metric_add(p->service->data.incoming_records, stored);
+    if (met_seal) {
+        p->waiter.wake = view_changed;
+        stream_wait(p->stream, p->view->version, &p->waiter);
+    } else {
+        p->one ? answer_one(p) : answer_many(p);
+    }
+}
+
+static void append_done(struct log_append *a)
+{
+    struct put *p = LIST_OWNER(a, struct put_part, append)->put;
+    if (atomic_fetch_sub_explicit(&p->outstanding, 1, memory_order_acq_rel) == 1)
+        exchange_send(p->exchange, parts_done);
+}
+
+/* ---- from the request ---- */
+
+static struct put *put_new(struct service *s, struct exchange *x, uint32_t count)
+{
+    struct put *p = arena_zero(&x->arena, sizeof(*p));
+    struct put_record *records = p ? arena_zero(&x->arena, count * sizeof(*records)) : NULL;
+    if (!records) {
+        reply_fault(x, &(struct fault){.status = NO_MEMORY});
+        return NULL;
+    }
+    p->service = s;
+    p->exchange = x;
+    p->records = records;
+    p->count = count;
+    x->operation = p;
+    return p;
+}
+
+/* Finds the stream; it must have been made whole. */
+static enum status find_stream(struct put *p, struct bytes name, struct bytes arn, struct fault *f)
+{
+    enum status st = request_stream(p->service, name, arn, &p->stream, &p->view, f);
+    if (st == OK && (p->view->settings.status == STREAM_CREATING || p->view->open_count == 0))
+        st = fault_stream_not_found(f, bytes_text(p->view->settings.name), p->service->account);
+    return st;
+}
+
+static enum status set_hash(struct put_record *r, struct bytes explicit_hash, struct fault *f)
+{
+    r->explicit_hash = bytes_present(explicit_hash);
+    if (!r->explicit_hash) {
+        uint8_t md5[MD5_BYTES];
+        digest_md5(r->key, md5);
+        r->hash = u128_from_be(md5);
+        return OK;
+    }
+    if (u128_parse(explicit_hash, &r->hash))
+        return OK;
+    return fault_set(f, INVALID_ARGUMENT,
+                     "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was "
+                     "%.*s",
+                     BYTES_ARGS(explicit_hash));
+}
+
+static bool over_size(const struct put *p, const struct put_record *r)
+{
+    return r->key.len + r->data.len > KIB(p->view->settings.record_kib_max);
+}
+
+static enum status size_fault(const struct put *p, const struct put_record *r, struct fault *f)
+{
+    return fault_set(f, INVALID_ARGUMENT,
+                     "Record size of %zu bytes (data and partition key) exceeds the maximum record size of %llu bytes "
+                     "of stream %s under account %s.",
+                     r->key.len + r->data.len, (unsigned long long)KIB(p->view->settings.record_kib_max),
+                     p->view->settings.name, p->service->account);
+}
+
+/* SequenceNumberForOrdering: the next number must be greater. All of ours are, if it is one of this stream's that was given out. */
+static enum status check_ordering(const struct put *p, struct bytes number, struct fault *f)
+{
+    if (!bytes_present(number))
+        return OK;
+    struct sequence sequence;
+    bool shard_known;
+    enum status st = sequence_parse(number, &sequence, &shard_known);
+    if (st == OK && sequence.time_s <= clock_wall_ms(p->service->clock) / 1000 + 1 && sequence.place != SEQUENCE_PLACE_END)
+        return OK;
+    return fault_set(f, INVALID_ARGUMENT,
+                     "ExclusiveMinimumSequenceNumber %.*s used in PutRecord on stream %s under account %s is invalid.",
+                     BYTES_ARGS(number), p->view->settings.name, p->service->account);
+}
+
+void op_put_record(struct service *s, struct exchange *x, const void *input)
+{
+    const struct kinesis_put_record_input *in = input;
+    struct put *p = put_new(s, x, 1);
+    if (!p)
+        return;
+    p->one = true;
+    struct fault f = {0};
+    struct put_record *r = &p->records[0];
+    r->key = in->partition_key;
+    r->data = in->data;
+    enum status st = find_stream(p, in->stream_name, in->stream_arn, &f);
+    if (st == OK)
+        st = set_hash(r, in->explicit_hash_key, &f);
+    if (st == OK && over_size(p, r))
+        st = size_fault(p, r, &f);
+    if (st == OK)
+        st = check_ordering(p, in->sequence_number_for_ordering, &f);
+    if (st == OK)
+        send_off(p);
+    else
+        put_fail(p, &f);
+}
+
+/* Fills the records; one that is too large is refused alone. */
+static enum status take_records(struct put *p, const struct kinesis_put_records_input *in, struct fault *f)
+{
+    size_t total = 0;
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct kinesis_put_records_request_entry *entry = &in->records.at[i];
+        struct put_record *r = &p->records[i];
+        r->key = entry->partition_key;
+        r->data = entry->data;
+        total += r->key.len + r->data.len;
+        enum status st = set_hash(r, entry->explicit_hash_key, f);
+        if (st != OK)
+            return st;
+        if (over_size(p, r)) {
+            struct fault size = {0};
+            size_fault(p, r, &size);
+            r->refused = true;
+            r->error_code = "InvalidArgumentException";
+            r->error_text = arena_copy(&p->exchange->arena, bytes_text(size.text));
+        }
+    }
+    if (total > PUT_BYTES_MAX)
+        return fault_set(f, INVALID_ARGUMENT, "Records size exceeds 10 MB limit");
+    return OK;
+}
+
+void op_put_records(struct service *s, struct exchange *x, const void *input)
+{
+    const struct kinesis_put_records_input *in = input;
+    struct put *p = put_new(s, x, in->records.count);
+    if (!p)
+        return;
+    struct fault f = {0};
+    enum status st = find_stream(p, in->stream_name, in->stream_arn, &f);
+    if (st == OK)
+        st = take_records(p, in, &f);
+    if (st == OK)
+        send_off(p);
+    else
+        put_fail(p, &f);
+}

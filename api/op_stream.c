@@ -1,0 +1,244 @@
+/* op_stream.c: CreateStream, DeleteStream, DescribeStream, DescribeStreamSummary, DescribeLimits, ListStreams. */
+#include "api/operations.h"
+
+#include "shards/stream_fault.h"
+#include "wire/base64.h"
+
+#include <stdio.h>
+
+enum { PAGE_DEFAULT = 100, PAGE_MOST = 100, ON_DEMAND_SHARDS = 4 };
+
+/* ---- create, delete ---- */
+
+static enum status take_tags(struct exchange *x, const struct kinesis_tag_map *tags, struct stream_settings *s)
+{
+    s->tags = arena_zero(&x->arena, (tags->count + 1) * sizeof(*s->tags));
+    for (uint32_t i = 0; s->tags && i < tags->count; i++) {
+        struct bytes key = arena_copy(&x->arena, tags->at[i].key), value = arena_copy(&x->arena, tags->at[i].value);
+        if (!bytes_present(key) || !bytes_present(value))
+            return NO_MEMORY;
+        s->tags[s->tag_count++] = (struct stream_tag){(char *)(uintptr_t)key.at, (char *)(uintptr_t)value.at};
+    }
+    return s->tags ? OK : NO_MEMORY;
+}
+
+static enum status take_create(struct exchange *x, const struct kinesis_create_stream_input *in,
+                               struct catalog_command *c, struct fault *f)
+{
+    struct stream_settings *s = &c->create;
+    bool on_demand = !in->shard_count.present;
+    if (in->stream_mode_details)
+        on_demand = shape_enum_index(&shape_kinesis_stream_mode, in->stream_mode_details->stream_mode) ==
+                    KINESIS_STREAM_MODE_ON_DEMAND;
+    if (!on_demand && !in->shard_count.present)
+        return fault_set(f, INVALID_VALUE, "ShardCount is required for a stream in PROVISIONED mode.");
+    if (on_demand && in->stream_mode_details && in->shard_count.present)
+        return fault_set(f, INVALID_VALUE, "ShardCount cannot be given for a stream in ON_DEMAND mode.");
+    if (!on_demand && in->warm_throughput_mibps.present)
+        return fault_set(f, INVALID_VALUE, "WarmThroughputMiBps can be given only for a stream in ON_DEMAND mode.");
+    if (in->tags.count > 50)
+        return fault_set(f, INVALID_ARGUMENT, "A stream can have at most 50 tags; the request has %u.", in->tags.count);
+    snprintf(s->name, sizeof(s->name), "%.*s", BYTES_ARGS(in->stream_name));
+    s->mode = on_demand ? STREAM_ON_DEMAND : STREAM_PROVISIONED;
+    c->shard_count = on_demand ? ON_DEMAND_SHARDS : (uint32_t)in->shard_count.value;
+    s->record_kib_given = in->max_record_size_in_kib.present;
+    s->record_kib_max = s->record_kib_given ? (uint32_t)in->max_record_size_in_kib.value : RECORD_KIB_DEFAULT;
+    s->warm_given = in->warm_throughput_mibps.present;
+    s->warm_mibps = s->warm_given ? (uint32_t)in->warm_throughput_mibps.value : 0;
+    if (take_tags(x, &in->tags, s) != OK)
+        return fault_set(f, NO_MEMORY, "no memory for the tags");
+    return OK;
+}
+
+void op_create_stream(struct service *s, struct exchange *x, const void *input)
+{
+    const struct kinesis_create_stream_input *in = input;
+    struct control_command *c = control_command_new(x);
+    struct fault f = {0};
+    if (!c)
+        return;
+    c->command.verb = CATALOG_CREATE_STREAM;
+    if (take_create(x, in, &c->command, &f) == OK)
+        control_command_run(s, c, in->stream_name, BYTES_NONE);
+    else
+        reply_fault(x, &f);
+}
+
+void op_delete_stream(struct service *s, struct exchange *x, const void *input)
+{
+    const struct kinesis_delete_stream_input *in = input;
+    struct control_command *c = control_command_new(x);
+    if (!c)
+        return;
+    c->command.verb = CATALOG_DELETE_STREAM;
+    control_command_run(s, c, in->stream_name, in->stream_arn);
+}
+
+/* ---- describe ---- */
+
+static struct bytes mode_name(enum stream_mode mode)
+{
+    return bytes_text(mode == STREAM_ON_DEMAND ? "ON_DEMAND" : "PROVISIONED");
+}
+
+struct described {
+    struct kinesis_stream_mode_details mode;
+    struct kinesis_enhanced_metrics metrics;
+};
+
+/* "EnhancedMonitoring": [{"ShardLevelMetrics": []}] */
+static struct kinesis_enhanced_monitoring_list no_monitoring(struct described *d)
+{
+    d->metrics.shard_level_metrics.present = true;
+    return (struct kinesis_enhanced_monitoring_list){.count = 1, .present = true, .at = &d->metrics};
+}
+
+void op_describe_stream(struct service *s, struct exchange *x, const void *input)
+{
+    const struct kinesis_describe_stream_input *in = input;
+    struct fault f = {0};
+    struct stream_view *v;
+    if (request_stream(s, in->stream_name, in->stream_arn, NULL, &v, &f) != OK) {
+        reply_fault(x, &f);
+        return;
+    }
+    uint32_t most = in->limit.present && in->limit.value < PAGE_MOST ? (uint32_t)in->limit.value : PAGE_DEFAULT;
+    int64_t after = -1;
+    uint32_t start_index;
+    if (bytes_present(in->exclusive_start_shard_id) && shard_id_parse(in->exclusive_start_shard_id, &start_index))
+        after = start_index;
+    struct kinesis_shard *shards = arena_zero(&x->arena, most * sizeof(*shards));
+    uint32_t count = 0;
+    bool more = false;
+    bool shown = v->settings.status != STREAM_CREATING;
+    for (uint32_t i = 0; shards && shown && i < v->shard_count && !more; i++) {
+        if ((int64_t)v->shards[i]->index <= after || v->shards[i]->state == SHARD_PENDING)
+            continue;
+        more = count == most;
+        if (!more && shard_describe(v->shards[i], &x->arena, &shards[count++]) != OK)
+            shards = NULL;
+    }
+    struct described d = {.mode = {.stream_mode = mode_name(v->settings.mode)}};
+    struct kinesis_stream_description description = {
+        .stream_name = bytes_text(v->settings.name),
+        .stream_arn = stream_arn_print(s, &x->arena, v->settings.name),
+        .stream_status = bytes_text(stream_status_name(v->settings.status)),
+        .stream_mode_details = &d.mode,
+        .shards = {.count = count, .present = true, .at = shards},
+        .has_more_shards = {more, true},
+        .retention_period_hours = {v->settings.retention_hours, true},
+        .stream_creation_timestamp = {(int64_t)v->settings.created_ms, true},
+        .enhanced_monitoring = no_monitoring(&d),
+        .encryption_type = BYTES_LITERAL("NONE"),
+    };
+    struct kinesis_describe_stream_output out = {.stream_description = &description};
+    if (shards)
+        reply_shape(x, &shape_kinesis_describe_stream_output, &out);
+    else
+        reply_fault(x, &(struct fault){.status = NO_MEMORY});
+    stream_view_unref(v);
+}
+
+void op_describe_stream_summary(struct service *s, struct exchange *x, const void *input)
+{
+    const struct kinesis_describe_stream_summary_input *in = input;
+    struct fault f = {0};
+    struct stream_view *v;
+    if (request_stream(s, in->stream_name, in->stream_arn, NULL, &v, &f) != OK) {
+        reply_fault(x, &f);
+        return;
+    }
+    const struct stream_settings *settings = &v->settings;
+    struct described d = {.mode = {.stream_mode = mode_name(settings->mode)}};
+    struct kinesis_warm_throughput_object warm = {{settings->warm_mibps, true}, {settings->warm_mibps, true}};
+    struct kinesis_stream_description_summary summary = {
+        .stream_name = bytes_text(settings->name),
+        .stream_arn = stream_arn_print(s, &x->arena, settings->name),
+        .stream_status = bytes_text(stream_status_name(settings->status)),
+        .stream_mode_details = &d.mode,
+        .retention_period_hours = {settings->retention_hours, true},
+        .stream_creation_timestamp = {(int64_t)settings->created_ms, true},
+        .enhanced_monitoring = no_monitoring(&d),
+        .encryption_type = BYTES_LITERAL("NONE"),
+        .open_shard_count = {settings->status == STREAM_CREATING ? 0 : v->open_count, true},
+        .consumer_count = {0, true},
+        .warm_throughput = settings->warm_given ? &warm : NULL,
+        .max_record_size_in_kib = {settings->record_kib_max, settings->record_kib_given},
+    };
+    struct kinesis_describe_stream_summary_output out = {.stream_description_summary = &summary};
+    reply_shape(x, &shape_kinesis_describe_stream_summary_output, &out);
+    stream_view_unref(v);
+}
+
+void op_describe_limits(struct service *s, struct exchange *x, const void *input)
+{
+    (void)input;
+    struct stream_totals totals;
+    stream_table_totals(s->streams, &totals);
+    struct kinesis_describe_limits_output out = {
+        .shard_limit = {(int64_t)s->shard_limit, true},
+        .open_shard_count = {(int64_t)totals.open_shards, true},
+        .on_demand_stream_count = {(int64_t)totals.on_demand_streams, true},
+        .on_demand_stream_count_limit = {(int64_t)s->on_demand_limit, true},
+    };
+    reply_shape(x, &shape_kinesis_describe_limits_output, &out);
+}
+
+/* ---- list ---- */
+
+static enum status page_start(const struct service *s, const struct kinesis_list_streams_input *in, struct iterator *it,
+                              struct bytes *after, struct fault *f)
+{
+    *after = in->exclusive_start_stream_name;
+    if (!bytes_present(in->next_token))
+        return OK;
+    if (bytes_present(*after))
+        return fault_set(f, INVALID_ARGUMENT, "NextToken and ExclusiveStartStreamName cannot be provided together.");
+    enum status st = page_token_open(s, in->next_token, ITERATOR_LIST_STREAMS, it, f);
+    *after = bytes_text(it->name);
+    return st;
+}
+
+void op_list_streams(struct service *s, struct exchange *x, const void *input)
+{
+    const struct kinesis_list_streams_input *in = input;
+    struct fault f = {0};
+    struct iterator it = {0};
+    struct bytes after;
+    if (page_start(s, in, &it, &after, &f) != OK) {
+        reply_fault(x, &f);
+        return;
+    }
+    struct stream_view *views[PAGE_MOST];
+    struct bytes names[PAGE_MOST];
+    struct kinesis_stream_summary summaries[PAGE_MOST];
+    struct kinesis_stream_mode_details modes[PAGE_MOST];
+    size_t most = in->limit.present && in->limit.value < PAGE_MOST ? (size_t)in->limit.value : PAGE_DEFAULT;
+    bool more;
+    size_t count = stream_table_list(s->streams, after, views, most, &more);
+    for (size_t i = 0; i < count; i++) {
+        const struct stream_settings *settings = &views[i]->settings;
+        names[i] = bytes_text(settings->name);
+        modes[i].stream_mode = mode_name(settings->mode);
+        summaries[i] = (struct kinesis_stream_summary){
+            .stream_name = names[i],
+            .stream_arn = stream_arn_print(s, &x->arena, settings->name),
+            .stream_status = bytes_text(stream_status_name(settings->status)),
+            .stream_mode_details = &modes[i],
+            .stream_creation_timestamp = {(int64_t)settings->created_ms, true},
+        };
+    }
+    struct kinesis_list_streams_output out = {
+        .stream_names = {.count = (uint32_t)count, .present = true, .at = names},
+        .has_more_streams = {more, true},
+        .stream_summaries = {.count = (uint32_t)count, .present = true, .at = summaries},
+    };
+    if (more) {
+        struct iterator next = {.kind = ITERATOR_LIST_STREAMS};
+        snprintf(next.name, sizeof(next.name), "%s", views[count - 1]->settings.name);
+        out.next_token = page_token_seal(s, x, &next);
+    }
+    reply_shape(x, &shape_kinesis_list_streams_output, &out);
+    for (size_t i = 0; i < count; i++)
+        stream_view_unref(views[i]);
+}

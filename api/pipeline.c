@@ -1,0 +1,248 @@
+/* pipeline.c: the fixed road of a request, in AWS's order of checks (docs/API.md, "Order of checks"):
+ *
+ *   OPTIONS -> our own pages (GET) -> method -> empty body -> content type -> JSON object? -> known operation? -> signature -> types -> bounds
+ *   -> the operation
+ *
+ * AWS looks whether the body parses before it looks at the signature. We verify first and decode once, in place; only when a check before
+ * decoding fails do we look whether the body would have parsed, and answer what AWS would. The order seen is the same.
+ *
+ * Thread: the exchange's loop. */
+#include "api/exception.h"
+#include "api/health.h"
+#include "api/operations.h"
+
+#include "base/mem.h"
+#include "base/metric.h"
+#include "base/must.h"
+#include "base/random.h"
+#include "wire/base64.h"
+#include "wire/check.h"
+#include "wire/json.h"
+
+#include <stdio.h>
+
+struct operation_row {
+    struct bytes name;
+    unsigned model;
+    operation_fn *run;
+};
+
+static const struct operation_row rows[] = {
+#define OPERATION(name, index, handler) {BYTES_LITERAL(#name), KINESIS_OP_##index, handler},
+#include "api/operations.def"
+#undef OPERATION
+};
+enum { ROWS = sizeof(rows) / sizeof(*rows) };
+
+enum content { CONTENT_NONE, CONTENT_JSON11, CONTENT_CBOR11, CONTENT_JSON, CONTENT_OTHER };
+
+/* ---- answers before any operation is known ---- */
+
+static void common_headers(struct exchange *x)
+{
+    enum { ID2_RANDOM = 72 };
+    uint8_t id2[ID2_RANDOM];
+    random_bytes(id2, sizeof(id2));
+    base64_encode(bytes_of(id2, sizeof(id2)), (uint8_t *)x->id2);
+    x->id2[base64_encoded_len(ID2_RANDOM)] = '\0';
+    exchange_reply_header(x, "x-amz-id-2", x->id2);
+    if (bytes_present(exchange_header(x, "Origin"))) {
+        exchange_reply_header(x, "Access-Control-Allow-Origin", "*");
+        exchange_reply_header(x, "Access-Control-Expose-Headers",
+                              "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date");
+    }
+}
+
+static void preflight(struct exchange *x)
+{
+    static const char *const echoed[][2] = {
+        {"Access-Control-Request-Headers", "Access-Control-Allow-Headers"},
+        {"Access-Control-Request-Method", "Access-Control-Allow-Methods"},
+    };
+    exchange_reply_header(x, "Access-Control-Allow-Origin", "*");
+    exchange_reply_header(x, "Access-Control-Max-Age", "172800");
+    for (size_t i = 0; i < 2; i++) {
+        struct bytes asked = exchange_header(x, echoed[i][0]);
+        struct bytes copy = bytes_present(asked) ? arena_copy(&x->arena, asked) : BYTES_NONE;
+        if (bytes_present(copy))
+            exchange_reply_header(x, echoed[i][1], (const char *)copy.at);
+    }
+    reply_raw(x, 200, NULL, BYTES_LITERAL(""));
+}
+
+static void answer_no_service(struct exchange *x)
+{
+    reply_raw(x, 403, NULL,
+              BYTES_LITERAL("<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be "
+                            "authorized</Message>\n</AccessDeniedException>\n"));
+}
+
+/* {"__type": name} or, with a text, {"__type": name, "message": text}, as JSON or as CBOR (RFC 8949). */
+static void answer_type(struct exchange *x, bool cbor, const char *name, const char *text)
+{
+    uint8_t room[512];
+    int len;
+    if (!cbor) {
+        len = text ? snprintf((char *)room, sizeof(room), "{\"__type\":\"%s\",\"message\":\"%s\"}", name, text)
+                   : snprintf((char *)room, sizeof(room), "{\"__type\":\"%s\"}", name);
+    } else {
+        /* Text up to 255 bytes: head 78 and a length byte. Map of 1 or 2: a1, a2. "__type": 66; "message": 67. */
+        len = snprintf((char *)room, sizeof(room), "%c\x66__type\x78%c%s", text ? 0xa2 : 0xa1, (int)strlen(name), name);
+        if (text)
+            len += snprintf((char *)room + len, sizeof(room) - (size_t)len, "\x67message\x78%c%s", (int)strlen(text), text);
+    }
+    exchange_reply_header(x, "x-amzn-ErrorType", name);
+    reply_raw(x, 400, cbor ? "application/x-amz-cbor-1.1" : "application/x-amz-json-1.1",
+              bytes_of(room, (size_t)len));
+}
+
+static enum content content_of(const struct exchange *x)
+{
+    struct bytes type = exchange_header(x, "Content-Type");
+    if (!bytes_present(type))
+        return CONTENT_NONE;
+    const uint8_t *end = memchr(type.at, ';', type.len);
+    if (end)
+        type.len = (size_t)(end - type.at);
+    type = bytes_trim(type);
+    if (bytes_equal_ignore_case(type, BYTES_LITERAL("application/x-amz-json-1.1")))
+        return CONTENT_JSON11;
+    if (bytes_equal_ignore_case(type, BYTES_LITERAL("application/x-amz-cbor-1.1")))
+        return CONTENT_CBOR11;
+    return bytes_equal_ignore_case(type, BYTES_LITERAL("application/json")) ? CONTENT_JSON : CONTENT_OTHER;
+}
+
+static const struct operation_row *operation_of(struct bytes target)
+{
+    static const struct bytes prefix = BYTES_LITERAL("Kinesis_20131202.");
+    if (!bytes_present(target) || !bytes_starts_with(target, prefix))
+        return NULL;
+    struct bytes name = bytes_of(target.at + prefix.len, target.len - prefix.len);
+    for (size_t i = 0; i < ROWS; i++)
+        if (bytes_equal(rows[i].name, name))
+            return &rows[i];
+    return NULL;
+}
+
+/* "Service.Operation", both there */
+static bool target_is_complete(struct bytes target)
+{
+    const uint8_t *dot = bytes_present(target) && target.len ? memchr(target.at, '.', target.len) : NULL;
+    return dot && dot > target.at && dot + 1 < target.at + target.len;
+}
+
+static void answer_plain_json(struct exchange *x)
+{
+    bool fine = json_is_object(bytes_of(x->body, x->body_len));
+    reply_raw(x, fine ? 404 : 400, "application/json",
+              fine ? BYTES_LITERAL("{\"Output\":{\"__type\":\"com.amazon.coral.service#UnknownOperationException\"},"
+                                   "\"Version\":\"1.0\"}")
+                   : BYTES_LITERAL("{\"Output\":{\"__type\":\"com.amazon.coral.service#SerializationException\"},"
+                                   "\"Version\":\"1.0\"}"));
+}
+
+/* Whatever can be answered without reading the body. */
+static bool answer_by_head(struct exchange *x, enum content content, struct bytes target)
+{
+    if (!bytes_equal(x->method, BYTES_LITERAL("POST"))) {
+        answer_no_service(x);
+    } else if (x->body_len == 0) {
+        answer_type(x, content != CONTENT_JSON11,
+                    operation_of(target) ? "SerializationException" : "UnknownOperationException", NULL);
+    } else if (content == CONTENT_NONE || content == CONTENT_OTHER) {
+        if (target_is_complete(target))
+            reply_raw(x, 404, NULL, BYTES_LITERAL("<UnknownOperationException/>\n"));
+        else
+            answer_no_service(x);
+    } else if (content == CONTENT_JSON) {
+        answer_plain_json(x);
+    } else if (content == CONTENT_CBOR11) {
+        answer_type(x, true, "SerializationException",
+                    "This server speaks JSON only: turn CBOR off (AWS_CBOR_DISABLE=true, or aws.cborEnabled=false)");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* ---- the operation ---- */
+
+static enum status decode(struct exchange *x, const struct shape *shape, void **input, struct fault *f)
+{
+    *input = arena_zero(&x->arena, shape->size ? shape->size : 1);
+    if (!*input)
+        return fault_set(f, NO_MEMORY, "no memory for the request");
+    enum status st = json_decode(shape, x->body, x->body_len, &x->arena, *input, f);
+    return st == OK ? check(shape, *input, f) : st;
+}
+
+static void run(struct service *s, struct exchange *x, const struct operation_row *row)
+{
+    struct fault f = {0};
+    struct bytes caller;
+    void *input = NULL;
+    enum status st = auth_verify(&s->auth, x, "kinesis", &caller, &f);
+    if (st != OK && !json_is_object(bytes_of(x->body, x->body_len)))
+        st = fault_set(&f, MALFORMED, "%s", "");
+    if (st == OK)
+        st = decode(x, kinesis_operations[row->model].input, &input, &f);
+    if (st != OK)
+        reply_fault(x, &f);
+    else
+        row->run(s, x, input);
+}
+
+static void handle(struct exchange_handler *handler, struct exchange *x)
+{
+    struct service *s = LIST_OWNER(handler, struct service, handler);
+    uuid_make(x->request_id);
+    exchange_reply_header(x, "x-amzn-RequestId", x->request_id);
+    if (bytes_equal(x->method, BYTES_LITERAL("OPTIONS")) && bytes_present(exchange_header(x, "Origin"))) {
+        preflight(x);
+        return;
+    }
+    if (health_answer(s, x))
+        return;
+    common_headers(x);
+    struct bytes target = exchange_header(x, "X-Amz-Target");
+    if (answer_by_head(x, content_of(x), target))
+        return;
+    const struct operation_row *row = operation_of(target);
+    if (row) {
+        x->metrics = &s->metrics[row - rows];
+        run(s, x, row);
+    } else {
+        bool fine = json_is_object(bytes_of(x->body, x->body_len));
+        answer_type(x, false, fine ? "UnknownOperationException" : "SerializationException", NULL);
+    }
+}
+
+void service_init(struct service *s)
+{
+    s->handler.handle = handle;
+    s->data = (struct data_metrics){
+        .incoming_bytes = metric_counter("kinesis_incoming_bytes_total", "AWS/Kinesis IncomingBytes.", ""),
+        .incoming_records = metric_counter("kinesis_incoming_records_total", "AWS/Kinesis IncomingRecords.", ""),
+        .write_throttled = metric_counter("kinesis_write_provisioned_throughput_exceeded_total",
+                                          "AWS/Kinesis WriteProvisionedThroughputExceeded.", ""),
+        .outgoing_bytes = metric_counter("kinesis_get_records_bytes_total", "AWS/Kinesis GetRecords.Bytes.", ""),
+        .outgoing_records = metric_counter("kinesis_get_records_records_total", "AWS/Kinesis GetRecords.Records.", ""),
+        .iterator_age_ms = metric_gauge("kinesis_get_records_iterator_age_milliseconds",
+                                        "AWS/Kinesis GetRecords.IteratorAgeMilliseconds, of the last read.", ""),
+    };
+    s->metrics = mem_must(ROWS * sizeof(*s->metrics));
+    for (size_t i = 0; i < ROWS; i++) {
+        char labels[96];
+        snprintf(labels, sizeof(labels), "operation=\"%.*s\"", BYTES_ARGS(rows[i].name));
+        s->metrics[i].seconds =
+            metric_histogram("sluice_operation_seconds", "Time from a complete request to its answer.", labels);
+        s->metrics[i].errors =
+            metric_counter("sluice_operation_errors_total", "Answers other than 200.", labels);
+    }
+}
+
+void service_fini(struct service *s)
+{
+    mem_free(s->metrics);
+    s->metrics = NULL;
+}

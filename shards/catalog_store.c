@@ -1,0 +1,391 @@
+/* catalog_store.c: rows as JSON, by jansson: they are few, small and read once at start, and an operator can look at them.
+ *
+ * C1. A batch is durable, whole, before commit answers OK.
+ * C2. A row that cannot be understood is refused by name; nothing is guessed. */
+#include "shards/catalog_store.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/must.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <leveldb/c.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { CATALOG_FORMAT = 1, ROW_KEY_BYTES = 192 };
+
+struct catalog_store {
+    leveldb_t *db;
+    leveldb_options_t *options;
+    leveldb_writeoptions_t *synced;
+    leveldb_readoptions_t *checked;
+};
+
+struct catalog_batch {
+    leveldb_writebatch_t *rows;
+};
+
+static enum status leveldb_fault(char *error, const char *what, struct fault *f)
+{
+    enum status st = strstr(error, "lock") ? IN_USE : strstr(error, "Corruption") ? CORRUPT : IO_FAILED;
+    if (strstr(error, "No space left"))
+        st = NO_SPACE;
+    fault_set(f, st, "catalog: %s: %s", what, error);
+    leveldb_free(error);
+    return st;
+}
+
+/* ---- writing ---- */
+
+struct catalog_batch *catalog_batch_new(void)
+{
+    struct catalog_batch *b = MEM_NEW(struct catalog_batch);
+    b->rows = leveldb_writebatch_create();
+    return b;
+}
+
+void catalog_batch_free(struct catalog_batch *b)
+{
+    leveldb_writebatch_destroy(b->rows);
+    mem_free(b);
+}
+
+/* Takes over `object`. */
+static void put_row(struct catalog_batch *b, const char *key, json_t *object)
+{
+    must(object);
+    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    must(text);
+    leveldb_writebatch_put(b->rows, key, strlen(key), text, strlen(text));
+    mem_free(text);
+    json_decref(object);
+}
+
+static json_t *tags_json(const struct stream_settings *s)
+{
+    json_t *tags = json_object();
+    for (uint32_t i = 0; i < s->tag_count; i++)
+        must(json_object_set_new(tags, s->tags[i].key, json_string(s->tags[i].value)) == 0);
+    return tags;
+}
+
+void catalog_batch_put_stream(struct catalog_batch *b, const struct stream_settings *s)
+{
+    char key[ROW_KEY_BYTES];
+    snprintf(key, sizeof(key), "stream/%020" PRIu64, s->number);
+    put_row(b, key,
+            json_pack("{s:I s:s s:i s:i s:I s:i s:i s:b s:b s:i s:i s:o}", "number", (json_int_t)s->number, "name",
+                      s->name, "mode", (int)s->mode, "status", (int)s->status, "created_ms",
+                      (json_int_t)s->created_ms, "retention_hours", (int)s->retention_hours, "record_kib_max",
+                      (int)s->record_kib_max, "record_kib_given", (int)s->record_kib_given, "warm_given",
+                      (int)s->warm_given, "warm_mibps", (int)s->warm_mibps, "next_shard", (int)s->next_shard, "tags",
+                      tags_json(s)));
+}
+
+void catalog_batch_remove_stream(struct catalog_batch *b, uint64_t number)
+{
+    char key[ROW_KEY_BYTES];
+    int len = snprintf(key, sizeof(key), "stream/%020" PRIu64, number);
+    leveldb_writebatch_delete(b->rows, key, (size_t)len);
+}
+
+void catalog_batch_put_shard(struct catalog_batch *b, uint64_t stream, const struct shard *s)
+{
+    char key[ROW_KEY_BYTES], start[U128_DECIMAL_BYTES_MAX], end[U128_DECIMAL_BYTES_MAX];
+    snprintf(key, sizeof(key), "shard/%020" PRIu64 "/%010u", stream, s->index);
+    u128_print(s->start, start);
+    u128_print(s->end, end);
+    put_row(b, key,
+            json_pack("{s:I s:i s:s s:s s:I s:I s:I s:I}", "index", (json_int_t)s->index, "state", (int)s->state,
+                      "start", start, "end", end, "parent", (json_int_t)s->parent, "adjacent",
+                      (json_int_t)s->adjacent, "created_s", (json_int_t)s->created_s, "closed_ms",
+                      (json_int_t)s->closed_ms));
+}
+
+void catalog_batch_remove_shard(struct catalog_batch *b, uint64_t stream, uint32_t index)
+{
+    char key[ROW_KEY_BYTES];
+    int len = snprintf(key, sizeof(key), "shard/%020" PRIu64 "/%010u", stream, index);
+    leveldb_writebatch_delete(b->rows, key, (size_t)len);
+}
+
+void catalog_batch_put_next_stream(struct catalog_batch *b, uint64_t number)
+{
+    put_row(b, "meta/next-stream", json_pack("{s:I}", "number", (json_int_t)number));
+}
+
+void catalog_batch_put_iterator_key(struct catalog_batch *b, const uint8_t *key, size_t len)
+{
+    char hex[2 * 64 + 1];
+    must(len <= 64);
+    hex_print(bytes_of(key, len), hex);
+    put_row(b, "meta/iterator-key", json_pack("{s:s}", "hex", hex));
+}
+
+void catalog_batch_put_key(struct catalog_batch *b, struct bytes access_key, struct bytes secret, uint64_t created_ms)
+{
+    char key[ROW_KEY_BYTES];
+    must(access_key.len < 128);
+    snprintf(key, sizeof(key), "key/%.*s", BYTES_ARGS(access_key));
+    put_row(b, key,
+            json_pack("{s:s% s:I}", "secret", (const char *)secret.at, secret.len, "created_ms",
+                      (json_int_t)created_ms));
+}
+
+void catalog_batch_remove_key(struct catalog_batch *b, struct bytes access_key)
+{
+    char key[ROW_KEY_BYTES];
+    must(access_key.len < 128);
+    int len = snprintf(key, sizeof(key), "key/%.*s", BYTES_ARGS(access_key));
+    leveldb_writebatch_delete(b->rows, key, (size_t)len);
+}
+
+enum status catalog_store_commit(struct catalog_store *s, struct catalog_batch *b, struct fault *f)
+{
+    char *error = NULL;
+    leveldb_write(s->db, s->synced, b->rows, &error); /* C1 */
+    catalog_batch_free(b);
+    return error ? leveldb_fault(error, "a change could not be written", f) : OK;
+}
+
+/* ---- reading ---- */
+
+struct row {
+    struct bytes key;
+    const json_t *object;
+};
+
+static bool number_of(const struct row *r, const char *name, json_int_t *out)
+{
+    const json_t *value = json_object_get(r->object, name);
+    if (!json_is_integer(value) && !json_is_boolean(value))
+        return false;
+    *out = json_is_boolean(value) ? json_is_true(value) : json_integer_value(value);
+    return true;
+}
+
+static enum status row_fault(const struct row *r, struct fault *f)
+{
+    return fault_set(f, CORRUPT, "catalog: the row %.*s cannot be read", BYTES_ARGS(r->key));
+}
+
+static void read_tags(const json_t *tags, struct stream_settings *s)
+{
+    s->tags = mem_must((json_object_size(tags) + 1) * sizeof(*s->tags));
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)tags, name, value)
+    {
+        if (json_is_string(value))
+            s->tags[s->tag_count++] =
+                (struct stream_tag){(char *)(uintptr_t)name, (char *)(uintptr_t)json_string_value(value)};
+    }
+}
+
+static enum status read_stream(struct catalog_reader *reader, const struct row *r, struct fault *f)
+{
+    json_int_t number, mode, status, created, hours, kib, kib_given, warm_given, warm, next;
+    const char *name = json_string_value(json_object_get(r->object, "name"));
+    bool fine = number_of(r, "number", &number) && number_of(r, "mode", &mode) && number_of(r, "status", &status) &&
+                number_of(r, "created_ms", &created) && number_of(r, "retention_hours", &hours) &&
+                number_of(r, "record_kib_max", &kib) && number_of(r, "record_kib_given", &kib_given) &&
+                number_of(r, "warm_given", &warm_given) && number_of(r, "warm_mibps", &warm) &&
+                number_of(r, "next_shard", &next);
+    if (!fine || !name || strlen(name) > STREAM_NAME_BYTES_MAX || mode < 0 || mode > STREAM_ON_DEMAND || status < 0 ||
+        status > STREAM_DELETING)
+        return row_fault(r, f);
+    struct stream_settings s = {
+        .number = (uint64_t)number,
+        .mode = (enum stream_mode)mode,
+        .status = (enum stream_status)status,
+        .created_ms = (uint64_t)created,
+        .retention_hours = (uint32_t)hours,
+        .record_kib_max = (uint32_t)kib,
+        .record_kib_given = kib_given != 0,
+        .warm_given = warm_given != 0,
+        .warm_mibps = (uint32_t)warm,
+        .next_shard = (uint32_t)next,
+    };
+    snprintf(s.name, sizeof(s.name), "%s", name);
+    read_tags(json_object_get(r->object, "tags"), &s);
+    enum status st = reader->stream(reader, &s, f);
+    mem_free(s.tags);
+    return st;
+}
+
+static enum status read_shard(struct catalog_reader *reader, const struct row *r, struct fault *f)
+{
+    json_int_t index, state, parent, adjacent, created, closed;
+    struct shard s = {0};
+    bool fine = number_of(r, "index", &index) && number_of(r, "state", &state) && number_of(r, "parent", &parent) &&
+                number_of(r, "adjacent", &adjacent) && number_of(r, "created_s", &created) &&
+                number_of(r, "closed_ms", &closed) &&
+                u128_parse(bytes_text(json_string_value(json_object_get(r->object, "start"))), &s.start) &&
+                u128_parse(bytes_text(json_string_value(json_object_get(r->object, "end"))), &s.end);
+    uint64_t stream;
+    if (!fine || state < 0 || state > SHARD_CLOSED || r->key.len < 26 ||
+        !bytes_to_u64(bytes_of(r->key.at + 6, 20), &stream))
+        return row_fault(r, f);
+    s.index = (uint32_t)index;
+    s.state = (enum shard_state)state;
+    s.parent = parent;
+    s.adjacent = adjacent;
+    s.created_s = (uint64_t)created;
+    s.closed_ms = (uint64_t)closed;
+    return reader->shard(reader, stream, &s, f);
+}
+
+static enum status read_key(struct catalog_reader *reader, const struct row *r, struct fault *f)
+{
+    json_int_t created;
+    const char *secret = json_string_value(json_object_get(r->object, "secret"));
+    if (!secret || !number_of(r, "created_ms", &created))
+        return row_fault(r, f);
+    char access_key[ROW_KEY_BYTES];
+    snprintf(access_key, sizeof(access_key), "%.*s", (int)(r->key.len - 4), (const char *)r->key.at + 4);
+    return reader->key(reader, access_key, secret, (uint64_t)created, f);
+}
+
+static enum status read_next_stream(struct catalog_reader *reader, const struct row *r, struct fault *f)
+{
+    json_int_t number;
+    if (!number_of(r, "number", &number))
+        return row_fault(r, f);
+    return reader->next_stream(reader, (uint64_t)number, f);
+}
+
+static enum status read_iterator_key(struct catalog_reader *reader, const struct row *r, struct fault *f)
+{
+    struct bytes hex = bytes_text(json_string_value(json_object_get(r->object, "hex")));
+    uint8_t key[64];
+    if (hex.len > 128 || !hex_parse(hex, key, hex.len / 2))
+        return row_fault(r, f);
+    return reader->iterator_key(reader, key, hex.len / 2, f);
+}
+
+static enum status read_format(const struct row *r, struct fault *f)
+{
+    json_int_t format;
+    if (!number_of(r, "format", &format))
+        return row_fault(r, f);
+    if (format != CATALOG_FORMAT)
+        return fault_set(f, UNSUPPORTED, "catalog: this folder has format %" JSON_INTEGER_FORMAT ", and this program knows only %d",
+                         format, CATALOG_FORMAT);
+    return OK;
+}
+
+static enum status read_row(struct catalog_reader *reader, const struct row *r, struct fault *f)
+{
+    if (bytes_equal(r->key, BYTES_LITERAL("meta/format")))
+        return read_format(r, f);
+    if (bytes_equal(r->key, BYTES_LITERAL("meta/next-stream")))
+        return reader->next_stream ? read_next_stream(reader, r, f) : OK;
+    if (bytes_equal(r->key, BYTES_LITERAL("meta/iterator-key")))
+        return reader->iterator_key ? read_iterator_key(reader, r, f) : OK;
+    if (bytes_starts_with(r->key, BYTES_LITERAL("stream/")))
+        return reader->stream ? read_stream(reader, r, f) : OK;
+    if (bytes_starts_with(r->key, BYTES_LITERAL("shard/")))
+        return reader->shard ? read_shard(reader, r, f) : OK;
+    if (bytes_starts_with(r->key, BYTES_LITERAL("key/")))
+        return reader->key ? read_key(reader, r, f) : OK;
+    return row_fault(r, f); /* C2 */
+}
+
+static enum status read_range(struct catalog_store *s, const char *prefix, struct catalog_reader *reader, struct fault *f)
+{
+    leveldb_iterator_t *it = leveldb_create_iterator(s->db, s->checked);
+    enum status st = OK;
+    for (leveldb_iter_seek(it, prefix, strlen(prefix)); st == OK && leveldb_iter_valid(it); leveldb_iter_next(it)) {
+        struct row r = {0};
+        const char *key = leveldb_iter_key(it, &r.key.len);
+        r.key.at = (const uint8_t *)key;
+        if (!bytes_starts_with(r.key, bytes_text(prefix)))
+            break;
+        size_t len;
+        const char *value = leveldb_iter_value(it, &len);
+        json_t *object = json_loadb(value, len, JSON_REJECT_DUPLICATES, NULL);
+        r.object = object;
+        st = json_is_object(object) ? read_row(reader, &r, f) : row_fault(&r, f);
+        json_decref(object);
+    }
+    char *error = NULL;
+    leveldb_iter_get_error(it, &error);
+    leveldb_iter_destroy(it);
+    if (error) {
+        enum status damaged = leveldb_fault(error, "it cannot be read", f);
+        st = st == OK ? damaged : st;
+    }
+    return st;
+}
+
+enum status catalog_store_read(struct catalog_store *s, struct catalog_reader *r, struct fault *f)
+{
+    static const char *const ranges[] = {"meta/", "key/", "stream/", "shard/"};
+    enum status st = OK;
+    for (size_t i = 0; st == OK && i < sizeof(ranges) / sizeof(*ranges); i++)
+        st = read_range(s, ranges[i], r, f);
+    return st;
+}
+
+/* ---- opening ---- */
+
+static enum status check_format(struct catalog_store *s, struct fault *f)
+{
+    struct catalog_reader none = {0};
+    char *error = NULL;
+    size_t len;
+    char *row = leveldb_get(s->db, s->checked, "meta/format", 11, &len, &error);
+    if (error)
+        return leveldb_fault(error, "it cannot be read", f);
+    if (row) {
+        leveldb_free(row);
+        return read_range(s, "meta/format", &none, f);
+    }
+    struct catalog_batch *b = catalog_batch_new();
+    put_row(b, "meta/format", json_pack("{s:i}", "format", CATALOG_FORMAT));
+    return catalog_store_commit(s, b, f);
+}
+
+enum status catalog_store_open(const char *folder, struct catalog_store **out, struct fault *f)
+{
+    *out = NULL;
+    enum status st = folder_make(folder, f);
+    if (st != OK)
+        return st;
+    struct catalog_store *s = MEM_NEW(struct catalog_store);
+    s->options = leveldb_options_create();
+    leveldb_options_set_create_if_missing(s->options, 1);
+    leveldb_options_set_paranoid_checks(s->options, 1);
+    leveldb_options_set_write_buffer_size(s->options, 1 << 20);
+    s->synced = leveldb_writeoptions_create();
+    leveldb_writeoptions_set_sync(s->synced, 1);
+    s->checked = leveldb_readoptions_create();
+    leveldb_readoptions_set_verify_checksums(s->checked, 1);
+    char *error = NULL;
+    s->db = leveldb_open(s->options, folder, &error);
+    if (error)
+        st = leveldb_fault(error, "it cannot be opened", f);
+    if (st == OK)
+        st = check_format(s, f);
+    if (st != OK) {
+        catalog_store_close(s);
+        return st;
+    }
+    *out = s;
+    return OK;
+}
+
+void catalog_store_close(struct catalog_store *s)
+{
+    if (!s)
+        return;
+    if (s->db)
+        leveldb_close(s->db);
+    leveldb_options_destroy(s->options);
+    leveldb_writeoptions_destroy(s->synced);
+    leveldb_readoptions_destroy(s->checked);
+    mem_free(s);
+}

@@ -1,0 +1,26 @@
+/* stream_table.h: all streams, by name and by number. Thread: any may look; only the catalog's changes it. */
+#ifndef SLUICE_SHARDS_STREAM_TABLE_H
+#define SLUICE_SHARDS_STREAM_TABLE_H
+
+#include "shards/stream.h"
+
+struct stream_table;
+struct stream_table *stream_table_new(void);
+/* No stream may be in use any more. */
+void stream_table_free(struct stream_table *t);
+/* Takes a reference of its own. */
+void stream_table_add(struct stream_table *t, struct stream *s);
+void stream_table_remove(struct stream_table *t, struct stream *s);
+/* Referenced, or NULL. */
+struct stream *stream_table_find(struct stream_table *t, struct bytes name);
+struct stream *stream_table_find_number(struct stream_table *t, uint64_t number);
+/* Views of the streams whose names come after `after` (absent: from the first), in order of name, at most `most`; each referenced.
+ * *more says whether others follow. */
+size_t stream_table_list(struct stream_table *t, struct bytes after, struct stream_view **out, size_t most, bool *more);
+
+struct stream_totals {
+    uint64_t streams, on_demand_streams, open_shards;
+};
+void stream_table_totals(struct stream_table *t, struct stream_totals *out);
+
+#endif

@@ -1,0 +1,163 @@
+/* stream_view.c: builds views, counts references, routes hash keys by binary search over the starts of open shards.
+ *
+ * V1. The open shards of a view cover 0 .. 2^128-1 without gap or overlap. (A shard being split counts as open, and its pending
+ *     children do not, until the view in which it is closed.)
+ * Left to others: what changes when (catalog_apply.c), publication (stream.c). */
+#include "shards/stream_view.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct shard *shard_new(const struct shard *values)
+{
+    struct shard *s = MEM_NEW(struct shard);
+    *s = *values;
+    atomic_store(&s->refs, 1);
+    return s;
+}
+
+struct shard *shard_ref(struct shard *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void shard_unref(struct shard *s)
+{
+    if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
+        return;
+    if (s->log)
+        s->log->engine->ops->release(s->log);
+    mem_free(s);
+}
+
+void shard_id_print(uint32_t index, char out[SHARD_ID_BYTES])
+{
+    snprintf(out, SHARD_ID_BYTES, "shardId-%012u", index);
+}
+
+bool shard_id_parse(struct bytes id, uint32_t *index)
+{
+    const uint8_t *dash = id.len ? memchr(id.at, '-', id.len) : NULL;
+    struct bytes digits = dash ? bytes_of(dash + 1, (size_t)(id.at + id.len - dash - 1)) : id;
+    uint64_t number;
+    if (!bytes_to_u64(digits, &number) || number > INT32_MAX)
+        return false;
+    *index = (uint32_t)number;
+    return true;
+}
+
+static size_t print(const struct shard *s, uint64_t place, uint64_t time_s, char out[SEQUENCE_TEXT_BYTES])
+{
+    return sequence_print(
+        &(struct sequence){.created_s = s->created_s, .place = place, .time_s = time_s, .shard = s->index}, out);
+}
+
+size_t shard_sequence_first(const struct shard *s, char out[SEQUENCE_TEXT_BYTES])
+{
+    return print(s, 0, s->created_s, out);
+}
+
+size_t shard_sequence_at(const struct shard *s, uint64_t offset, uint64_t time_ms, char out[SEQUENCE_TEXT_BYTES])
+{
+    return print(s, offset + 1, time_ms / 1000, out);
+}
+
+size_t shard_sequence_last(const struct shard *s, char out[SEQUENCE_TEXT_BYTES])
+{
+    return print(s, SEQUENCE_PLACE_END, s->closed_ms / 1000, out);
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct shard *left = *(struct shard *const *)a, *right = *(struct shard *const *)b;
+    return left->start < right->start ? -1 : left->start > right->start;
+}
+
+static void copy_tags(struct stream_settings *s)
+{
+    const struct stream_tag *from = s->tags;
+    s->tags = s->tag_count ? mem_must(s->tag_count * sizeof(*s->tags)) : NULL;
+    for (uint32_t i = 0; i < s->tag_count; i++)
+        s->tags[i] = (struct stream_tag){mem_strdup(from[i].key), mem_strdup(from[i].value)};
+}
+
+struct stream_view *stream_view_new(const struct stream_settings *settings, struct shard **shards, uint32_t count,
+                                    uint64_t version)
+{
+    struct stream_view *v = MEM_NEW(struct stream_view);
+    atomic_store(&v->refs, 1);
+    v->version = version;
+    v->settings = *settings;
+    copy_tags(&v->settings);
+    v->shard_count = count;
+    size_t room = count ? count : 1;
+    v->shards = mem_must(room * sizeof(*v->shards));
+    v->open = mem_must(room * sizeof(*v->open));
+    v->open_starts = mem_must(room * sizeof(*v->open_starts));
+    for (uint32_t i = 0; i < count; i++) {
+        v->shards[i] = shards[i];
+        if (shards[i]->state == SHARD_OPEN)
+            v->open[v->open_count++] = shards[i];
+    }
+    qsort(v->open, v->open_count, sizeof(*v->open), by_start);
+    for (uint32_t i = 0; i < v->open_count; i++)
+        v->open_starts[i] = v->open[i]->start;
+    return v;
+}
+
+struct stream_view *stream_view_ref(struct stream_view *v)
+{
+    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    return v;
+}
+
+void stream_view_unref(struct stream_view *v)
+{
+    if (!v || atomic_fetch_sub(&v->refs, 1) != 1)
+        return;
+    for (uint32_t i = 0; i < v->shard_count; i++)
+        shard_unref(v->shards[i]);
+    for (uint32_t i = 0; i < v->settings.tag_count; i++) {
+        mem_free(v->settings.tags[i].key);
+        mem_free(v->settings.tags[i].value);
+    }
+    mem_free(v->settings.tags);
+    mem_free(v->shards);
+    mem_free(v->open);
+    mem_free(v->open_starts);
+    mem_free(v);
+}
+
+struct shard *stream_view_route(const struct stream_view *v, u128 hash)
+{
+    if (v->open_count == 0)
+        return NULL;
+    must(v->open_starts[0] == 0); /* V1 */
+    uint32_t low = 0, high = v->open_count;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (v->open_starts[middle] <= hash)
+            low = middle;
+        else
+            high = middle;
+    }
+    return v->open[low];
+}
+
+struct shard *stream_view_shard(const struct stream_view *v, uint32_t index)
+{
+    uint32_t low = 0, high = v->shard_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (v->shards[middle]->index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < v->shard_count && v->shards[low]->index == index ? v->shards[low] : NULL;
+}
