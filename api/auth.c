@@ -1,14 +1,14 @@
 /* auth.c: verifies the caller of an exchange.
  *
- * The checks stand in AWS's order, since clients see the first that fails: what the claim looks like, its time, the
- * scope it names, whose key it is, and last the signature, the only one that has to read the body. So nothing costly is done
- * for a request that could not pass anyway.
+ * The checks stand in AWS's order, since clients see the first that fails: what the claim looks
+ * like, its time, the scope it names, whose key it is, and last the signature, the only one that
+ * has to read the body. So nothing costly is done for a request that could not pass anyway.
  *
- * I1. OK means that the holder of that access key's secret signed this very request, within the skew; unless
- *     any_credentials says otherwise.
+ * I1. OK means that the holder of that access key's secret signed this very request, within the
+ * skew; unless any_credentials says otherwise.
  *
- * Left to others: the claim and the signature (wire/sigv4.c), the keys (keys.c), what a caller may do.
- * Thread: any. */
+ * Left to others: the claim and the signature (wire/sigv4.c), the keys (keys.c), what a caller may
+ * do. Thread: any. */
 #include "api/auth.h"
 
 #include "base/limits.h"
@@ -16,20 +16,21 @@
 #include <openssl/crypto.h>
 
 /* Both complaints at once, as AWS does. */
-static enum status scope_check(const struct auth_settings *s, const struct sigv4_claim *claim, const char *service,
-                               struct fault *f)
+static enum status scope_check(const struct auth_settings *s, const struct sigv4_claim *claim,
+                               const char *service, struct fault *f)
 {
     bool region_ok = s->region == NULL || bytes_equal(claim->region, bytes_text(s->region));
     bool service_ok = bytes_equal(claim->service, bytes_text(service));
     if (region_ok && service_ok)
         return OK;
-    return fault_set(f, BAD_SIGNATURE, "%s%s%s%s", region_ok ? "" : "Credential should be scoped to a valid region. ",
-                     service_ok ? "" : "Credential should be scoped to correct service: '", service_ok ? "" : service,
-                     service_ok ? "" : "'. ");
+    return fault_set(f, BAD_SIGNATURE, "%s%s%s%s",
+                     region_ok ? "" : "Credential should be scoped to a valid region. ",
+                     service_ok ? "" : "Credential should be scoped to correct service: '",
+                     service_ok ? "" : service, service_ok ? "" : "'. ");
 }
 
-enum status auth_verify(const struct auth_settings *s, struct exchange *x, const char *service, struct bytes *caller,
-                        struct fault *f)
+enum status auth_verify(const struct auth_settings *s, struct exchange *x, const char *service,
+                        struct bytes *caller, struct fault *f)
 {
     const struct sigv4_request r = {.method = x->method,
                                     .path = x->path,
@@ -46,7 +47,8 @@ enum status auth_verify(const struct auth_settings *s, struct exchange *x, const
     if (st == OK)
         st = scope_check(s, &claim, service, f);
     if (st == OK && !s->any_credentials) {
-        st = keys_signing_key(s->keys, claim.access_key, claim.day, claim.region, claim.service, key, f);
+        st = keys_signing_key(s->keys, claim.access_key, claim.day, claim.region, claim.service,
+                              key, f);
         if (st == OK)
             st = sigv4_verify(&r, &claim, key, now_ms, SIGNATURE_SKEW_MS, &x->arena, f);
         OPENSSL_cleanse(key, sizeof(key));

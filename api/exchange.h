@@ -56,6 +56,7 @@ struct exchange {
     /* the transport's own */
     void (*finished)(struct exchange *);
     void *transport;
+    bool is_finished;         /* since exchange_init or exchange_reset: X1 is held by it */
 };
 
 /* Who answers. One function: the pipeline, or a test's. */

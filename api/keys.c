@@ -1,10 +1,12 @@
 /* keys.c: the access keys in force, and the signing keys derived from them.
  *
- * A signing key costs five HMACs and stays the same for a day, a region and a service; so it is derived once and
- * kept. What callers name is theirs to choose, so the cache is bounded and the one used longest ago makes way.
+ * A signing key costs five HMACs and stays the same for a day, a region and a service; so it is
+ * derived once and kept. What callers name is theirs to choose, so the cache is bounded and the one
+ * used longest ago makes way.
  *
  *     ids:    access key id -> secret
- *     cache:  lengths, access key id, day, region, service -> signing key;  `recent` links them, newest first
+ *     cache:  lengths, access key id, day, region, service -> signing key;  `recent` links them,
+ * newest first
  *
  * I1. A signing key in the cache was derived from the secret now in force.
  * I2. The cache holds at most CACHED_MAX entries, whatever callers ask for.
@@ -77,8 +79,8 @@ static void cached_drop(struct keys *k, struct cached *c)
 
 /* ---- the cache */
 
-/* The four parts as one name; their lengths go first, so that no two lists of parts give the same. Returns its length,
- * 0 when it is too long to be cached. */
+/* The four parts as one name; their lengths go first, so that no two lists of parts give the same.
+ * Returns its length, 0 when it is too long to be cached. */
 static size_t cache_name(const struct bytes parts[4], uint8_t out[CACHE_NAME_BYTES_MAX])
 {
     size_t len = 4;
@@ -101,7 +103,8 @@ static struct bytes cached_id(const struct cached *c)
 /* I1: whatever was derived for this access key goes. */
 static void cache_forget(struct keys *k, struct bytes access_key)
 {
-    LIST_EACH (node, next, &k->recent) {
+    LIST_EACH(node, next, &k->recent)
+    {
         struct cached *c = LIST_OWNER(node, struct cached, node);
         if (bytes_equal(cached_id(c), access_key))
             cached_drop(k, c);
@@ -122,8 +125,9 @@ static void cache_add(struct keys *k, const uint8_t *name, size_t name_len, size
     (void)table_set(&k->cache, bytes_of(c->name, name_len), c);
 }
 
-enum status keys_signing_key(struct keys *k, struct bytes access_key, struct bytes day, struct bytes region,
-                             struct bytes service, uint8_t out[SIGV4_KEY_BYTES], struct fault *f)
+enum status keys_signing_key(struct keys *k, struct bytes access_key, struct bytes day,
+                             struct bytes region, struct bytes service,
+                             uint8_t out[SIGV4_KEY_BYTES], struct fault *f)
 {
     uint8_t name[CACHE_NAME_BYTES_MAX];
     size_t name_len = cache_name((const struct bytes[4]){access_key, day, region, service}, name);
@@ -137,7 +141,8 @@ enum status keys_signing_key(struct keys *k, struct bytes access_key, struct byt
         return OK;
     }
     const struct secret *s = table_find(&k->ids, access_key);
-    /* derived under the lock, so that no replaced secret can slip into the cache; I4 for the unknown one */
+    /* derived under the lock, so that no replaced secret can slip into the cache; I4 for the
+     * unknown one */
     struct bytes secret = s != NULL ? bytes_of(s->text + s->access_key_len, s->secret_len)
                                     : BYTES_LITERAL("an unknown access key has no secret....");
     sigv4_derive_key(secret, day, region, service, out);
@@ -191,8 +196,8 @@ void keys_free(struct keys *k)
 {
     if (k == NULL)
         return;
-    LIST_EACH (node, next, &k->recent)
-        cached_drop(k, LIST_OWNER(node, struct cached, node));
+    LIST_EACH(node, next, &k->recent)
+    cached_drop(k, LIST_OWNER(node, struct cached, node));
     void *s;
     for (size_t at = 0; table_next(&k->ids, &at, &s);)
         secret_free(s);

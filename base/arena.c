@@ -88,18 +88,18 @@ static void *take_alone(struct arena *a, size_t size)
     return block->bytes;
 }
 
+/* Twice the newest, or whatever the ceiling still allows. */
 static size_t next_block_size(const struct arena *a)
 {
-    if (a->block == NULL)
-        return BLOCK_FIRST;
-    return a->block->size >= BLOCK_LARGEST / 2 ? BLOCK_LARGEST : a->block->size * 2;
+    size_t size = a->block == NULL ? BLOCK_FIRST : a->block->size * 2;
+    size_t most = a->ceiling - a->used < BLOCK_LARGEST ? a->ceiling - a->used : BLOCK_LARGEST;
+    return size < most ? size : most;
 }
 
 static void *take_from_new_block(struct arena *a, size_t size)
 {
     size_t block_size = next_block_size(a);
-    /* Near the ceiling there may be room for the piece, though not for a whole block. */
-    if (size > block_size - sizeof(struct arena_block) || block_size > a->ceiling - a->used)
+    if (size + sizeof(struct arena_block) > block_size)
         return take_alone(a, size);
     struct arena_block *block = block_new(a, block_size);
     if (block == NULL)
@@ -113,7 +113,7 @@ static void *take_from_new_block(struct arena *a, size_t size)
 
 void *arena_take(struct arena *a, size_t size)
 {
-    if (size > a->ceiling)
+    if (size > a->ceiling || size > SIZE_MAX / 2) /* so that no sum below wraps round */
         return NULL;
     size = size == 0 ? ALIGNMENT : (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1); /* I2 */
     if (a->at == NULL || size > (size_t)(a->end - a->at))

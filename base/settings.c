@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/settings_internal.h"
+#include "base/utf8_internal.h"
 
 #include <inttypes.h>
 
@@ -176,6 +177,9 @@ static enum status set_text(const struct setting *row, void *values, struct byte
 {
     if (text.len > 0 && memchr(text.at, 0, text.len) != NULL)
         return fault_set(f, INVALID_VALUE, "%s: a text may not hold a zero byte", origin);
+    /* JSON could not say it, so what is in force could not be printed. */
+    if (!utf8_valid(text))
+        return fault_set(f, INVALID_VALUE, "%s: the text is not UTF-8", origin);
     char *copy = mem_try(text.len + 1);
     if (copy == NULL)
         return fault_set(f, NO_MEMORY, "%s: no memory for a text of %zu bytes", origin, text.len);

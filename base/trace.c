@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/thread.h"
+#include "base/utf8_internal.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -53,26 +54,6 @@ void trace_set_level(enum trace_level level)
 void trace_set_format(enum trace_format format)
 {
     line_format = (int)format;
-}
-
-/* The bytes of the UTF-8 character that text begins with, or 0 if it does not begin with one. */
-static size_t utf8_length(struct bytes text)
-{
-    uint8_t first = text.at[0];
-    if (first < 0x80)
-        return 1;
-    size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || length > text.len)
-        return 0;
-    for (size_t i = 1; i < length; i++) {
-        if ((text.at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    uint8_t second = text.at[1];
-    bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-    bool surrogate = first == 0xed && second >= 0xa0;
-    bool beyond = first == 0xf4 && second >= 0x90;
-    return overlong || surrogate || beyond ? 0 : length;
 }
 
 /* A control character: C0, DEL, or C1 in its UTF-8 form. */
@@ -117,13 +98,12 @@ static void add_escaped(struct line *l, const char *words, bool json)
 static void compose(struct line *l, const char *level, const char *part, const char *message,
                     bool json)
 {
-    static const struct {
+    static const struct words {
         const char *before_level, *before_thread, *before_part, *before_message, *tail;
     } text = {" ", " [", "] ", ": ", "\n"},
       object = {"\",\"level\":\"", "\",\"thread\":\"", "\",\"part\":\"", "\",\"message\":\"",
-                "\"}\n"},
-      *words;
-    words = json ? &object : &text;
+                "\"}\n"};
+    const struct words *words = json ? &object : &text;
     char time[CLOCK_TEXT_BYTES];
     clock_print_iso(clock_wall_ms(&clock_system), time);
     if (json)

@@ -1,33 +1,34 @@
 /* sigv4.c: AWS Signature Version 4: makes signatures, and checks those that others made.
  *
  *     key       = HMAC(HMAC(HMAC(HMAC("AWS4" + secret, day), region), service), "aws4_request")
- *     signature = hex(HMAC(key, "AWS4-HMAC-SHA256\n" timestamp "\n" day/region/service/aws4_request "\n"
- *                          hex(SHA-256(canonical request))))
+ *     signature = hex(HMAC(key, "AWS4-HMAC-SHA256\n" timestamp "\n" day/region/service/aws4_request
+ * "\n" hex(SHA-256(canonical request))))
  *
- * The same functions serve both sides, so that what one of our own clients signs, our server must find right.
- * The body is always hashed: a caller who names a payload hash of his own, or UNSIGNED-PAYLOAD, is believed only
- * if it is the body's. Some signers (of S3's school) take the path as it is sent; since the path names nothing here,
- * both spellings are accepted.
+ * The same functions serve both sides, so that what one of our own clients signs, our server must
+ * find right. The body is always hashed: a caller who names a payload hash of his own, or
+ * UNSIGNED-PAYLOAD, is believed only if it is the body's. Some signers (of S3's school) take the
+ * path as it is sent; since the path names nothing here, both spellings are accepted.
  *
  * I1. A signature is compared in constant time, after everything it covers was computed.
  * I2. Keys and what they are derived from are wiped from the stack.
  *
- * Left to others: whose key it is (api/keys.c), the claim (sigv4_claim.c), the canonical form (sigv4_canonical.c).
- * Thread: any. */
+ * Left to others: whose key it is (api/keys.c), the claim (sigv4_claim.c), the canonical form
+ * (sigv4_canonical.c). Thread: any. */
 #include "base/mem.h"
 #include "wire/sigv4_internal.h"
 
 #include <openssl/crypto.h>
 
-static const char mismatch[] =
-    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
-    "and signing method. Consult the service documentation for details.";
+static const char mismatch[] = "The request signature we calculated does not match the signature "
+                               "you provided. Check your AWS Secret Access Key "
+                               "and signing method. Consult the service documentation for details.";
 
-void sigv4_derive_key(struct bytes secret, struct bytes day, struct bytes region, struct bytes service,
-                      uint8_t key[SIGV4_KEY_BYTES])
+void sigv4_derive_key(struct bytes secret, struct bytes day, struct bytes region,
+                      struct bytes service, uint8_t key[SIGV4_KEY_BYTES])
 {
     enum { PREFIX = 4 };
-    uint8_t small[128], *first = secret.len + PREFIX <= sizeof(small) ? small : mem_must(secret.len + PREFIX);
+    uint8_t small[128],
+        *first = secret.len + PREFIX <= sizeof(small) ? small : mem_must(secret.len + PREFIX);
     memcpy(first, "AWS4", PREFIX);
     if (secret.len > 0)
         memcpy(first + PREFIX, secret.at, secret.len);
@@ -62,9 +63,9 @@ static size_t scope_room(const struct scope *s)
 }
 
 /* The signature, as bytes, of the request in the canonical form c. */
-static enum status signature_of(const struct sigv4_request *r, const struct sigv4_canonical *c, const struct scope *s,
-                                const uint8_t key[SIGV4_KEY_BYTES], struct arena *a, uint8_t out[SHA256_BYTES],
-                                struct fault *f)
+static enum status signature_of(const struct sigv4_request *r, const struct sigv4_canonical *c,
+                                const struct scope *s, const uint8_t key[SIGV4_KEY_BYTES],
+                                struct arena *a, uint8_t out[SHA256_BYTES], struct fault *f)
 {
     struct bytes canonical;
     enum status st = sigv4_canonical_request(r, c, a, &canonical, f);
@@ -96,7 +97,8 @@ static void payload_hash(const struct sigv4_request *r, char hex[SHA256_HEX_BYTE
 }
 
 /* The query in canonical form. */
-static enum status query_canonical(const struct sigv4_request *r, struct arena *a, struct bytes *out, struct fault *f)
+static enum status query_canonical(const struct sigv4_request *r, struct arena *a,
+                                   struct bytes *out, struct fault *f)
 {
     *out = BYTES_LITERAL("");
     if (r->query.len == 0)
@@ -105,7 +107,8 @@ static enum status query_canonical(const struct sigv4_request *r, struct arena *
     size_t count;
     enum status st = uri_query_split(r->query, a, p, SIGV4_PARAMETERS_MAX, &count, f);
     if (st == TOO_LARGE)
-        return fault_set(f, BAD_SIGNATURE, "The query string has more than %d parameters.", SIGV4_PARAMETERS_MAX);
+        return fault_set(f, BAD_SIGNATURE, "The query string has more than %d parameters.",
+                         SIGV4_PARAMETERS_MAX);
     if (st != OK)
         return st;
     *out = sigv4_canonical_query(p, count, a);
@@ -114,7 +117,8 @@ static enum status query_canonical(const struct sigv4_request *r, struct arena *
 
 /* ---- verifying */
 
-enum status sigv4_check_time(const struct sigv4_claim *claim, uint64_t now_ms, uint64_t skew_ms, struct fault *f)
+enum status sigv4_check_time(const struct sigv4_claim *claim, uint64_t now_ms, uint64_t skew_ms,
+                             struct fault *f)
 {
     char now[17], edge[17];
     uint64_t life_ms = claim->expires_ms > 0 ? claim->expires_ms : skew_ms;
@@ -122,15 +126,18 @@ enum status sigv4_check_time(const struct sigv4_claim *claim, uint64_t now_ms, u
         sigv4_timestamp(now_ms, now);
         sigv4_timestamp(now_ms - life_ms, edge);
         bool minutes = life_ms % 60000 == 0;
-        return fault_set(f, BAD_SIGNATURE, "Signature expired: %.*s is now earlier than %s (%s - %llu %s.)",
-                         BYTES_ARGS(claim->timestamp), edge, now,
-                         (unsigned long long)(life_ms / (minutes ? 60000 : 1000)), minutes ? "min" : "sec");
+        return fault_set(
+            f, BAD_SIGNATURE, "Signature expired: %.*s is now earlier than %s (%s - %llu %s.)",
+            BYTES_ARGS(claim->timestamp), edge, now,
+            (unsigned long long)(life_ms / (minutes ? 60000 : 1000)), minutes ? "min" : "sec");
     }
     if (claim->timestamp_ms > now_ms + skew_ms) {
         sigv4_timestamp(now_ms, now);
         sigv4_timestamp(now_ms + skew_ms, edge);
-        return fault_set(f, BAD_SIGNATURE, "Signature not yet current: %.*s is still later than %s (%s + %llu min.)",
-                         BYTES_ARGS(claim->timestamp), edge, now, (unsigned long long)(skew_ms / 60000));
+        return fault_set(f, BAD_SIGNATURE,
+                         "Signature not yet current: %.*s is still later than %s (%s + %llu min.)",
+                         BYTES_ARGS(claim->timestamp), edge, now,
+                         (unsigned long long)(skew_ms / 60000));
     }
     return OK;
 }
@@ -146,18 +153,21 @@ static bool host_is_signed(struct bytes names)
 }
 
 enum status sigv4_verify(const struct sigv4_request *r, const struct sigv4_claim *claim,
-                         const uint8_t key[SIGV4_KEY_BYTES], uint64_t now_ms, uint64_t skew_ms, struct arena *a,
-                         struct fault *f)
+                         const uint8_t key[SIGV4_KEY_BYTES], uint64_t now_ms, uint64_t skew_ms,
+                         struct arena *a, struct fault *f)
 {
     enum status st = sigv4_check_time(claim, now_ms, skew_ms, f);
     if (st != OK)
         return st;
     if (!host_is_signed(claim->signed_headers))
-        return fault_set(f, BAD_SIGNATURE, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
+        return fault_set(
+            f, BAD_SIGNATURE,
+            "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
     char hex[SHA256_HEX_BYTES + 1];
     payload_hash(r, hex);
     struct bytes given = sigv4_header_find(r, BYTES_LITERAL("x-amz-content-sha256"));
-    if (bytes_present(given) && !bytes_equal_ignore_case(bytes_trim(given), bytes_of(hex, SHA256_HEX_BYTES)))
+    if (bytes_present(given) &&
+        !bytes_equal_ignore_case(bytes_trim(given), bytes_of(hex, SHA256_HEX_BYTES)))
         return fault_set(f, BAD_SIGNATURE, "%s", mismatch);
     struct sigv4_canonical c = {.path = sigv4_canonical_path(r->path, a),
                                 .signed_headers = claim->signed_headers,
@@ -174,13 +184,15 @@ enum status sigv4_verify(const struct sigv4_request *r, const struct sigv4_claim
         return st;
     if (!hex_parse(claim->signature, claimed, sizeof(claimed)))
         return fault_set(f, BAD_SIGNATURE, "%s", mismatch);
-    bool same = bytes_equal_constant_time(bytes_of(ours, sizeof(ours)), bytes_of(claimed, sizeof(claimed))); /* I1 */
+    bool same = bytes_equal_constant_time(bytes_of(ours, sizeof(ours)),
+                                          bytes_of(claimed, sizeof(claimed))); /* I1 */
     if (!same && r->path.len > 0 && !bytes_equal(c.path, r->path)) {
         c.path = r->path;
         st = signature_of(r, &c, &s, key, a, ours, f);
         if (st != OK)
             return st;
-        same = bytes_equal_constant_time(bytes_of(ours, sizeof(ours)), bytes_of(claimed, sizeof(claimed)));
+        same = bytes_equal_constant_time(bytes_of(ours, sizeof(ours)),
+                                         bytes_of(claimed, sizeof(claimed)));
     }
     return same ? OK : fault_set(f, BAD_SIGNATURE, "%s", mismatch);
 }
@@ -188,7 +200,8 @@ enum status sigv4_verify(const struct sigv4_request *r, const struct sigv4_claim
 /* ---- signing */
 
 /* "content-type;host;x-amz-date": every header of the request, sorted, each once. */
-static enum status signed_headers_of(const struct sigv4_request *r, struct arena *a, struct bytes *out, struct fault *f)
+static enum status signed_headers_of(const struct sigv4_request *r, struct arena *a,
+                                     struct bytes *out, struct fault *f)
 {
     struct bytes names[SIGV4_PARAMETERS_MAX];
     if (r->header_count > SIGV4_PARAMETERS_MAX)
@@ -223,19 +236,22 @@ static enum status signed_headers_of(const struct sigv4_request *r, struct arena
 }
 
 /* What both forms of signing begin with. `hex` holds the body's hash as long as c is used. */
-static enum status sign_begin(const struct sigv4_request *r, const struct sigv4_signer *s, struct arena *a,
-                              char hex[SHA256_HEX_BYTES + 1], struct sigv4_canonical *c, struct scope *scope,
-                              struct fault *f)
+static enum status sign_begin(const struct sigv4_request *r, const struct sigv4_signer *s,
+                              struct arena *a, char hex[SHA256_HEX_BYTES + 1],
+                              struct sigv4_canonical *c, struct scope *scope, struct fault *f)
 {
     uint64_t when_ms;
     if (!sigv4_time_from_iso(s->timestamp, &when_ms))
         return fault_set(f, INVALID_ARGUMENT, "a signature's time looks like 20261123T235846Z");
     if (!bytes_present(sigv4_header_find(r, BYTES_LITERAL("host"))))
-        return fault_set(f, INVALID_ARGUMENT, "a signature covers the Host header, and there is none");
-    *scope = (struct scope){s->timestamp, bytes_of(s->timestamp.at, SIGV4_DAY_BYTES), s->region, s->service};
+        return fault_set(f, INVALID_ARGUMENT,
+                         "a signature covers the Host header, and there is none");
+    *scope = (struct scope){s->timestamp, bytes_of(s->timestamp.at, SIGV4_DAY_BYTES), s->region,
+                            s->service};
     payload_hash(r, hex);
     struct bytes given = bytes_trim(sigv4_header_find(r, BYTES_LITERAL("x-amz-content-sha256")));
-    *c = (struct sigv4_canonical){.payload_hash = given.len > 0 ? given : bytes_of(hex, SHA256_HEX_BYTES)};
+    *c = (struct sigv4_canonical){.payload_hash =
+                                      given.len > 0 ? given : bytes_of(hex, SHA256_HEX_BYTES)};
     /* S3 alone takes the path as it is sent */
     bool as_sent = bytes_equal(s->service, BYTES_LITERAL("s3")) && r->path.len > 0;
     c->path = as_sent ? r->path : sigv4_canonical_path(r->path, a);
@@ -289,10 +305,11 @@ static enum status presign_query(const struct sigv4_request *r, const struct sig
                                  const struct scope *scope, uint64_t expires_s, struct arena *a,
                                  struct sigv4_canonical *c, struct fault *f)
 {
-    enum { OWN = 5 };
+    enum { OWN = 5, WITH_SIGNATURE = OWN + 1 };
     struct uri_parameter p[SIGV4_PARAMETERS_MAX];
     size_t count = 0;
-    enum status st = uri_query_split(r->query, a, p, SIGV4_PARAMETERS_MAX - OWN, &count, f);
+    enum status st =
+        uri_query_split(r->query, a, p, SIGV4_PARAMETERS_MAX - WITH_SIGNATURE, &count, f);
     if (st != OK)
         return st;
     size_t room = s->access_key.len + 1 + scope_room(scope);
@@ -315,8 +332,8 @@ static enum status presign_query(const struct sigv4_request *r, const struct sig
     return bytes_present(c->query) ? OK : fault_set(f, NO_MEMORY, "no memory for the query");
 }
 
-enum status sigv4_presign(const struct sigv4_request *r, const struct sigv4_signer *s, uint64_t expires_s,
-                          struct arena *a, struct bytes *query, struct fault *f)
+enum status sigv4_presign(const struct sigv4_request *r, const struct sigv4_signer *s,
+                          uint64_t expires_s, struct arena *a, struct bytes *query, struct fault *f)
 {
     char hex[SHA256_HEX_BYTES + 1];
     struct sigv4_canonical c;

@@ -3,18 +3,17 @@
  *     POST\n
  *     /\n                                      path: no dot segments, escaped once more
  *     \n                                       query: by escaped name, then value
- *     host:kinesis.us-east-1.amazonaws.com\n   signed headers: lower case, trimmed, runs of spaces as one,
- *     x-amz-date:20261123T235846Z\n            those of one name joined by comma
- *     \n
+ *     host:kinesis.us-east-1.amazonaws.com\n   signed headers: lower case, trimmed, runs of spaces
+ * as one, x-amz-date:20261123T235846Z\n            those of one name joined by comma \n
  *     host;x-amz-date\n
  *     e3b0c442...b855                          SHA-256 of the body
  *
- * It is written in one pass into memory whose size is reckoned beforehand from the request: no printf, no
- * growing, since every put waits for this.
+ * It is written in one pass into memory whose size is reckoned beforehand from the request: no
+ * printf, no growing, since every put waits for this.
  *
- * I1. It takes no more room than the request's headers do: a list that names one header a thousand times is
- *     refused, not written out.
- * I2. Two requests that differ in a signed part have different canonical requests.
+ * I1. It takes no more room than the request's headers do: a list that names one header a thousand
+ * times is refused, not written out. I2. Two requests that differ in a signed part have different
+ * canonical requests.
  *
  * Left to others: who signs and verifies (sigv4.c).
  * Thread: any. */
@@ -192,10 +191,11 @@ static void put_line(struct sigv4_text *t, struct bytes line)
     sigv4_put_byte(t, '\n');
 }
 
-enum status sigv4_canonical_request(const struct sigv4_request *r, const struct sigv4_canonical *c, struct arena *a,
-                                    struct bytes *out, struct fault *f)
+enum status sigv4_canonical_request(const struct sigv4_request *r, const struct sigv4_canonical *c,
+                                    struct arena *a, struct bytes *out, struct fault *f)
 {
-    size_t room = r->method.len + c->path.len + c->query.len + c->signed_headers.len + c->payload_hash.len + 5;
+    size_t room = r->method.len + c->path.len + c->query.len + c->signed_headers.len +
+                  c->payload_hash.len + 5;
     for (size_t i = 0; i < r->header_count; i++)
         room += r->headers[i].name.len + r->headers[i].value.len + 2; /* I1: all of them, once */
     struct sigv4_text t = {.at = arena_take(a, room), .room = room};
@@ -207,7 +207,8 @@ enum status sigv4_canonical_request(const struct sigv4_request *r, const struct 
     struct bytes names = c->signed_headers, name;
     while (!t.over && sigv4_next_name(&names, &name)) {
         if (!put_header(&t, r, name))
-            return fault_set(f, BAD_SIGNATURE, "The request has no header '%.*s', which its signature names.",
+            return fault_set(f, BAD_SIGNATURE,
+                             "The request has no header '%.*s', which its signature names.",
                              BYTES_ARGS(name));
     }
     sigv4_put_byte(&t, '\n');

@@ -1,16 +1,18 @@
 /* sigv4_claim.c: reads what a caller claims, before anything is believed.
  *
- * A claim stands in the Authorization header or in the query, never in both. AWS checks it in a fixed order,
- * and so do we: is there one; is it whole; can its date be read; is the algorithm the one there is; has the
- * credential its five parts; do terminator and day fit. Each refusal has AWS's words, since people search for them.
+ * A claim stands in the Authorization header or in the query, never in both. AWS checks it in a
+ * fixed order, and so do we: is there one; is it whole; can its date be read; is the algorithm the
+ * one there is; has the credential its five parts; do terminator and day fit. Each refusal has
+ * AWS's words, since people search for them.
  *
  *     Authorization: AWS4-HMAC-SHA256 Credential=AKIA.../20261123/us-east-1/kinesis/aws4_request,
  *                    SignedHeaders=host;x-amz-date, Signature=0f...9a
  *
- * I1. Nothing of the claim is trusted here: it is views of the request, or of the arena where escapes were undone.
+ * I1. Nothing of the claim is trusted here: it is views of the request, or of the arena where
+ * escapes were undone.
  *
- * Left to others: whether the signature is right (sigv4.c), whether region and service are ours (api/auth.c).
- * Thread: any. */
+ * Left to others: whether the signature is right (sigv4.c), whether region and service are ours
+ * (api/auth.c). Thread: any. */
 #include "wire/sigv4_internal.h"
 
 #define EXPIRES_S_MAX 604800u /* AWS: a week */
@@ -39,7 +41,8 @@ static bool next_word(struct bytes *rest, struct bytes *word)
     return word->len > 0;
 }
 
-static void header_read(const struct sigv4_request *r, struct bytes authorization, struct found *out)
+static void header_read(const struct sigv4_request *r, struct bytes authorization,
+                        struct found *out)
 {
     struct bytes rest = authorization, word;
     (void)next_word(&rest, &out->algorithm);
@@ -63,23 +66,26 @@ static void header_read(const struct sigv4_request *r, struct bytes authorizatio
 
 static enum status header_whole(const struct found *c, struct bytes authorization, struct fault *f)
 {
-    if (c->credential.len > 0 && c->signature.len > 0 && c->signed_headers.len > 0 && c->date.len > 0)
+    if (c->credential.len > 0 && c->signature.len > 0 && c->signed_headers.len > 0 &&
+        c->date.len > 0)
         return OK;
-    return fault_set(f, INCOMPLETE_SIGNATURE, "%s%s%s%sAuthorization=%.*s",
-                     c->credential.len > 0 ? "" : "Authorization header requires 'Credential' parameter. ",
-                     c->signature.len > 0 ? "" : "Authorization header requires 'Signature' parameter. ",
-                     c->signed_headers.len > 0 ? "" : "Authorization header requires 'SignedHeaders' parameter. ",
-                     c->date.len > 0 ? ""
-                                     : "Authorization header requires existence of either a 'X-Amz-Date' or a "
-                                       "'Date' header. ",
-                     BYTES_ARGS(authorization));
+    return fault_set(
+        f, INCOMPLETE_SIGNATURE, "%s%s%s%sAuthorization=%.*s",
+        c->credential.len > 0 ? "" : "Authorization header requires 'Credential' parameter. ",
+        c->signature.len > 0 ? "" : "Authorization header requires 'Signature' parameter. ",
+        c->signed_headers.len > 0 ? ""
+                                  : "Authorization header requires 'SignedHeaders' parameter. ",
+        c->date.len > 0 ? ""
+                        : "Authorization header requires existence of either a 'X-Amz-Date' or a "
+                          "'Date' header. ",
+        BYTES_ARGS(authorization));
 }
 
 static enum status query_whole(const struct found *c, struct fault *f)
 {
 #define MUST_INCLUDE(name) "AWS query-string parameters must include '" name "'. "
-    if (c->algorithm.len > 0 && c->credential.len > 0 && c->signature.len > 0 && c->signed_headers.len > 0 &&
-        c->date.len > 0)
+    if (c->algorithm.len > 0 && c->credential.len > 0 && c->signature.len > 0 &&
+        c->signed_headers.len > 0 && c->date.len > 0)
         return OK;
     return fault_set(f, INCOMPLETE_SIGNATURE, "%s%s%s%s%sRe-examine the query-string parameters.",
                      c->algorithm.len > 0 ? "" : MUST_INCLUDE("X-Amz-Algorithm"),
@@ -91,8 +97,8 @@ static enum status query_whole(const struct found *c, struct fault *f)
 }
 
 /* Finds a claim in the query; *any tells whether there is one. */
-static enum status query_read(const struct sigv4_request *r, struct arena *a, struct found *out, bool *any,
-                              struct fault *f)
+static enum status query_read(const struct sigv4_request *r, struct arena *a, struct found *out,
+                              bool *any, struct fault *f)
 {
     *any = false;
     if (r->query.len == 0)
@@ -101,7 +107,8 @@ static enum status query_read(const struct sigv4_request *r, struct arena *a, st
     size_t count;
     enum status st = uri_query_split(r->query, a, p, SIGV4_PARAMETERS_MAX, &count, f);
     if (st == TOO_LARGE)
-        return fault_set(f, BAD_SIGNATURE, "The query string has more than %d parameters.", SIGV4_PARAMETERS_MAX);
+        return fault_set(f, BAD_SIGNATURE, "The query string has more than %d parameters.",
+                         SIGV4_PARAMETERS_MAX);
     if (st != OK)
         return st;
     out->algorithm = uri_query_find(p, count, "X-Amz-Algorithm");
@@ -114,8 +121,10 @@ static enum status query_read(const struct sigv4_request *r, struct arena *a, st
     return OK;
 }
 
-/* The timestamp that was signed: a Date header in HTTP's spelling is signed in ISO's all the same. */
-static enum status date_read(struct bytes text, struct arena *a, struct sigv4_claim *out, struct fault *f)
+/* The timestamp that was signed: a Date header in HTTP's spelling is signed in ISO's all the same.
+ */
+static enum status date_read(struct bytes text, struct arena *a, struct sigv4_claim *out,
+                             struct fault *f)
 {
     if (sigv4_time_from_iso(text, &out->timestamp_ms)) {
         out->timestamp = text;
@@ -125,10 +134,13 @@ static enum status date_read(struct bytes text, struct arena *a, struct sigv4_cl
         char iso[SIGV4_TIMESTAMP_BYTES + 1];
         sigv4_timestamp(out->timestamp_ms, iso);
         out->timestamp = arena_copy(a, bytes_of(iso, SIGV4_TIMESTAMP_BYTES));
-        return bytes_present(out->timestamp) ? OK : fault_set(f, NO_MEMORY, "no memory for the signature's date");
+        return bytes_present(out->timestamp)
+                   ? OK
+                   : fault_set(f, NO_MEMORY, "no memory for the signature's date");
     }
     return fault_set(f, INCOMPLETE_SIGNATURE,
-                     "Date must be in ISO-8601 'basic format'. Got '%.*s'. See http://en.wikipedia.org/wiki/ISO_8601",
+                     "Date must be in ISO-8601 'basic format'. Got '%.*s'. See "
+                     "http://en.wikipedia.org/wiki/ISO_8601",
                      BYTES_ARGS(text));
 }
 
@@ -159,12 +171,14 @@ static enum status credential_read(struct bytes text, struct sigv4_claim *out, s
     out->service = parts[3];
     if (!bytes_equal(parts[4], BYTES_LITERAL(SIGV4_TERMINATOR)))
         return fault_set(f, BAD_SIGNATURE,
-                         "Credential should be scoped with a valid terminator: '" SIGV4_TERMINATOR "', not '%.*s'. ",
+                         "Credential should be scoped with a valid terminator: '" SIGV4_TERMINATOR
+                         "', not '%.*s'. ",
                          BYTES_ARGS(parts[4]));
     struct bytes day = bytes_of(out->timestamp.at, SIGV4_DAY_BYTES);
     if (!bytes_equal(out->day, day))
         return fault_set(f, BAD_SIGNATURE,
-                         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version "
+                         "of date from HTTP: "
                          "'%.*s' != '%.*s', from '%.*s'. ",
                          BYTES_ARGS(out->day), BYTES_ARGS(day), BYTES_ARGS(out->timestamp));
     return OK;
@@ -176,17 +190,20 @@ static enum status expires_read(struct bytes text, struct sigv4_claim *out, stru
     if (!bytes_present(text))
         return OK;
     if (!bytes_to_u64(text, &seconds) || seconds == 0)
-        return fault_set(f, BAD_SIGNATURE, "X-Amz-Expires should be a number above 0, not '%.*s'.", BYTES_ARGS(text));
+        return fault_set(f, BAD_SIGNATURE, "X-Amz-Expires should be a number above 0, not '%.*s'.",
+                         BYTES_ARGS(text));
     if (seconds > EXPIRES_S_MAX)
         return fault_set(f, BAD_SIGNATURE,
-                         "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must "
+                         "X-Amz-Expires must be less than a week (in seconds); that is, the given "
+                         "X-Amz-Expires must "
                          "be less than %u seconds",
                          EXPIRES_S_MAX);
     out->expires_ms = seconds * 1000;
     return OK;
 }
 
-enum status sigv4_read_claim(const struct sigv4_request *r, struct arena *a, struct sigv4_claim *out, struct fault *f)
+enum status sigv4_read_claim(const struct sigv4_request *r, struct arena *a,
+                             struct sigv4_claim *out, struct fault *f)
 {
     *out = (struct sigv4_claim){0};
     struct found c = {0};
@@ -196,7 +213,8 @@ enum status sigv4_read_claim(const struct sigv4_request *r, struct arena *a, str
         return st;
     if (out->in_query && bytes_present(authorization))
         return fault_set(f, BAD_SIGNATURE,
-                         "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.");
+                         "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' "
+                         "as HTTP header.");
     if (out->in_query) {
         st = query_whole(&c, f);
     } else if (bytes_present(authorization)) {

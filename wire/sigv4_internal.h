@@ -9,7 +9,8 @@
 #define SIGV4_TERMINATOR "aws4_request"
 enum { SIGV4_TIMESTAMP_BYTES = 16, SIGV4_DAY_BYTES = 8 };
 
-/* ---- text.  Appends into memory of a size reckoned beforehand; what would not fit is left out and remembered. */
+/* ---- text.  Appends into memory of a size reckoned beforehand; what would not fit is left out and
+ * remembered. */
 struct sigv4_text {
     uint8_t *at;
     size_t len, room;
@@ -47,7 +48,8 @@ bool sigv4_time_from_rfc1123(struct bytes text, uint64_t *wall_ms);
 struct bytes sigv4_header_find(const struct sigv4_request *r, struct bytes name);
 /* Takes the next name off "a;b;c"; false at the end. */
 bool sigv4_next_name(struct bytes *list, struct bytes *name);
-/* Dot segments and doubled slashes removed, then escaped once more; absent when the arena had no room. */
+/* Dot segments and doubled slashes removed, then escaped once more; absent when the arena had no
+ * room. */
 struct bytes sigv4_canonical_path(struct bytes path, struct arena *a);
 /* Sorts p, then "a=1&b=2", X-Amz-Signature left out; absent when the arena had no room. */
 struct bytes sigv4_canonical_query(struct uri_parameter *p, size_t count, struct arena *a);
@@ -57,7 +59,7 @@ struct sigv4_canonical {
     struct bytes payload_hash;
 };
 /* The canonical request. BAD_SIGNATURE: a signed header is missing, or signed twice; NO_MEMORY. */
-enum status sigv4_canonical_request(const struct sigv4_request *r, const struct sigv4_canonical *c, struct arena *a,
-                                    struct bytes *out, struct fault *f) MUST_USE;
+enum status sigv4_canonical_request(const struct sigv4_request *r, const struct sigv4_canonical *c,
+                                    struct arena *a, struct bytes *out, struct fault *f) MUST_USE;
 
 #endif

@@ -1,7 +1,8 @@
 /* sigv4_time.c: the two spellings of time that a signature may carry.
  *
- * The C library's calendar functions know time zones, locales and locks; a signature needs none of them. So
- * days are counted here, with years that begin in March, so that the leap day is a year's last.
+ * The C library's calendar functions know time zones, locales and locks; a signature needs none of
+ * them. So days are counted here, with years that begin in March, so that the leap day is a year's
+ * last.
  *
  * I1. Only dates that the calendar has are read: 2026-02-29 is none.
  *
@@ -33,7 +34,8 @@ static uint64_t moment_ms(const struct moment *m)
 {
     uint64_t year = m->month > 2 ? m->year : m->year - 1;
     uint64_t month = m->month > 2 ? m->month - 3 : m->month + 9;
-    uint64_t days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + m->day - 1 - DAYS_TO_1970;
+    uint64_t days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 +
+                    m->day - 1 - DAYS_TO_1970;
     return (((days * 24 + m->hour) * 60 + m->minute) * 60 + m->second) * 1000;
 }
 
@@ -54,30 +56,39 @@ bool sigv4_time_from_iso(struct bytes text, uint64_t *wall_ms)
 {
     struct moment m;
     const uint8_t *at = text.at;
-    if (text.len != SIGV4_TIMESTAMP_BYTES || at[8] != 'T' || at[15] != 'Z' || !number_read(at, 4, &m.year) ||
-        !number_read(at + 4, 2, &m.month) || !number_read(at + 6, 2, &m.day) || !number_read(at + 9, 2, &m.hour) ||
-        !number_read(at + 11, 2, &m.minute) || !number_read(at + 13, 2, &m.second) || !moment_is_fine(&m))
+    if (text.len != SIGV4_TIMESTAMP_BYTES || at[8] != 'T' || at[15] != 'Z' ||
+        !number_read(at, 4, &m.year) || !number_read(at + 4, 2, &m.month) ||
+        !number_read(at + 6, 2, &m.day) || !number_read(at + 9, 2, &m.hour) ||
+        !number_read(at + 11, 2, &m.minute) || !number_read(at + 13, 2, &m.second) ||
+        !moment_is_fine(&m))
         return false;
     *wall_ms = moment_ms(&m);
     return true;
 }
 
-/*  Mon, 23 Nov 2026 23:58:46 GMT
- *  0    5  8   12   17 20 23 26    */
+/*  Mon, 23 Nov 2026 23:58:46 GMT    or, as Python writes it, -0000
+ *  0    5  8   12   17 20 23 25 */
 bool sigv4_time_from_rfc1123(struct bytes text, uint64_t *wall_ms)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     struct moment m = {0};
     const uint8_t *at = text.at;
-    if (text.len != 29 || memcmp(at + 3, ", ", 2) != 0 || at[7] != ' ' || at[11] != ' ' || at[16] != ' ' || at[19] != ':' ||
-        at[22] != ':' || memcmp(at + 25, " GMT", 4) != 0)
+    if (text.len < 25)
+        return false;
+    struct bytes zone = bytes_of(at + 25, text.len - 25);
+    bool utc = bytes_equal(zone, BYTES_LITERAL(" GMT")) ||
+               bytes_equal(zone, BYTES_LITERAL(" -0000")) ||
+               bytes_equal(zone, BYTES_LITERAL(" +0000"));
+    if (!utc || memcmp(at + 3, ", ", 2) != 0 || at[7] != ' ' || at[11] != ' ' || at[16] != ' ' ||
+        at[19] != ':' || at[22] != ':')
         return false;
     for (unsigned i = 0; i < 12; i++) {
         if (memcmp(at + 8, months + 3 * i, 3) == 0)
             m.month = i + 1;
     }
-    if (!number_read(at + 5, 2, &m.day) || !number_read(at + 12, 4, &m.year) || !number_read(at + 17, 2, &m.hour) ||
-        !number_read(at + 20, 2, &m.minute) || !number_read(at + 23, 2, &m.second) || !moment_is_fine(&m))
+    if (!number_read(at + 5, 2, &m.day) || !number_read(at + 12, 4, &m.year) ||
+        !number_read(at + 17, 2, &m.hour) || !number_read(at + 20, 2, &m.minute) ||
+        !number_read(at + 23, 2, &m.second) || !moment_is_fine(&m))
         return false;
     *wall_ms = moment_ms(&m);
     return true;

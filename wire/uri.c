@@ -1,8 +1,9 @@
 /* uri.c: parses and escapes URIs as SigV4 needs them.
  *
- * Only RFC 3986's unreserved bytes stay as they are; all others become %XX with upper-case digits, since
- * both sides of a signature must arrive at the same bytes. Reading is lenient where a signature settles
- * the matter anyway (a broken escape stays as it is), strict where we are about to connect (uri_parse).
+ * Only RFC 3986's unreserved bytes stay as they are; all others become %XX with upper-case digits,
+ * since both sides of a signature must arrive at the same bytes. Reading is lenient where a
+ * signature settles the matter anyway (a broken escape stays as it is), strict where we are about
+ * to connect (uri_parse).
  *
  * I1. Unescaping what was escaped gives the same bytes back.
  *
@@ -16,7 +17,8 @@ static const char digits[] = "0123456789ABCDEF";
 
 /* 1: unreserved, RFC 3986 section 2.3 */
 static const uint8_t unreserved[256] = {
-    ['A'... 'Z'] = 1, ['a'... 'z'] = 1, ['0'... '9'] = 1, ['-'] = 1, ['.'] = 1, ['_'] = 1, ['~'] = 1,
+    ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1, ['0' ... '9'] = 1, ['-'] = 1,
+    ['.'] = 1,         ['_'] = 1,         ['~'] = 1,
 };
 
 size_t uri_escaped_len(struct bytes text, bool keep_slash)
@@ -87,7 +89,8 @@ struct bytes uri_unescape(struct arena *a, struct bytes text)
     return bytes_of(out, len);
 }
 
-/* Cuts `text` at the first `c`: returns what stands before it and leaves what follows, absent when there was none. */
+/* Cuts `text` at the first `c`: returns what stands before it and leaves what follows, absent when
+ * there was none. */
 static struct bytes cut_at(struct bytes *text, uint8_t c)
 {
     const uint8_t *found = text->len > 0 ? memchr(text->at, c, text->len) : NULL;
@@ -101,8 +104,8 @@ static struct bytes cut_at(struct bytes *text, uint8_t c)
     return before;
 }
 
-enum status uri_query_split(struct bytes query, struct arena *a, struct uri_parameter *out, size_t most, size_t *count,
-                            struct fault *f)
+enum status uri_query_split(struct bytes query, struct arena *a, struct uri_parameter *out,
+                            size_t most, size_t *count, struct fault *f)
 {
     *count = 0;
     while (bytes_present(query)) {
@@ -178,7 +181,8 @@ enum status uri_parse(struct bytes text, struct uri *out, struct fault *f)
     struct bytes rest = text;
     out->scheme = cut_at(&rest, ':');
     if (!scheme_is_fine(out->scheme) || !bytes_starts_with(rest, BYTES_LITERAL("//")))
-        return fault_set(f, MALFORMED, "'%.*s' is not a URI of the form scheme://host:port/path", BYTES_ARGS(text));
+        return fault_set(f, MALFORMED, "'%.*s' is not a URI of the form scheme://host:port/path",
+                         BYTES_ARGS(text));
     rest = bytes_of(rest.at + 2, rest.len - 2);
     rest = cut_at(&rest, '#');
     struct bytes before = cut_at(&rest, '?');
@@ -188,6 +192,7 @@ enum status uri_parse(struct bytes text, struct uri *out, struct fault *f)
         authority_len++;
     out->path = bytes_of(before.at + authority_len, before.len - authority_len);
     if (!authority_read(bytes_of(before.at, authority_len), out))
-        return fault_set(f, MALFORMED, "'%.*s' does not name a host and port we can read", BYTES_ARGS(text));
+        return fault_set(f, MALFORMED, "'%.*s' does not name a host and port we can read",
+                         BYTES_ARGS(text));
     return OK;
 }

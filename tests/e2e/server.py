@@ -227,8 +227,8 @@ class Server:
 
     def root_key(self):
         """The access key and secret that a first start prints once."""
-        found = re.search(r"\b(AKIA[A-Z2-7]{16})\b", self.stdout)
-        secret = re.search(r"(?<![A-Za-z0-9+/=])([A-Za-z0-9+/]{40})(?![A-Za-z0-9+/=])", self.stdout)
+        found = re.search(r"AWS_ACCESS_KEY_ID='?(AKIA[A-Z2-7]{16})\b", self.stdout)
+        secret = re.search(r"AWS_SECRET_ACCESS_KEY='?([A-Za-z0-9+/]{40})(?![A-Za-z0-9+/=])", self.stdout)
         if not found or not secret:
             raise ServerProblem(f"no root key on stdout:\n{self.stdout}")
         return found.group(1), secret.group(1)

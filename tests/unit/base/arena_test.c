@@ -72,11 +72,16 @@ static void the_ceiling_holds(void **state)
     volatile size_t absurd = SIZE_MAX; /* volatile: the compiler would refuse such a constant */
     assert_null(arena_take(&a, absurd));
     assert_null(arena_take(&a, absurd - 15));
+    a.ceiling = SIZE_MAX; /* then only the arithmetic stands in the way */
+    assert_null(arena_take(&a, absurd));
+    assert_null(arena_take(&a, absurd - 15));
+    assert_null(arena_take(&a, absurd - 31));
+    a.ceiling = 10000;
     size_t taken = 0;
-    while (arena_take(&a, 100) != NULL)
-        taken += 100;
+    while (arena_take(&a, 96) != NULL)
+        taken += 96;
     assert_true(a.used <= 10000);
-    assert_true(taken > 9000); /* near the ceiling smaller blocks are made rather than none */
+    assert_true(taken > 9000); /* near the ceiling a smaller block is made rather than none */
     arena_fini(&a);
     assert_int_equal(a.used, 0);
 }

@@ -11,7 +11,8 @@ static void waits_stay_under_a_limit_that_doubles(void **state)
     random_seed(&chance, 7);
     for (int round = 0; round < 1000; round++) {
         struct backoff b = {.first_ms = 100, .most_ms = 5000};
-        for (uint64_t attempt = 0, limit = 100; attempt < 200; attempt++, limit = limit * 2 > 5000 ? 5000 : limit * 2)
+        for (uint64_t attempt = 0, limit = 100;
+             attempt<200; attempt++, limit = limit * 2> 5000 ? 5000 : limit * 2)
             assert_in_range(backoff_next_ms(&b, &chance), 1, limit);
         assert_int_equal(b.attempt, 200);
     }

@@ -45,7 +45,8 @@ static void order_is_by_bytes_then_by_length(void **state)
 static void a_prefix_is_no_longer_than_the_whole(void **state)
 {
     (void)state;
-    assert_true(bytes_starts_with(BYTES_LITERAL("Kinesis_20131202.Put"), BYTES_LITERAL("Kinesis_")));
+    assert_true(
+        bytes_starts_with(BYTES_LITERAL("Kinesis_20131202.Put"), BYTES_LITERAL("Kinesis_")));
     assert_true(bytes_starts_with(BYTES_LITERAL("ab"), BYTES_LITERAL("ab")));
     assert_false(bytes_starts_with(BYTES_LITERAL("a"), BYTES_LITERAL("ab")));
     assert_false(bytes_starts_with(BYTES_LITERAL("ba"), BYTES_LITERAL("a")));
@@ -54,7 +55,8 @@ static void a_prefix_is_no_longer_than_the_whole(void **state)
 static void case_is_ignored_for_ascii_letters_only(void **state)
 {
     (void)state;
-    assert_true(bytes_equal_ignore_case(BYTES_LITERAL("X-Amz-Target"), BYTES_LITERAL("x-aMZ-tARGET")));
+    assert_true(
+        bytes_equal_ignore_case(BYTES_LITERAL("X-Amz-Target"), BYTES_LITERAL("x-aMZ-tARGET")));
     assert_false(bytes_equal_ignore_case(BYTES_LITERAL("a"), BYTES_LITERAL("ab")));
     assert_false(bytes_equal_ignore_case(BYTES_LITERAL("@"), BYTES_LITERAL("`")));
     assert_false(bytes_equal_ignore_case(BYTES_LITERAL("["), BYTES_LITERAL("{")));
@@ -80,7 +82,8 @@ static void a_decimal_is_digits_only_and_fits(void **state)
     assert_true(n == UINT64_MAX);
     assert_true(bytes_to_u64(BYTES_LITERAL("0012"), &n));
     assert_int_equal(n, 12);
-    static const char *const wrong[] = {"", " 1", "1 ", "+1", "-1", "1.0", "0x1", "18446744073709551616", "99999999999999999999"};
+    static const char *const wrong[] = {
+        "", " 1", "1 ", "+1", "-1", "1.0", "0x1", "18446744073709551616", "99999999999999999999"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_false(bytes_to_u64(bytes_text(wrong[i]), &n));
     assert_int_equal(n, 12);

@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Returns wait's status; what the child wrote to stderr is in `said`, NUL-terminated and cut at its end. */
+/* Returns wait's status; what the child wrote to stderr is in `said`, NUL-terminated and cut at its
+ * end. */
 static inline int child_run(void (*run)(void *), void *arg, char *said, size_t size)
 {
     int ends[2];
@@ -31,7 +32,8 @@ static inline int child_run(void (*run)(void *), void *arg, char *said, size_t s
     char rest[512];
     for (;;) {
         bool full = length + 1 >= size;
-        ssize_t got = read(ends[0], full ? rest : said + length, full ? sizeof(rest) : size - 1 - length);
+        ssize_t got =
+            read(ends[0], full ? rest : said + length, full ? sizeof(rest) : size - 1 - length);
         if (got <= 0)
             break;
         length += full ? 0 : (size_t)got;
@@ -49,8 +51,8 @@ static inline bool child_breaks(void (*run)(void *), void *arg, const char *word
 {
     char said[8192];
     int status = child_run(run, arg, said, sizeof(said));
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && strstr(said, "broken promise") != NULL &&
-           strstr(said, words) != NULL;
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
+           strstr(said, "broken promise") != NULL && strstr(said, words) != NULL;
 }
 
 #endif

@@ -44,7 +44,8 @@ static void both_ways_agree_on_any_length_and_alignment(void **state)
         struct bytes piece = bytes_of(data + len % 13, len);
         assert_int_equal(crc32c_fast(0, piece), crc32c_portable(0, piece));
     }
-    assert_int_equal(crc32c_fast(77, bytes_of(data, sizeof(data))), crc32c_portable(77, bytes_of(data, sizeof(data))));
+    assert_int_equal(crc32c_fast(77, bytes_of(data, sizeof(data))),
+                     crc32c_portable(77, bytes_of(data, sizeof(data))));
 }
 
 static void pieces_extend_to_the_crc_of_the_whole(void **state)

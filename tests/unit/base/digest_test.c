@@ -1,4 +1,5 @@
-/* digest_test.c: MD5, SHA-256, HMAC and hex, against the vectors of RFC 1321, FIPS 180-2 and RFC 4231. */
+/* digest_test.c: MD5, SHA-256, HMAC and hex, against the vectors of RFC 1321, FIPS 180-2 and RFC
+ * 4231. */
 #include "base/digest.h"
 #include "base/thread.h"
 #include "unit/base/cmocka_all.h"
@@ -47,7 +48,8 @@ static void sha256_gives_the_known_digests(void **state)
     const char *const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     assert_sha256(BYTES_LITERAL(""), empty);
     assert_sha256(BYTES_NONE, empty);
-    assert_sha256(BYTES_LITERAL("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_sha256(BYTES_LITERAL("abc"),
+                  "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_sha256(BYTES_LITERAL("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
                   "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
@@ -57,11 +59,13 @@ static void hmac_gives_the_known_codes(void **state)
     (void)state;
     uint8_t key[131];
     memset(key, 0x0b, 20);
-    assert_hmac(bytes_of(key, 20), "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    assert_hmac(bytes_of(key, 20), "Hi There",
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
     assert_hmac(BYTES_LITERAL("Jefe"), "what do ya want for nothing?",
                 "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     memset(key, 0xaa, sizeof(key));
-    assert_hmac(bytes_of(key, sizeof(key)), "Test Using Larger Than Block-Size Key - Hash Key First",
+    assert_hmac(bytes_of(key, sizeof(key)),
+                "Test Using Larger Than Block-Size Key - Hash Key First",
                 "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
     assert_hmac(BYTES_NONE, "", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
@@ -73,7 +77,8 @@ static void a_key_of_exactly_one_block_is_not_hashed_first(void **state)
     memset(key, 'k', 63);
     digest_hmac_sha256(bytes_of(key, 63), BYTES_LITERAL("data"), shorter);
     digest_hmac_sha256(bytes_of(key, 64), BYTES_LITERAL("data"), at_block);
-    assert_memory_equal(shorter, at_block, SHA256_BYTES); /* the 64th byte is 0, as the padding is */
+    assert_memory_equal(shorter, at_block,
+                        SHA256_BYTES); /* the 64th byte is 0, as the padding is */
     uint8_t hashed[SHA256_BYTES], longer[SHA256_BYTES], by_hash[SHA256_BYTES];
     digest_sha256(bytes_of(key, 65), hashed);
     digest_hmac_sha256(bytes_of(key, 65), BYTES_LITERAL("data"), longer);
@@ -121,8 +126,9 @@ static void hex_reads_both_cases_and_only_whole_bytes(void **state)
     assert_true(hex_parse(BYTES_LITERAL("00aFfA"), out, 3));
     assert_memory_equal(out, "\x00\xaf\xfa", 3);
     assert_true(hex_parse(BYTES_NONE, out, 0));
-    static const char *const wrong[] = {"", "00", "00aff", "00affaa", "00affaaa", "00afg0", "0x00af", "00 0af", "00af:0", "00afG0",
-                                        "00af@0", "00af`0"};
+    static const char *const wrong[] = {"",         "00",     "00aff",  "00affaa",
+                                        "00affaaa", "00afg0", "0x00af", "00 0af",
+                                        "00af:0",   "00afG0", "00af@0", "00af`0"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_false(hex_parse(bytes_text(wrong[i]), out, 3));
     for (int c = 0; c < 256; c++) {

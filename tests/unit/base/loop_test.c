@@ -77,7 +77,9 @@ static void pipes_open(void)
     for (int i = 0; i < PIPES; i++) {
         int ends[2];
         assert_int_equal(pipe(ends), 0);
-        pipes[i] = (struct piped){.watch = {.fd = ends[0], .ready = piped_ready}, .write_fd = ends[1], .letter = (char)('a' + i)};
+        pipes[i] = (struct piped){.watch = {.fd = ends[0], .ready = piped_ready},
+                                  .write_fd = ends[1],
+                                  .letter = (char)('a' + i)};
         assert_int_equal(loop_watch(loop, &pipes[i].watch, EPOLLIN, NULL), OK);
     }
 }
@@ -132,7 +134,8 @@ static void an_unwatched_descriptor_is_silent_even_if_its_event_was_fetched(void
         pipes[i].unwatches = &pipes[(i + 1) % PIPES];
         poke(i);
     }
-    /* Whichever comes first takes out its neighbour, and the third then takes out the first (or is silent itself). */
+    /* Whichever comes first takes out its neighbour, and the third then takes out the first (or is
+     * silent itself). */
     run_one_turn();
     assert_int_equal(strlen(said), 2);
     pipes_close();
@@ -181,7 +184,10 @@ static void alarm_fire(struct loop_timer *timer)
         loop_timer_set(loop, timer, 0);
 }
 
-#define ALARM(letter_) {.timer = {.fire = alarm_fire}, .letter = letter_}
+#define ALARM(letter_)                                                                             \
+    {                                                                                              \
+        .timer = {.fire = alarm_fire}, .letter = letter_                                           \
+    }
 
 static void timers_fire_in_order_of_time_when_due(void **state)
 {
@@ -284,7 +290,10 @@ static void note_read(struct message *message)
     say(((struct note *)message)->letter);
 }
 
-#define NOTE(letter_) {.message = {.handle = note_read}, .letter = letter_}
+#define NOTE(letter_)                                                                              \
+    {                                                                                              \
+        .message = {.handle = note_read}, .letter = letter_                                        \
+    }
 
 static void a_turn_has_a_fixed_order(void **state)
 {

@@ -59,8 +59,8 @@ static void freeing_nothing_is_allowed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(must_memory_is_zeroed),        cmocka_unit_test(no_bytes_are_still_memory),
-        cmocka_unit_test(resizing_keeps_the_content),   cmocka_unit_test(a_copied_text_is_its_own),
+        cmocka_unit_test(must_memory_is_zeroed),      cmocka_unit_test(no_bytes_are_still_memory),
+        cmocka_unit_test(resizing_keeps_the_content), cmocka_unit_test(a_copied_text_is_its_own),
         cmocka_unit_test(freeing_nothing_is_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

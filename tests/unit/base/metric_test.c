@@ -38,9 +38,11 @@ static void families_are_printed_together_under_one_head(void **state)
     metric_add(metric_counter("puts_total", "Puts taken.", "operation=\"PutRecord\""), 3);
     metric_set(metric_gauge("open_connections", "Connections.", ""), 17);
     metric_add(metric_counter("puts_total", "Puts taken.", "operation=\"PutRecords\""), 4);
-    assert_page_has("# HELP puts_total Puts taken.\n# TYPE puts_total counter\n"
-                    "puts_total{operation=\"PutRecord\"} 3\nputs_total{operation=\"PutRecords\"} 4\n");
-    assert_page_has("# HELP open_connections Connections.\n# TYPE open_connections gauge\nopen_connections 17\n");
+    assert_page_has(
+        "# HELP puts_total Puts taken.\n# TYPE puts_total counter\n"
+        "puts_total{operation=\"PutRecord\"} 3\nputs_total{operation=\"PutRecords\"} 4\n");
+    assert_page_has("# HELP open_connections Connections.\n# TYPE open_connections "
+                    "gauge\nopen_connections 17\n");
 }
 
 static void gauges_go_both_ways_and_below_zero(void **state)
@@ -82,7 +84,8 @@ static void a_histogram_without_labels_is_well_formed(void **state)
 {
     (void)state;
     metric_observe_us(metric_histogram("plain_seconds", "Plain.", ""), 20);
-    assert_page_has("plain_seconds_bucket{le=\"0.000016\"} 0\nplain_seconds_bucket{le=\"0.000032\"} 1\n");
+    assert_page_has(
+        "plain_seconds_bucket{le=\"0.000016\"} 0\nplain_seconds_bucket{le=\"0.000032\"} 1\n");
     assert_page_has("plain_seconds_sum 0.000020\nplain_seconds_count 1\n");
 }
 

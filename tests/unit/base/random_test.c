@@ -22,7 +22,8 @@ static void the_same_seed_gives_the_same_row(void **state)
     assert_int_equal(same, 0);
 }
 
-/* Worked out apart from this code, from the published definitions of splitmix64 and xoshiro256**. */
+/* Worked out apart from this code, from the published definitions of splitmix64 and xoshiro256**.
+ */
 static void the_row_of_seed_0_is_the_published_one(void **state)
 {
     (void)state;

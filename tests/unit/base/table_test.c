@@ -138,7 +138,8 @@ static void two_tables_hash_differently(void **state)
     table_fini(&b);
 }
 
-/* SipHash-1-3 under the key 00 01 .. 0f; the number is what OpenSSL gives (mac SIPHASH, c-rounds 1, d-rounds 3). */
+/* SipHash-1-3 under the key 00 01 .. 0f; the number is what OpenSSL gives (mac SIPHASH, c-rounds 1,
+ * d-rounds 3). */
 static void the_hash_is_siphash_1_3(void **state)
 {
     (void)state;

@@ -63,12 +63,13 @@ static void a_json_line_is_json_whatever_was_said(void **state)
     assert_json_says("hello", "said hello");
     assert_json_says("\"quotes\" and \\", "said \"quotes\" and \\");
     assert_json_says("two\nlines\tand\x01\x1f\x7f", "said two\nlines\tand\x01\x1f\x7f");
-    assert_json_says("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "said caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
+    assert_json_says("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+                     "said caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
 #define REPLACED "\xef\xbf\xbd"
     assert_json_says("\xff", "said " REPLACED);
     assert_json_says("cut \xe2\x82", "said cut " REPLACED REPLACED);
-    assert_json_says("\xc0\xaf", "said " REPLACED REPLACED);                 /* overlong */
-    assert_json_says("\xed\xa0\x80", "said " REPLACED REPLACED REPLACED);    /* a surrogate */
+    assert_json_says("\xc0\xaf", "said " REPLACED REPLACED);              /* overlong */
+    assert_json_says("\xed\xa0\x80", "said " REPLACED REPLACED REPLACED); /* a surrogate */
     assert_json_says("\xf4\x90\x80\x80", "said " REPLACED REPLACED REPLACED REPLACED);
     assert_json_says("\xc2\x9b", "said \xc2\x9b"); /* C1, escaped on the way */
     assert_null(strchr(said, (char)0x9b));
@@ -78,7 +79,8 @@ static void a_text_line_escapes_what_could_forge_or_steer(void **state)
 {
     (void)state;
     listen_to(say_as_text, "a\nb\x1b[2J\x7f\xc2\x9b\xff \xc3\xa9");
-    assert_string_equal(said + 24, " warn [main] listener: said a\\x0ab\\x1b[2J\\x7f\\x9b\\xff \xc3\xa9\n");
+    assert_string_equal(said + 24,
+                        " warn [main] listener: said a\\x0ab\\x1b[2J\\x7f\\x9b\\xff \xc3\xa9\n");
 }
 
 static void a_long_message_is_cut_and_still_a_line(void **state)

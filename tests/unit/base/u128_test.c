@@ -22,7 +22,8 @@ static void known_numbers_print_and_parse(void **state)
     assert_prints(UINT64_MAX, "18446744073709551615");
     assert_prints((u128)UINT64_MAX + 1, "18446744073709551616");
     assert_prints((u128)10000000000000000000u * 10, "100000000000000000000");
-    assert_prints((u128)10000000000000000000u * 10000000000000000000u, "100000000000000000000000000000000000000");
+    assert_prints((u128)10000000000000000000u * 10000000000000000000u,
+                  "100000000000000000000000000000000000000");
     assert_prints((u128)1 << 127, "170141183460469231731687303715884105728");
     assert_prints(U128_MAX - 1, "340282366920938463463374607431768211454");
     assert_prints(U128_MAX, "340282366920938463463374607431768211455");
@@ -34,7 +35,9 @@ static void what_is_printed_parses_to_the_same_number(void **state)
     struct random chance;
     random_seed(&chance, 2);
     for (int i = 0; i < 20000; i++) {
-        u128 value = ((u128)random_next(&chance) << 64 | random_next(&chance)) >> random_below(&chance, 128), back;
+        u128 value = ((u128)random_next(&chance) << 64 | random_next(&chance)) >>
+                     random_below(&chance, 128),
+             back;
         char out[U128_DECIMAL_BYTES_MAX];
         size_t length = u128_print(value, out);
         assert_true(length == 1 || out[0] != '0');
@@ -46,9 +49,17 @@ static void what_is_printed_parses_to_the_same_number(void **state)
 static void anything_but_digits_in_range_is_refused(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", "-1", "+1", " 1", "1 ", "1e3", "0x10",
-                                        "340282366920938463463374607431768211456", "340282366920938463463374607431768211460",
-                                        "1000000000000000000000000000000000000000", "99999999999999999999999999999999999999999"};
+    static const char *const wrong[] = {"",
+                                        "-1",
+                                        "+1",
+                                        " 1",
+                                        "1 ",
+                                        "1e3",
+                                        "0x10",
+                                        "340282366920938463463374607431768211456",
+                                        "340282366920938463463374607431768211460",
+                                        "1000000000000000000000000000000000000000",
+                                        "99999999999999999999999999999999999999999"};
     u128 value = 5;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_false(u128_parse(bytes_text(wrong[i]), &value));
@@ -59,7 +70,8 @@ static void leading_zeros_are_taken(void **state)
 {
     (void)state;
     u128 value = 5;
-    assert_true(u128_parse(BYTES_LITERAL("0000000000000000000000000000000000000000000000007"), &value));
+    assert_true(
+        u128_parse(BYTES_LITERAL("0000000000000000000000000000000000000000000000007"), &value));
     assert_true(value == 7);
 }
 

@@ -1,0 +1,110 @@
+/* http1_internal.h: connections and requests of http1, shared by its parts. Thread: the loop's own. */
+#ifndef SLUICE_API_HTTP1_INTERNAL_H
+#define SLUICE_API_HTTP1_INTERNAL_H
+
+#include "api/http1.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+
+enum { PEER_BYTES = INET6_ADDRSTRLEN + 10 };
+
+/* What a connection is at. Each phase but RUNNING has a time limit.
+ *
+ *   handed over -> RECEIVING --request complete--> RUNNING --exchange_finish--> SENDING --sent--> IDLE
+ *                      ^                                                                            |
+ *                      +---------------------------- next request line ----------------------------+ */
+enum phase { PHASE_IDLE, PHASE_RECEIVING, PHASE_RUNNING, PHASE_SENDING, PHASES };
+
+struct http1_daemon {
+    struct MHD_Daemon *mhd;
+    struct loop_watch watch; /* of its epoll descriptor */
+    bool dirty;              /* wants MHD_run in this turn */
+};
+
+struct http1 {
+    /* fixed at birth */
+    const struct network_settings *settings;
+    struct network_counts *counts;
+    struct loop *loop;
+    struct http1_daemon daemons[TRANSPORTS]; /* by enum protocol_transport; mhd is NULL where not offered */
+    uint64_t sweep_ms;
+
+    /* the loop's own */
+    uint64_t now_us;              /* of this turn */
+    struct list phases[PHASES];   /* connections, longest there first */
+    size_t connections;
+    struct connection *arriving;  /* inside MHD_add_connection */
+    struct buffers buffers;
+    struct list spare_requests;
+    size_t spare_count, spare_least; /* the lowest count since the last sweep: so many were of no use */
+    struct loop_timer sweep;
+    bool draining, cutting;
+    void (*drained)(void *);
+    void *drained_arg;
+};
+
+struct request;
+struct connection {
+    /* fixed at birth */
+    struct http1 *http1;
+    struct http1_daemon *daemon;
+    int fd;
+    bool tls;
+    char peer[PEER_BYTES];
+    size_t peer_len;
+
+    struct MHD_Connection *mhd;
+    struct list node; /* of its phase; of none once it was cut */
+    enum phase phase;
+    uint64_t since_us;
+    uint64_t acknowledged; /* bytes the client's side has, when last looked at; in SENDING */
+    size_t reply_hint;     /* room of the last reply, if it was large: the next is likely to be */
+    struct tls_pair *pair; /* which its handshake used, or NULL */
+};
+
+enum stage {
+    STAGE_HEAD,     /* the request line is there */
+    STAGE_BODY,     /* the headers too */
+    STAGE_HANDED,   /* the handler has it */
+    STAGE_ANSWERED, /* the reply is libmicrohttpd's to send */
+};
+
+struct request {
+    struct exchange exchange;
+    struct connection *connection;
+    struct body body;
+    enum stage stage;
+    bool in_handler;         /* handle() has not returned yet */
+    bool suspended;
+    uint64_t reply_charged;  /* of the budget */
+    struct list node;        /* of spare_requests */
+    struct sigv4_header headers[EXCHANGE_HEADERS_MAX];
+};
+
+/* http1.c */
+void connection_enter(struct connection *c, enum phase phase);
+/* Ends it soon: libmicrohttpd sees the closed socket and cleans up. */
+void connection_cut(struct connection *c);
+
+/* http1_request.c: libmicrohttpd's callbacks for one request after the other; `arg` is the struct http1. */
+void *request_begin(void *arg, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result request_access(void *arg, struct MHD_Connection *mhd, const char *url,
+                               const char *method, const char *version, const char *data,
+                               size_t *data_len, void **context);
+void request_end(void *arg, struct MHD_Connection *mhd, void **context,
+                 enum MHD_RequestTerminationCode code);
+/* Frees requests that lay unused since the last time. */
+void request_trim(struct http1 *h);
+void request_free_spares(struct http1 *h);
+
+/* http1_timeouts.c: closes what takes too long. */
+void timeouts_init(struct http1 *h);
+/* A connection is there: the sweep must run. */
+void timeouts_start(struct http1 *h);
+void timeouts_sweep(struct http1 *h);
+
+/* http1_tls.c: a daemon that speaks TLS, with the certificates of settings->tls. */
+struct MHD_Daemon *http1_tls_start(unsigned int flags, struct http1 *h, const struct MHD_OptionItem *options);
+
+#endif

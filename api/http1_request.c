@@ -1,0 +1,385 @@
+/* http1_request.c: one request from its first line to the end of its reply.
+ *
+ * libmicrohttpd calls request_begin at the request line, request_access once with the headers, once
+ * for each piece of the body and once at its end, and request_end when the reply was sent or the
+ * connection broke. An exchange that its handler does not finish at once is suspended: libmicrohttpd
+ * forgets the socket, and exchange_finish, on this same thread, brings it back, whereupon
+ * request_access is called again and queues the reply.
+ *
+ * A resumed connection would be read before we are asked, and a client who has closed his sending
+ * side would be dropped without his reply. A time-out of its own (never reached) puts it among those
+ * that libmicrohttpd visits first; it is taken back when the reply is queued.
+ *
+ * A request refused for its body is still read to its end (to DISCARD_BYTES_MAX) before it is
+ * answered: most clients send everything before they read, and a connection closed over unread bytes
+ * would lose the answer.
+ *
+ * I1. Header views point into libmicrohttpd's memory of the connection, which stays until
+ * request_end; path and query are copies, since libmicrohttpd cuts the original up.
+ * I2. The reply's bytes are the exchange's own and stay until request_end; nothing is copied.
+ * I3. Large replies are charged to the budget of bodies: together they cannot outgrow memory either.
+ *
+ * Left to others: what is answered (the handler), time limits (http1_timeouts.c).
+ * Thread: the loop's own. */
+#include "api/http1_internal.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/trace.h"
+
+enum {
+    SPARE_REQUESTS_MAX = 256,
+    DISCARD_BYTES_MAX = 4 * REQUEST_BODY_BYTES_MAX,
+    REPLY_CHARGED_LEAST = 256 * 1024,
+    REPLY_HINT_LEAST = 64 * 1024,
+    NEVER_S = 1000000
+};
+
+static struct request *request_of(struct list *node)
+{
+    return LIST_OWNER(node, struct request, node);
+}
+
+/* Answers of the transport itself. */
+struct refusal {
+    int http_status;
+    const char *error; /* AWS's name for it, or NULL: a bare answer */
+    const char *body;
+    bool close;
+};
+static const struct refusal bad_framing = {400, NULL, "", true};
+static const struct refusal too_many_headers = {431, NULL, "", true};
+static const struct refusal unknown_encoding = {501, NULL, "", true};
+static const struct refusal body_too_large = {413, NULL, "", true};
+static const struct refusal broken_reply = {500, "InternalFailure", "{\"__type\":\"InternalFailure\"}", false};
+static const struct refusal bodies_full = {
+    400, "ProvisionedThroughputExceededException",
+    "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":\"Too many bytes of requests "
+    "are in memory. Try again later.\"}",
+    false};
+static const struct refusal replies_full = {
+    400, "ProvisionedThroughputExceededException",
+    "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":\"Too many bytes of answers "
+    "are in memory. Try again later.\"}",
+    false};
+
+static void on_finished(struct exchange *x)
+{
+    struct request *r = x->transport;
+    struct connection *c = r->connection;
+    must(r->stage == STAGE_HANDED);
+    must(loop_is_mine(c->http1->loop));
+    if (r->in_handler)
+        return; /* request_access answers when the handler has returned */
+    MHD_set_connection_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned int)NEVER_S);
+    MHD_resume_connection(c->mhd);
+    c->daemon->dirty = true;
+}
+
+static struct request *request_take(struct http1 *h)
+{
+    struct list *spare = list_first(&h->spare_requests);
+    if (spare != NULL) {
+        list_remove(spare);
+        h->spare_count--;
+        if (h->spare_count < h->spare_least)
+            h->spare_least = h->spare_count;
+        return request_of(spare);
+    }
+    struct request *r = mem_try(sizeof(*r));
+    if (r == NULL)
+        return NULL;
+    list_init(&r->node);
+    exchange_init(&r->exchange, h->loop, on_finished, r);
+    return r;
+}
+
+static void request_free(struct request *r)
+{
+    exchange_fini(&r->exchange);
+    mem_free(r);
+}
+
+static void request_give(struct http1 *h, struct request *r)
+{
+    struct buf *reply = &r->exchange.reply;
+    body_fini(&r->body);
+    body_budget_return(&h->counts->bodies, r->reply_charged);
+    if (reply->room >= BUFFER_KEPT_LEAST) {
+        buffers_give(&h->buffers, (struct buffer){.at = reply->at, .room = reply->room});
+        buf_init(reply, reply->ceiling);
+    }
+    exchange_reset(&r->exchange);
+    if (h->spare_count >= SPARE_REQUESTS_MAX) {
+        request_free(r);
+        return;
+    }
+    list_prepend(&h->spare_requests, &r->node); /* the next to be taken: it is still in the caches */
+    h->spare_count++;
+}
+
+void request_trim(struct http1 *h)
+{
+    for (size_t unused = h->spare_least; unused > 0; unused--) {
+        struct request *r = request_of(h->spare_requests.prev);
+        list_remove(&r->node);
+        h->spare_count--;
+        request_free(r);
+    }
+    h->spare_least = h->spare_count;
+}
+
+void request_free_spares(struct http1 *h)
+{
+    h->spare_least = h->spare_count;
+    request_trim(h);
+}
+
+void *request_begin(void *arg, const char *uri, struct MHD_Connection *mhd)
+{
+    struct http1 *h = arg;
+    struct connection *c =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    if (c->phase == PHASE_IDLE)
+        connection_enter(c, PHASE_RECEIVING);
+    struct request *r = request_take(h);
+    if (r == NULL)
+        return NULL; /* request_access closes the connection */
+    r->connection = c;
+    r->stage = STAGE_HEAD;
+    r->in_handler = r->suspended = false;
+    r->reply_charged = 0;
+    body_init(&r->body, &h->counts->bodies, &h->buffers, REQUEST_BODY_BYTES_MAX);
+    struct exchange *x = &r->exchange;
+    struct bytes copy = arena_copy(&x->arena, bytes_text(uri == NULL ? "" : uri)); /* I1 */
+    const uint8_t *question = copy.len == 0 ? NULL : memchr(copy.at, '?', copy.len);
+    size_t path_len = question == NULL ? copy.len : (size_t)(question - copy.at);
+    x->path = bytes_of(copy.at, path_len);
+    x->query = question == NULL ? BYTES_LITERAL("") : bytes_of(question + 1, copy.len - path_len - 1);
+    return r;
+}
+
+/* Hands the reply to libmicrohttpd. */
+static enum MHD_Result queue_reply(struct request *r)
+{
+    struct exchange *x = &r->exchange;
+    struct connection *c = r->connection;
+    size_t len = x->reply.len;
+    void *at = len == 0 ? (void *)"" : x->reply.at;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(len, at, MHD_RESPMEM_PERSISTENT); /* I2 */
+    if (response == NULL)
+        return MHD_NO;
+    for (size_t i = 0; i < x->reply_header_count; i++) {
+        const struct reply_header *header = &x->reply_headers[i];
+        if (MHD_add_response_header(response, header->name, header->value) != MHD_YES)
+            TRACE_SELDOM(TRACE_WARN, "http1", "a reply header is left out: %s", header->name);
+    }
+    if (x->close_after || c->http1->draining)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    r->stage = STAGE_ANSWERED;
+    connection_enter(c, PHASE_SENDING);
+    enum MHD_Result queued = MHD_queue_response(c->mhd, (unsigned int)x->http_status, response);
+    MHD_destroy_response(response); /* the connection has its own reference */
+    return queued;
+}
+
+static enum MHD_Result refuse(struct request *r, const struct refusal *refusal)
+{
+    struct exchange *x = &r->exchange;
+    x->http_status = refusal->http_status;
+    x->reply_header_count = 0;
+    x->close_after = refusal->close;
+    uuid_make(x->request_id);
+    exchange_reply_header(x, "x-amzn-RequestId", x->request_id);
+    if (refusal->error != NULL) {
+        exchange_reply_header(x, "Content-Type", "application/x-amz-json-1.1");
+        exchange_reply_header(x, "x-amzn-ErrorType", refusal->error);
+    }
+    buf_clear(&x->reply);
+    buf_append_text(&x->reply, refusal->body);
+    body_fini(&r->body);
+    return queue_reply(r);
+}
+
+static enum MHD_Result refuse_body(struct request *r)
+{
+    struct network_counts *counts = r->connection->http1->counts;
+    bool too_large = r->body.status == TOO_LARGE;
+    metric_add(too_large ? counts->too_large : counts->throttled, 1);
+    return refuse(r, too_large ? &body_too_large : &bodies_full);
+}
+
+/* The exchange is finished. */
+static enum MHD_Result answer(struct request *r)
+{
+    struct exchange *x = &r->exchange;
+    struct network_counts *counts = r->connection->http1->counts;
+    body_fini(&r->body);
+    if (x->reply.status != OK)
+        return refuse(r, &broken_reply);
+    if (x->reply.room >= REPLY_CHARGED_LEAST) { /* I3 */
+        if (!body_budget_charge(&counts->bodies, x->reply.room)) {
+            metric_add(counts->throttled, 1);
+            buf_fini(&x->reply);
+            return refuse(r, &replies_full);
+        }
+        r->reply_charged = x->reply.room;
+    }
+    enum MHD_Result queued = queue_reply(r);
+    arena_reset(&x->arena); /* a slow reader holds his answer, not what made it */
+    return queued;
+}
+
+/* What the headers say of the body. */
+struct head {
+    struct request *r;
+    unsigned lengths;    /* Content-Length headers */
+    bool chunked, other; /* Transfer-Encoding */
+    bool expects, too_many;
+    uint64_t length;
+};
+
+static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    struct head *head = arg;
+    struct exchange *x = &head->r->exchange;
+    if (x->header_count == EXCHANGE_HEADERS_MAX) {
+        head->too_many = true;
+        return MHD_NO;
+    }
+    struct sigv4_header header = {.name = bytes_of(name, name_len),
+                                  .value = bytes_of(value == NULL ? "" : value, value_len)};
+    head->r->headers[x->header_count++] = header;
+    if (bytes_equal_ignore_case(header.name, BYTES_LITERAL("content-length"))) {
+        head->lengths++;
+        if (!bytes_to_u64(bytes_trim(header.value), &head->length))
+            head->lengths = 2; /* refused */
+    } else if (bytes_equal_ignore_case(header.name, BYTES_LITERAL("transfer-encoding"))) {
+        head->other = head->chunked || /* a second one */
+                      !bytes_equal_ignore_case(bytes_trim(header.value), BYTES_LITERAL("chunked"));
+        head->chunked = true;
+    } else if (bytes_equal_ignore_case(header.name, BYTES_LITERAL("expect"))) {
+        head->expects = true;
+    }
+    return MHD_YES;
+}
+
+/* The headers are there. A reply queued here ends the connection after it. */
+static enum MHD_Result take_head(struct request *r, const char *method)
+{
+    struct exchange *x = &r->exchange;
+    struct head head = {.r = r};
+    MHD_get_connection_values_n(r->connection->mhd, MHD_HEADER_KIND, on_header, &head);
+    x->headers = r->headers;
+    x->method = bytes_text(method);
+    if (head.too_many)
+        return refuse(r, &too_many_headers);
+    if (head.other)
+        return refuse(r, &unknown_encoding);
+    /* Two lengths, or a length and chunks: whoever stands before us may have seen another end. */
+    if (head.lengths > 1 || (head.lengths == 1 && head.chunked))
+        return refuse(r, &bad_framing);
+    uint64_t length = head.length < INT64_MAX ? head.length : INT64_MAX;
+    body_expect(&r->body, head.chunked ? BODY_LENGTH_UNKNOWN : (int64_t)length);
+    bool waits = head.expects || length > DISCARD_BYTES_MAX;
+    if (r->body.status != OK && waits)
+        return refuse_body(r);
+    r->stage = STAGE_BODY;
+    return MHD_YES;
+}
+
+/* A large reply often follows a large one: its buffer is ready then. */
+static void prepare_reply(struct request *r)
+{
+    struct connection *c = r->connection;
+    struct buf *reply = &r->exchange.reply;
+    if (c->reply_hint <= reply->room)
+        return;
+    struct buffer buffer = buffers_take(&c->http1->buffers, c->reply_hint);
+    if (buffer.at == NULL)
+        return;
+    mem_free(reply->at);
+    reply->at = buffer.at;
+    reply->room = buffer.room;
+}
+
+/* The request is complete. */
+static enum MHD_Result hand_over(struct request *r)
+{
+    struct exchange *x = &r->exchange;
+    struct connection *c = r->connection;
+    struct http1 *h = c->http1;
+    if (r->body.status != OK)
+        return refuse_body(r);
+    x->body = r->body.buffer.at;
+    x->body_len = r->body.len;
+    x->tls = c->tls;
+    x->peer = bytes_of(c->peer, c->peer_len);
+    x->begun_us = clock_mono_us(h->settings->clock);
+    prepare_reply(r);
+    metric_add(h->counts->requests, 1);
+    r->stage = STAGE_HANDED;
+    connection_enter(c, PHASE_RUNNING);
+    r->in_handler = true;
+    h->settings->handler->handle(h->settings->handler, x);
+    r->in_handler = false;
+    if (x->is_finished)
+        return answer(r);
+    MHD_suspend_connection(c->mhd);
+    r->suspended = true;
+    return MHD_YES;
+}
+
+/* The exchange finished while its connection was suspended. */
+static enum MHD_Result answer_resumed(struct request *r)
+{
+    must(r->suspended && r->exchange.is_finished);
+    r->suspended = false;
+    MHD_set_connection_option(r->connection->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+    return answer(r);
+}
+
+enum MHD_Result request_access(void *arg, struct MHD_Connection *mhd, const char *url,
+                               const char *method, const char *version, const char *data,
+                               size_t *data_len, void **context)
+{
+    (void)arg;
+    (void)mhd;
+    (void)url;
+    (void)version;
+    struct request *r = *context;
+    if (r == NULL)
+        return MHD_NO; /* no memory for it */
+    if (r->stage == STAGE_HEAD)
+        return take_head(r, method);
+    if (r->stage == STAGE_HANDED)
+        return answer_resumed(r);
+    must(r->stage == STAGE_BODY);
+    if (*data_len == 0)
+        return hand_over(r);
+    body_append(&r->body, bytes_of(data, *data_len));
+    *data_len = 0;
+    return r->body.discarded > DISCARD_BYTES_MAX ? MHD_NO : MHD_YES;
+}
+
+void request_end(void *arg, struct MHD_Connection *mhd, void **context,
+                 enum MHD_RequestTerminationCode code)
+{
+    (void)mhd;
+    (void)code;
+    struct http1 *h = arg;
+    struct request *r = *context;
+    if (r == NULL)
+        return;
+    *context = NULL;
+    must(r->stage != STAGE_HANDED || r->exchange.is_finished); /* X1 */
+    struct connection *c = r->connection;
+    size_t room = r->exchange.reply.room;
+    c->reply_hint = r->exchange.reply.len >= REPLY_HINT_LEAST ? room : 0;
+    request_give(h, r);
+    connection_enter(c, PHASE_IDLE);
+}

@@ -1,0 +1,110 @@
+/* http1_timeouts.c: slow and silent clients.
+ *
+ * All connections of a phase have the same limit, so each phase's list is in order of its ends, and
+ * a sweep looks only at the front.
+ *
+ *   IDLE       idle_ms       no request line
+ *   RECEIVING  request_ms    from the first byte, or from the request line on a kept connection, to the
+ *                            end of the body: neither headers nor a body can be dribbled for longer
+ *   SENDING    request_ms    without a byte acknowledged by the client's side; as long as he takes
+ *                            something he may be slow
+ *   RUNNING    none          it is our turn
+ *
+ * I1. While there are connections, the sweep runs at least every second; without any, and nothing to
+ * trim, it sleeps.
+ *
+ * Thread: the loop's own. */
+#include "api/http1_internal.h"
+
+#include "base/must.h"
+#include "base/trace.h"
+
+#include <linux/tcp.h> /* struct tcp_info, with tcpi_bytes_acked */
+#include <sys/socket.h>
+
+enum { SWEEP_MS_MOST = 1000, SWEEP_MS_LEAST = 10, SWEEPS_A_LIMIT = 8 };
+
+static struct connection *connection_of(struct list *node)
+{
+    return LIST_OWNER(node, struct connection, node);
+}
+
+static void late(struct connection *c, const char *what)
+{
+    metric_add(c->http1->counts->cut, 1);
+    trace(TRACE_DEBUG, "http1", "%s: closed, %s for too long", c->peer, what);
+    connection_cut(c);
+}
+
+static void sweep_phase(struct http1 *h, enum phase phase, uint64_t limit_ms, const char *what)
+{
+    struct list *oldest;
+    while ((oldest = list_first(&h->phases[phase])) != NULL &&
+           h->now_us - connection_of(oldest)->since_us >= limit_ms * 1000)
+        late(connection_of(oldest), what);
+}
+
+static uint64_t acknowledged(const struct connection *c)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return 0;
+    return info.tcpi_bytes_acked;
+}
+
+/* Who has taken bytes since the last look gets another term. */
+static void sweep_sending(struct http1 *h)
+{
+    struct list *oldest;
+    while ((oldest = list_first(&h->phases[PHASE_SENDING])) != NULL) {
+        struct connection *c = connection_of(oldest);
+        uint64_t limit_ms = h->cutting ? h->sweep_ms : h->settings->request_ms;
+        if (h->now_us - c->since_us < limit_ms * 1000)
+            return;
+        uint64_t now_acknowledged = acknowledged(c);
+        bool moves = now_acknowledged > c->acknowledged && !h->cutting;
+        if (!moves) {
+            late(c, "took no byte of its answer");
+            continue;
+        }
+        connection_enter(c, PHASE_SENDING);
+        c->acknowledged = now_acknowledged;
+    }
+}
+
+void timeouts_sweep(struct http1 *h)
+{
+    sweep_phase(h, PHASE_IDLE, h->settings->idle_ms, "idle");
+    sweep_phase(h, PHASE_RECEIVING, h->settings->request_ms, "its request was incomplete");
+    sweep_sending(h);
+}
+
+void timeouts_start(struct http1 *h)
+{
+    if (!h->sweep.armed)
+        loop_timer_set(h->loop, &h->sweep, h->sweep_ms);
+}
+
+static void on_sweep(struct loop_timer *t)
+{
+    struct http1 *h = LIST_OWNER(t, struct http1, sweep);
+    h->now_us = clock_mono_us(h->settings->clock);
+    timeouts_sweep(h);
+    buffers_trim(&h->buffers);
+    request_trim(h);
+    if (h->connections > 0 || h->buffers.count > 0 || h->spare_count > 0) /* I1 */
+        timeouts_start(h);
+}
+
+void timeouts_init(struct http1 *h)
+{
+    uint64_t shortest =
+        h->settings->idle_ms < h->settings->request_ms ? h->settings->idle_ms : h->settings->request_ms;
+    h->sweep_ms = shortest / SWEEPS_A_LIMIT;
+    if (h->sweep_ms > SWEEP_MS_MOST)
+        h->sweep_ms = SWEEP_MS_MOST;
+    if (h->sweep_ms < SWEEP_MS_LEAST)
+        h->sweep_ms = SWEEP_MS_LEAST;
+    h->sweep.fire = on_sweep;
+}

@@ -1,0 +1,238 @@
+/* network.c: the listener and the loops, opened and closed together.
+ *
+ * Each core has a loop, and each connection belongs to one loop for its life: nothing of it is
+ * shared, so nothing of it is locked. New connections go to the loops in turn.
+ *
+ * Closing goes with the stream: first the listener, so that nothing new comes; then each loop
+ * finishes what it has (at most grace_ms), and stops when its last connection is gone. An exchange
+ * that a handler still holds after that is waited for all the same: its memory is the handler's (X1).
+ *
+ * Left to others: accepting (listener.c), serving (http1.c).
+ * Thread: the opener's; each loop's own where it says so. */
+#include "api/network.h"
+
+#include "api/http1.h"
+#include "api/listener.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/thread.h"
+#include "base/trace.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+enum { LOOPS_MAX = 256, DESCRIPTORS_BESIDES = 1024 };
+
+struct lane {
+    struct network *network; /* fixed at birth */
+    struct loop *loop;       /* fixed at birth */
+    struct http1 *http1;     /* fixed at birth; used by the loop's thread */
+    struct thread thread;
+    struct message closing;
+    uint64_t grace_ms;       /* set before `closing` is sent */
+    struct loop_timer grace; /* the loop's own */
+};
+
+struct network {
+    struct network_settings settings; /* fixed at birth */
+    struct network_counts counts;
+    struct listener *listener;
+    uint32_t next; /* the listener's own: who gets the next connection */
+    uint32_t lane_count;
+    struct lane lanes[LOOPS_MAX];
+};
+
+void network_defaults(struct network_settings *s)
+{
+    *s = (struct network_settings){.address = "127.0.0.1",
+                                   .connections_max = 10000,
+                                   .body_bytes_max = 256 * 1024 * 1024,
+                                   .idle_ms = 90000,
+                                   .first_byte_ms = 30000,
+                                   .request_ms = 60000,
+                                   .plain = true,
+                                   .clock = &clock_system};
+}
+
+void network_counts_init(struct network_counts *c, uint64_t body_bytes_max)
+{
+    *c = (struct network_counts){.bodies.most = body_bytes_max};
+    c->open = metric_gauge("sluice_connections", "Connections open now.", "");
+    c->accepted = metric_counter("sluice_connections_accepted_total", "Connections accepted.", "");
+    c->requests = metric_counter("sluice_http_requests_total", "Complete HTTP requests.", "");
+    c->cut = metric_counter("sluice_connections_timed_out_total",
+                            "Connections closed because their client was too slow.", "");
+    c->throttled = metric_counter("sluice_http_memory_throttled_total",
+                                  "Requests throttled because bodies and answers filled memory.", "");
+    c->too_large = metric_counter("sluice_http_too_large_total",
+                                  "Requests refused because their body was too large.", "");
+}
+
+void network_counts_opened(struct network_counts *c)
+{
+    atomic_fetch_add_explicit(&c->connections, 1, memory_order_relaxed);
+    metric_add(c->open, 1);
+}
+
+void network_counts_closed(struct network_counts *c)
+{
+    atomic_fetch_sub_explicit(&c->connections, 1, memory_order_relaxed);
+    metric_add(c->open, UINT64_MAX); /* one less, in two's complement */
+}
+
+/* Thread: the lane's loop. */
+static void on_handover(struct message *m)
+{
+    struct handover *h = LIST_OWNER(m, struct handover, message);
+    struct lane *lane = h->taker;
+    thread_must_be(THREAD_LOOP);
+    http1_add(lane->http1, h->fd, &h->address, h->address_len, h->transport == TRANSPORT_HTTP1_TLS);
+    handover_done(h);
+}
+
+/* Thread: listener. */
+static void take(void *arg, struct handover *h)
+{
+    struct network *n = arg;
+    struct lane *lane = &n->lanes[n->next++ % n->lane_count];
+    h->taker = lane;
+    h->message.handle = on_handover;
+    loop_send(lane->loop, &h->message);
+}
+
+static void on_drained(void *arg)
+{
+    struct lane *lane = arg;
+    loop_stop(lane->loop);
+}
+
+static void on_grace_over(struct loop_timer *t)
+{
+    http1_cut(LIST_OWNER(t, struct lane, grace)->http1);
+}
+
+/* Thread: the lane's loop. */
+static void on_closing(struct message *m)
+{
+    struct lane *lane = LIST_OWNER(m, struct lane, closing);
+    thread_must_be(THREAD_LOOP);
+    loop_timer_set(lane->loop, &lane->grace, lane->grace_ms);
+    http1_drain(lane->http1, on_drained, lane);
+}
+
+static void run(void *arg)
+{
+    struct lane *lane = arg;
+    thread_must_be(THREAD_LOOP);
+    loop_run(lane->loop);
+    loop_timer_cancel(lane->loop, &lane->grace);
+}
+
+static uint32_t cores(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) != 0)
+        return 1;
+    int count = CPU_COUNT(&set);
+    return count < 1 ? 1 : (uint32_t)count;
+}
+
+/* As many descriptors as the connections may need, if the hard limit lets us. */
+static void raise_descriptors(uint64_t connections_max)
+{
+    struct rlimit limit;
+    uint64_t wanted = connections_max + DESCRIPTORS_BESIDES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        trace(TRACE_WARN, "network",
+              "at most %llu files can be open: too few for %llu connections (raise the hard limit)",
+              (unsigned long long)limit.rlim_cur, (unsigned long long)connections_max);
+}
+
+static enum status lanes_open(struct network *n, struct fault *f)
+{
+    uint32_t count = n->settings.loops == 0 ? cores() : n->settings.loops;
+    count = count > LOOPS_MAX ? LOOPS_MAX : count;
+    enum status st = OK;
+    while (st == OK && n->lane_count < count) {
+        struct lane *lane = &n->lanes[n->lane_count++];
+        lane->network = n;
+        lane->closing.handle = on_closing;
+        lane->grace.fire = on_grace_over;
+        st = loop_new(&lane->loop, n->settings.clock, f);
+        if (st == OK)
+            st = http1_open(&n->settings, &n->counts, lane->loop, &lane->http1, f);
+    }
+    return st;
+}
+
+static void start(struct network *n)
+{
+    for (uint32_t i = 0; i < n->lane_count; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "loop-%u", i % LOOPS_MAX);
+        thread_start(&n->lanes[i].thread, THREAD_LOOP, name, run, &n->lanes[i]);
+    }
+    listener_start(n->listener);
+}
+
+enum status network_open(const struct network_settings *s, struct network **out, struct fault *f)
+{
+    must(s->handler != NULL && s->clock != NULL);
+    must(s->plain || s->tls != NULL);
+    raise_descriptors(s->connections_max);
+    struct network *n = MEM_NEW(struct network);
+    n->settings = *s;
+    network_counts_init(&n->counts, s->body_bytes_max);
+    struct listener_settings door = {.address = s->address,
+                                     .port = s->port,
+                                     .connections_max = s->connections_max,
+                                     .first_byte_ms = s->first_byte_ms,
+                                     .offer = {.plain = s->plain, .tls = s->tls != NULL},
+                                     .counts = &n->counts,
+                                     .clock = s->clock,
+                                     .take = take,
+                                     .arg = n};
+    enum status st = listener_open(&door, &n->listener, f);
+    if (st == OK)
+        st = lanes_open(n, f);
+    if (st == OK)
+        start(n);
+    *out = st == OK ? n : NULL;
+    if (st != OK)
+        network_close(n, 0);
+    return st;
+}
+
+uint16_t network_port(const struct network *n)
+{
+    return listener_port(n->listener);
+}
+
+uint64_t network_connections(const struct network *n)
+{
+    return atomic_load_explicit(&n->counts.connections, memory_order_relaxed);
+}
+
+void network_close(struct network *n, uint64_t grace_ms)
+{
+    if (n == NULL)
+        return;
+    listener_close(n->listener);
+    for (uint32_t i = 0; i < n->lane_count; i++) {
+        n->lanes[i].grace_ms = grace_ms;
+        if (n->lanes[i].thread.started)
+            loop_send(n->lanes[i].loop, &n->lanes[i].closing);
+    }
+    for (uint32_t i = 0; i < n->lane_count; i++) {
+        thread_join(&n->lanes[i].thread);
+        http1_close(n->lanes[i].http1);
+        loop_free(n->lanes[i].loop);
+    }
+    must(network_connections(n) == 0);
+    mem_free(n);
+}

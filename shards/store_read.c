@@ -1,0 +1,315 @@
+/* store_read.c: reads that memory could not answer, on disk readers' threads.
+ *
+ *   FROM: tail? -> else find the row that holds the offset: live segments in memory, sealed ones in the index -> iterate its values, checked
+ *   -> the next row, until the read is full or the durable end
+ *
+ * D1. Offsets given follow each other without a gap, or the read ends with CORRUPT that names the segment.
+ * D2. Every batch is checked against its CRC before it is given. */
+#include "shards/store_internal.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/trace.h"
+#include "shards/bytes_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- finding ---- */
+
+/* The live row that holds the offset or is the first after it, and its segment, referenced. */
+static bool find_live(struct store *s, struct store_log *l, uint64_t offset, struct store_row *out, struct segment **segment)
+{
+    *segment = NULL;
+    lock_take(&s->mu);
+    LIST_EACH (node, keep, &s->live) {
+        struct segment *g = LIST_OWNER(node, struct segment, node);
+        const struct store_row *row = table_find(&g->rows, bytes_of(l->key, sizeof(l->key)));
+        if (!row || row->last < offset || (*segment && row->first >= out->first))
+            continue;
+        *out = *row;
+        *segment = g;
+    }
+    if (*segment)
+        segment_ref(*segment);
+    lock_drop(&s->mu);
+    return *segment != NULL;
+}
+
+/* The row for an offset, wherever it is; its segment referenced. A segment may be sealed between the two looks, so the index is asked first only
+ * for what is older than all live rows: the live list first, then the index, and the lower of both. */
+static enum status find_row(struct store *s, struct store_log *l, uint64_t offset, struct store_row *out, struct segment **g, struct fault *f)
+{
+    struct store_row live, sealed;
+    bool is_live = find_live(s, l, offset, &live, g);
+    if (is_live && live.first <= offset) {
+        *out = live;
+        return OK;
+    }
+    enum status st = index_find(s, l->log.place, offset, &sealed, f);
+    if (st == OK && (!is_live || sealed.first < live.first)) {
+        segment_unref(*g);
+        *out = sealed;
+        return segment_open_sealed(s, sealed.segment, g, f);
+    }
+    if (is_live && (st == OK || st == END)) {
+        *out = live;
+        return OK;
+    }
+    return st;
+}
+
+/* ---- reading values ---- */
+
+static enum status damaged(uint64_t segment, const char *why, struct fault *f)
+{
+    trace(TRACE_ERROR, "store", "segment %020" PRIu64 " is damaged: %s", segment, why);
+    return fault_set(f, CORRUPT, "segment %020" PRIu64 " is damaged: %s", segment, why);
+}
+
+static enum status iterator_fault(leveldb_iterator_t *it, uint64_t segment, struct fault *f)
+{
+    char *error = NULL;
+    leveldb_iter_get_error(it, &error);
+    if (!error)
+        return OK;
+    char where[64];
+    snprintf(where, sizeof(where), "segment %020" PRIu64, segment);
+    enum status st = store_leveldb_fault(error, where, f);
+    return st == CORRUPT ? damaged(segment, f->text, f) : st;
+}
+
+/* Whether the iterator stands at a value of this log; its offset. */
+static bool at_log(leveldb_iterator_t *it, struct log_place wanted, uint64_t *offset)
+{
+    struct log_place place;
+    size_t len;
+    if (!leveldb_iter_valid(it))
+        return false;
+    const char *key = leveldb_iter_key(it, &len);
+    return segment_key_parse(key, len, &place, offset) && place.stream == wanted.stream && place.shard == wanted.shard;
+}
+
+/* Seeks to the value that holds `offset`, or the first after it. */
+static void seek_holding(leveldb_iterator_t *it, struct log_place place, uint64_t offset)
+{
+    uint8_t key[SEGMENT_KEY_BYTES];
+    uint64_t at;
+    segment_key(place, offset, key);
+    leveldb_iter_seek(it, (const char *)key, SEGMENT_KEY_BYTES);
+    if (at_log(it, place, &at) && at == offset)
+        return;
+    if (leveldb_iter_valid(it))
+        leveldb_iter_prev(it);
+    else
+        leveldb_iter_seek_to_last(it);
+    if (!at_log(it, place, &at))
+        leveldb_iter_seek(it, (const char *)key, SEGMENT_KEY_BYTES);
+}
+
+/* Adds values from *next on, out of one segment. OK when it is through with it or the read is full. */
+static enum status read_values(struct store *s, struct log_read *r, struct segment *g, uint64_t *next, uint64_t end)
+{
+    leveldb_iterator_t *it = leveldb_create_iterator(g->db, s->checked);
+    struct log_place place = r->log->place;
+    uint64_t at;
+    enum status st = OK;
+    for (seek_holding(it, place, *next); at_log(it, place, &at) && at < end && !log_read_full(r); leveldb_iter_next(it)) {
+        size_t len;
+        struct log_span *span;
+        const char *value = leveldb_iter_value(it, &len);
+        st = span_from_value(bytes_of(value, len), &span, &r->fault); /* D2 */
+        if (st != OK) {
+            st = st == CORRUPT ? damaged(g->number, r->fault.text, &r->fault) : st;
+            break;
+        }
+        if (at > *next || span->first_offset != at || span->first_offset + span->count <= *next) { /* D1 */
+            log_span_unref(span);
+            if (at + 1 > *next)
+                st = damaged(g->number, "batches are missing", &r->fault);
+            if (st != OK)
+                break;
+            continue;
+        }
+        r->spans[r->span_count++] = span;
+        *next = at + span->count;
+    }
+    enum status error = iterator_fault(it, g->number, &r->fault);
+    leveldb_iter_destroy(it);
+    return st == OK ? error : st;
+}
+
+static enum status read_from(struct store *s, struct log_read *r)
+{
+    struct store_log *l = store_log_of(r->log);
+    struct log_bounds bounds;
+    tail_bounds(&s->tail, &l->tail, &bounds);
+    uint64_t next = r->from > bounds.begin ? r->from : bounds.begin;
+    r->offset = next;
+    if (next >= bounds.end) {
+        r->offset = next;
+        return END;
+    }
+    while (next < bounds.end && !log_read_full(r)) {
+        struct store_row row;
+        struct segment *g = NULL;
+        enum status st = find_row(s, l, next, &row, &g, &r->fault);
+        if (st == END || (st == OK && row.first > next))
+            st = damaged(st == END ? 0 : row.segment, "the batches before its first are missing", &r->fault); /* D1 */
+        uint64_t before = next;
+        if (st == OK)
+            st = read_values(s, r, g, &next, bounds.end);
+        segment_unref(g);
+        if (st == OK && next == before)
+            st = damaged(row.segment, "a batch that the index promises is missing", &r->fault);
+        if (st != OK)
+            return r->span_count ? OK : st; /* what is whole is given first */
+    }
+    return OK;
+}
+
+/* ---- by time ---- */
+
+/* The first offset in this row whose batch's time is at least time_ms: by halves. */
+static enum status find_in_row(struct store *s, struct log_read *r, struct segment *g, const struct store_row *row)
+{
+    leveldb_iterator_t *it = leveldb_create_iterator(g->db, s->checked);
+    uint64_t low = row->first, high = row->last; /* the value wanted begins in low .. high */
+    struct log_span *span = NULL;
+    enum status st = OK;
+    while (low < high && st == OK) {
+        uint64_t middle = low + (high - low) / 2, at;
+        seek_holding(it, row->place, middle);
+        struct batch_header h;
+        size_t len = 0;
+        const char *value = at_log(it, row->place, &at) ? leveldb_iter_value(it, &len) : NULL;
+        struct span_facts facts;
+        st = value ? span_survey(bytes_of(value, len), false, &facts, &r->fault) : CORRUPT;
+        (void)h;
+        if (st != OK)
+            break;
+        if (facts.last_ms < r->time_ms)
+            low = at + facts.count;
+        else
+            high = at < high ? at : middle;
+        if (at <= low && facts.last_ms >= r->time_ms)
+            break;
+    }
+    if (st == OK) {
+        uint64_t at;
+        size_t len;
+        seek_holding(it, row->place, low);
+        const char *value = at_log(it, row->place, &at) ? leveldb_iter_value(it, &len) : NULL;
+        st = value ? span_from_value(bytes_of(value, len), &span, &r->fault) : CORRUPT;
+    }
+    if (st == OK) {
+        st = span_find_time(span, r->time_ms, &r->offset);
+        log_span_unref(span);
+    }
+    enum status error = iterator_fault(it, g->number, &r->fault);
+    leveldb_iter_destroy(it);
+    if (st == CORRUPT)
+        st = damaged(g->number, "its times cannot be read", &r->fault);
+    return error == OK ? st : error;
+}
+
+static enum status find_time(struct store *s, struct log_read *r)
+{
+    struct store_log *l = store_log_of(r->log);
+    struct log_bounds bounds;
+    tail_bounds(&s->tail, &l->tail, &bounds);
+    uint64_t at = bounds.begin;
+    while (at < bounds.end) {
+        struct store_row row;
+        struct segment *g = NULL;
+        enum status st = find_row(s, l, at, &row, &g, &r->fault);
+        if (st == OK && row.last_ms >= r->time_ms)
+            st = find_in_row(s, r, g, &row);
+        else if (st == OK)
+            st = END;
+        segment_unref(g);
+        if (st != END)
+            return st;
+        at = row.last + 1;
+    }
+    r->offset = bounds.end;
+    return END;
+}
+
+/* ---- the readers ---- */
+
+void store_read(struct log_read *r)
+{
+    struct store *s = store_of(r->log->engine);
+    struct store_log *l = store_log_of(r->log);
+    r->span_count = 0;
+    if (tail_read(&s->tail, &l->tail, r)) {
+        r->done(r);
+        return;
+    }
+    enum { READS_WAITING_MAX = 4096 };
+    lock_take(&s->readers_mu);
+    bool taken = !s->readers_stop && s->reads_waiting < READS_WAITING_MAX;
+    r->status = s->readers_stop ? CLOSING : THROTTLED;
+    if (taken) {
+        s->reads_waiting++;
+        list_append(&s->reads, &r->node);
+        signal_one(&s->reads_wanted);
+    }
+    lock_drop(&s->readers_mu);
+    if (!taken)
+        r->done(r);
+}
+
+void store_reader_run(void *arg)
+{
+    struct store *s = arg;
+    lock_take(&s->readers_mu);
+    for (;;) {
+        while (list_empty(&s->reads) && !s->readers_stop)
+            signal_wait(&s->reads_wanted, &s->readers_mu);
+        struct list *first = list_first(&s->reads);
+        if (!first)
+            break;
+        struct log_read *r = LIST_OWNER(first, struct log_read, node);
+        list_remove(first);
+        s->reads_waiting--;
+        lock_drop(&s->readers_mu);
+        r->status = r->kind == LOG_READ_FROM ? read_from(s, r) : find_time(s, r);
+        r->done(r);
+        lock_take(&s->readers_mu);
+    }
+    lock_drop(&s->readers_mu);
+}
+
+/* ---- walking a segment ---- */
+
+enum status segment_walk(struct store *s, struct segment *g, enum status (*each)(void *, const struct store_row *, struct fault *),
+                         void *arg, struct fault *f)
+{
+    leveldb_iterator_t *it = leveldb_create_iterator(g->db, s->checked);
+    enum status st = OK;
+    for (leveldb_iter_seek_to_first(it); st == OK && leveldb_iter_valid(it); leveldb_iter_next(it)) {
+        size_t key_len, len;
+        struct span_facts facts;
+        struct store_row row = {.segment = g->number};
+        const char *key = leveldb_iter_key(it, &key_len), *value = leveldb_iter_value(it, &len);
+        if (!segment_key_parse(key, key_len, &row.place, &row.first))
+            st = fault_set(f, CORRUPT, "a key cannot be read");
+        else
+            st = span_survey(bytes_of(value, len), false, &facts, f);
+        if (st == OK) {
+            row.last = row.first + facts.count - 1;
+            row.first_ms = facts.first_ms;
+            row.last_ms = facts.last_ms;
+            row.bytes = len;
+            row.seals = facts.seals;
+            st = each(arg, &row, f);
+        }
+    }
+    if (st == CORRUPT)
+        st = damaged(g->number, f->text, f);
+    enum status error = iterator_fault(it, g->number, f);
+    leveldb_iter_destroy(it);
+    return st == OK ? error : st;
+}

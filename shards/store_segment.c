@@ -1,0 +1,386 @@
+/* store_segment.c: a segment's life.
+ *
+ *   spare --segment_take (its row in the index synced)--> ACTIVE --full, old, or memory is short--> SEALING --sealer: memtable to a table,
+ *   rows into the index--> SEALED, closed --> opened again on demand, in a bounded cache --> dropped (store_trim.c)
+ *   ACTIVE --write failed--> FAILED --store_revive--> SEALED
+ *
+ * G1. A segment's folder is synced into its parent, and its row into the index, before anything in it is acknowledged.
+ * G2. Each byte is written twice: to LevelDB's write-ahead log, and once into a table when the segment is sealed. Nothing is compacted.
+ *
+ * Thread: committers take, the sealer seals, readers open. */
+#include "shards/store_internal.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/trace.h"
+#include "shards/bytes_internal.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+void segment_path(const struct store *s, uint64_t number, char out[STORE_PATH_BYTES])
+{
+    must(snprintf(out, STORE_PATH_BYTES, "%s/segments/%020" PRIu64, s->folder, number) < STORE_PATH_BYTES);
+}
+
+void segment_key(struct log_place place, uint64_t offset, uint8_t out[SEGMENT_KEY_BYTES])
+{
+    put_be64(out, place.stream);
+    put_be32(out + 8, place.shard);
+    put_be64(out + 12, offset);
+}
+
+bool segment_key_parse(const char *key, size_t len, struct log_place *place, uint64_t *offset)
+{
+    if (len != SEGMENT_KEY_BYTES)
+        return false;
+    place->stream = get_be64((const uint8_t *)key);
+    place->shard = get_be32((const uint8_t *)key + 8);
+    *offset = get_be64((const uint8_t *)key + 12);
+    return true;
+}
+
+struct segment *segment_ref(struct segment *g)
+{
+    atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+    return g;
+}
+
+void segment_unref(struct segment *g)
+{
+    if (!g || atomic_fetch_sub(&g->refs, 1) != 1)
+        return;
+    size_t at = 0;
+    void *row;
+    while (table_next(&g->rows, &at, &row))
+        mem_free(row);
+    table_fini(&g->rows);
+    leveldb_close(g->db);
+    mem_free(g);
+}
+
+static struct segment *segment_new(uint64_t number, leveldb_t *db)
+{
+    struct segment *g = MEM_NEW(struct segment);
+    atomic_store(&g->refs, 1);
+    g->number = number;
+    g->db = db;
+    list_init(&g->node);
+    table_init(&g->rows);
+    return g;
+}
+
+static enum status open_db(struct store *s, uint64_t number, leveldb_t **db, struct fault *f)
+{
+    char path[STORE_PATH_BYTES], where[64], *error = NULL;
+    segment_path(s, number, path);
+    snprintf(where, sizeof(where), "segment %020" PRIu64, number);
+    *db = leveldb_open(s->options, path, &error);
+    return error ? store_leveldb_fault(error, where, f) : OK;
+}
+
+enum status segment_create(struct store *s, uint64_t number, struct segment **out, struct fault *f)
+{
+    char path[STORE_PATH_BYTES];
+    leveldb_t *db;
+    segment_path(s, number, path);
+    enum status st = folder_make(path, f); /* G1: durable in its parent */
+    if (st == OK)
+        st = open_db(s, number, &db, f);
+    if (st == OK)
+        *out = segment_new(number, db);
+    return st;
+}
+
+static enum status record_birth(struct store *s, uint64_t number, uint32_t class_hours, struct fault *f)
+{
+    leveldb_writebatch_t *b = leveldb_writebatch_create();
+    index_put_summary(b, &(struct segment_summary){.number = number, .class_hours = class_hours});
+    return index_commit(s, b, f);
+}
+
+enum status segment_take(struct store *s, struct volume *v, struct segment **out, struct fault *f)
+{
+    lock_take(&s->mu);
+    struct segment *g = s->spare;
+    s->spare = NULL;
+    uint64_t number = g ? g->number : s->next_segment++;
+    signal_all(&s->sealing); /* the sealer makes another */
+    lock_drop(&s->mu);
+    enum status st = g ? OK : segment_create(s, number, &g, f);
+    if (st == OK)
+        st = record_birth(s, number, v->class_hours, f); /* G1 */
+    if (st != OK) {
+        segment_unref(g);
+        return st;
+    }
+    lock_take(&s->mu);
+    g->state = SEGMENT_ACTIVE;
+    g->volume = v;
+    g->born_us = clock_mono_us(s->settings.clock);
+    list_append(&s->live, &g->node);
+    v->active = segment_ref(g);
+    lock_drop(&s->mu);
+    *out = segment_ref(g); /* one for the list, one for the volume, one for the caller */
+    return OK;
+}
+
+void segment_seal_locked(struct store *s, struct volume *v)
+{
+    struct segment *g = v->active;
+    if (!g)
+        return;
+    v->active = NULL;
+    g->state = SEGMENT_SEALING;
+    s->sealing_bytes += g->bytes;
+    signal_all(&s->sealing);
+    segment_unref(g); /* the volume's; the list holds another */
+}
+
+/* ---- sealed segments, open for reading ---- */
+
+enum { IDLE_US = 10000000 };
+
+static struct segment *cache_find(struct store *s, uint64_t number)
+{
+    LIST_EACH (node, keep, &s->cached) {
+        struct segment *g = LIST_OWNER(node, struct segment, node);
+        if (g->number == number)
+            return g;
+    }
+    return NULL;
+}
+
+/* Takes over the reference; returns who had to go, to be unreferenced outside the lock. Those in use stay: their folder cannot be opened twice. */
+static struct segment *cache_add_locked(struct store *s, struct segment *g)
+{
+    struct segment *oldest = NULL;
+    if (s->cached_count >= s->settings.open_segments_max)
+        LIST_EACH (node, keep, &s->cached)
+            if (atomic_load(&LIST_OWNER(node, struct segment, node)->refs) == 1)
+                oldest = LIST_OWNER(node, struct segment, node);
+    if (oldest)
+        list_remove(&oldest->node);
+    else
+        s->cached_count++;
+    g->used_us = clock_mono_us(s->settings.clock);
+    list_prepend(&s->cached, &g->node);
+    return oldest;
+}
+
+enum status segment_open_sealed(struct store *s, uint64_t number, struct segment **out, struct fault *f)
+{
+    /* Opening under the lock: LevelDB lets a folder be open once, and readers of one segment want it at once. */
+    lock_take(&s->cache_mu);
+    struct segment *g = cache_find(s, number), *oldest = NULL;
+    leveldb_t *db;
+    enum status st = g ? OK : open_db(s, number, &db, f);
+    if (st == OK && !g) {
+        g = segment_new(number, db);
+        g->state = SEGMENT_SEALED;
+        oldest = cache_add_locked(s, g);
+    }
+    if (st == OK) {
+        g->used_us = clock_mono_us(s->settings.clock);
+        list_remove(&g->node);
+        list_prepend(&s->cached, &g->node);
+        *out = segment_ref(g);
+    }
+    lock_drop(&s->cache_mu);
+    segment_unref(oldest);
+    return st;
+}
+
+void segment_cache_drop(struct store *s, uint64_t number, bool idle_only)
+{
+    struct list out;
+    list_init(&out);
+    uint64_t now_us = clock_mono_us(s->settings.clock);
+    lock_take(&s->cache_mu);
+    LIST_EACH (node, keep, &s->cached) {
+        struct segment *g = LIST_OWNER(node, struct segment, node);
+        bool in_use = atomic_load(&g->refs) > 1;
+        if (!in_use && (idle_only ? now_us - g->used_us > IDLE_US : number == 0 || g->number == number)) {
+            list_remove(node);
+            list_append(&out, node);
+            s->cached_count--;
+        }
+    }
+    lock_drop(&s->cache_mu);
+    LIST_EACH (node, keep, &out) {
+        list_remove(node);
+        segment_unref(LIST_OWNER(node, struct segment, node));
+    }
+}
+
+/* ---- the sealer ---- */
+
+static void add_stream(struct segment_summary *m, const struct store_row *row)
+{
+    for (uint32_t i = 0; i < m->streams; i++) {
+        if (m->of[i].stream != row->place.stream)
+            continue;
+        m->of[i].bytes += row->bytes;
+        m->of[i].last_ms = row->last_ms > m->of[i].last_ms ? row->last_ms : m->of[i].last_ms;
+        return;
+    }
+    m->of[m->streams].stream = row->place.stream;
+    m->of[m->streams].last_ms = row->last_ms;
+    m->of[m->streams++].bytes = row->bytes;
+}
+
+static enum status write_rows(struct store *s, struct segment *g, struct fault *f)
+{
+    leveldb_writebatch_t *b = leveldb_writebatch_create();
+    struct segment_summary m = {.number = g->number, .state = 1, .class_hours = g->volume->class_hours};
+    m.of = mem_must((g->rows.count + 1) * sizeof(*m.of));
+    size_t at = 0;
+    void *row;
+    while (table_next(&g->rows, &at, &row)) {
+        index_put_row(b, row);
+        add_stream(&m, row);
+    }
+    index_put_summary(b, &m);
+    mem_free(m.of);
+    return index_commit(s, b, f);
+}
+
+/* Nobody writes to it any more: its rows stand still. */
+static void seal(struct store *s, struct segment *g)
+{
+    struct fault f = {0};
+    struct segment *oldest = NULL;
+    leveldb_compact_range(g->db, NULL, 0, NULL, 0); /* G2: the memtable becomes a table */
+    enum status st = write_rows(s, g, &f);
+    lock_take(&s->mu);
+    if (st == OK) {
+        g->state = SEGMENT_SEALED;
+        s->sealing_bytes -= g->bytes;
+        list_remove(&g->node);
+        lock_take(&s->cache_mu); /* stays open for those who read what is new, until it is idle */
+        oldest = cache_add_locked(s, g);
+        lock_drop(&s->cache_mu);
+    }
+    signal_all(&s->sealing);
+    lock_drop(&s->mu);
+    if (st == OK) {
+        segment_unref(oldest);
+        malloc_trim(0);
+    } else {
+        TRACE_SELDOM(TRACE_WARN, "store", "segment %020" PRIu64 " is not sealed yet: %s", g->number, f.text);
+    }
+}
+
+static struct segment *to_seal_locked(struct store *s)
+{
+    LIST_EACH (node, keep, &s->live) {
+        struct segment *g = LIST_OWNER(node, struct segment, node);
+        if (g->state == SEGMENT_SEALING)
+            return segment_ref(g);
+    }
+    return NULL;
+}
+
+/* By age, and the fullest when all of them take too much memory. */
+static void choose_locked(struct store *s)
+{
+    uint64_t now_us = clock_mono_us(s->settings.clock), total = 0;
+    struct volume *fullest = NULL;
+    LIST_EACH (node, keep, &s->volumes) {
+        struct volume *v = LIST_OWNER(node, struct volume, node);
+        if (!v->active || v->busy || v->failed)
+            continue;
+        if (now_us - v->active->born_us > store_seal_age_ms(s, v->class_hours) * 1000) {
+            segment_seal_locked(s, v);
+            continue;
+        }
+        total += v->active->bytes;
+        if (!fullest || v->active->bytes > fullest->active->bytes)
+            fullest = v;
+    }
+    if (fullest && total > s->settings.memtables_bytes_max)
+        segment_seal_locked(s, fullest);
+}
+
+static void make_spare(struct store *s)
+{
+    lock_take(&s->mu);
+    bool wanted = !s->spare && !s->closing && !s->low_space;
+    uint64_t number = wanted ? s->next_segment++ : 0;
+    lock_drop(&s->mu);
+    struct segment *g = NULL;
+    struct fault f = {0};
+    if (!wanted)
+        return;
+    if (segment_create(s, number, &g, &f) != OK) {
+        TRACE_SELDOM(TRACE_WARN, "store", "%s", f.text);
+        return;
+    }
+    lock_take(&s->mu);
+    s->spare = g;
+    lock_drop(&s->mu);
+}
+
+/* Puts are refused before the disk is so full that sealing could not end. */
+static void check_space(struct store *s)
+{
+    uint64_t free_bytes, size;
+    struct fault f;
+    if (disk_space(s->folder, &free_bytes, &size, &f) != OK)
+        return;
+    uint64_t reserve = s->settings.disk_reserve_bytes < size / 50 ? s->settings.disk_reserve_bytes : size / 50;
+    lock_take(&s->mu);
+    uint64_t owed = 0;
+    LIST_EACH (node, keep, &s->live)
+        owed += LIST_OWNER(node, struct segment, node)->bytes;
+    bool low = free_bytes < reserve + owed + owed / 8;
+    bool changed = low != s->low_space;
+    s->low_space = low;
+    lock_drop(&s->mu);
+    if (changed)
+        trace(low ? TRACE_ERROR : TRACE_INFO, "store",
+              low ? "the disk is nearly full (%" PRIu64 " bytes free): puts are refused" : "puts are taken again: %" PRIu64 " bytes free",
+              free_bytes);
+}
+
+static void revive_failed(struct store *s)
+{
+    uint64_t now_us = clock_mono_us(s->settings.clock);
+    struct volume *failed = NULL;
+    lock_take(&s->mu);
+    LIST_EACH (node, keep, &s->volumes) {
+        struct volume *v = LIST_OWNER(node, struct volume, node);
+        if (v->failed && !v->busy && !s->low_space && now_us >= v->retry_us && list_empty(&v->queue))
+            failed = v;
+    }
+    lock_drop(&s->mu);
+    if (failed)
+        store_revive(s, failed);
+}
+
+void store_sealer_run(void *arg)
+{
+    struct store *s = arg;
+    enum { TICK_MS = 200 };
+    for (;;) {
+        check_space(s);
+        revive_failed(s);
+        make_spare(s);
+        segment_cache_drop(s, 0, true);
+        lock_take(&s->mu);
+        choose_locked(s);
+        struct segment *g = to_seal_locked(s);
+        bool stop = s->sealer_stop;
+        if (!g && !stop)
+            signal_wait_ms(&s->sealing, &s->mu, TICK_MS);
+        lock_drop(&s->mu);
+        if (g)
+            seal(s, g);
+        segment_unref(g);
+        if (stop)
+            return;
+    }
+}

@@ -1,0 +1,17 @@
+/* log_memory.h: a log engine in memory, behind the log contract: for tests of what stands above it, and for faults that nothing real can produce on
+ * demand: an append that takes its time, a log that refuses. */
+#ifndef SLUICE_TESTS_SUPPORT_LOG_MEMORY_H
+#define SLUICE_TESTS_SUPPORT_LOG_MEMORY_H
+
+#include "shards/log.h"
+
+struct log_engine *log_memory_new(const struct clock *clock);
+/* Appends are queued and complete only when log_memory_release_held is called. */
+void log_memory_hold(struct log_engine *e, bool hold);
+void log_memory_release_held(struct log_engine *e);
+/* How many appends are held now. */
+size_t log_memory_held(struct log_engine *e);
+/* Every append completes with this status, until it is OK again. */
+void log_memory_refuse(struct log_engine *e, enum status status);
+
+#endif

@@ -1,0 +1,139 @@
+/* loopback.c: see loopback.h. */
+#include "support/loopback.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/thread.h"
+#include "support/log_memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void open_catalog(struct loopback *l)
+{
+    struct fault f;
+    struct service *s = &l->service;
+    s->streams = stream_table_new();
+    struct catalog_settings settings = {
+        .folder = l->folder,
+        .logs = s->logs,
+        .streams = s->streams,
+        .clock = &l->clock.clock,
+        .account = s->account,
+        .region = s->region,
+        .shard_limit = s->shard_limit,
+        .on_demand_limit = s->on_demand_limit,
+        .state_delay_ms = l->state_delay_ms,
+    };
+    enum status st = catalog_open(&settings, &s->catalog, &f);
+    if (st != OK)
+        fprintf(stderr, "catalog: %s\n", f.text);
+    must(st == OK);
+}
+
+void loopback_open(struct loopback *l)
+{
+    struct fault f;
+    snprintf(l->folder, sizeof(l->folder), "/tmp/sluice-test-XXXXXX");
+    must(mkdtemp(l->folder));
+    clock_manual_init(&l->clock, UINT64_C(1700000000000));
+    thread_assume(THREAD_LOOP);
+    must(loop_new(&l->loop, &clock_system, &f) == OK);
+    l->keys = keys_new();
+    struct service *s = &l->service;
+    s->clock = &l->clock.clock;
+    s->account = "000000000000";
+    s->region = "us-east-1";
+    s->shard_limit = l->shard_limit ? l->shard_limit : 20000;
+    s->on_demand_limit = 50;
+    s->auth = (struct auth_settings){.keys = l->keys, .any_credentials = true, .clock = &l->clock.clock};
+    s->logs = log_memory_new(s->clock);
+    open_catalog(l);
+    service_init(s);
+}
+
+static void close_catalog(struct loopback *l)
+{
+    catalog_close(l->service.catalog);
+    stream_table_free(l->service.streams);
+}
+
+void loopback_reopen(struct loopback *l)
+{
+    close_catalog(l);
+    open_catalog(l);
+}
+
+void loopback_close(struct loopback *l)
+{
+    struct fault f;
+    close_catalog(l);
+    l->service.logs->ops->close(l->service.logs);
+    service_fini(&l->service);
+    keys_free(l->keys);
+    loop_free(l->loop);
+    must(folder_remove(l->folder, &f) == OK);
+}
+
+static void finished(struct exchange *x)
+{
+    struct call *c = x->transport;
+    c->finished = true;
+    c->status = x->http_status;
+    buf_append_byte(&x->reply, 0);
+    c->text = (const char *)x->reply.at;
+    loop_stop(x->loop);
+}
+
+void call_start(struct call *c, struct loopback *l, const char *operation, const char *json)
+{
+    static const char scope[] = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20231114/us-east-1/kinesis/aws4_request, "
+                                "SignedHeaders=host;x-amz-date, Signature=0000";
+    static _Thread_local char target[128];
+    static _Thread_local struct sigv4_header headers[5];
+    snprintf(target, sizeof(target), "Kinesis_20131202.%s", operation);
+    headers[0] = (struct sigv4_header){BYTES_LITERAL("Content-Type"), BYTES_LITERAL("application/x-amz-json-1.1")};
+    headers[1] = (struct sigv4_header){BYTES_LITERAL("X-Amz-Target"), bytes_text(target)};
+    headers[2] = (struct sigv4_header){BYTES_LITERAL("Authorization"), bytes_text(scope)};
+    headers[3] = (struct sigv4_header){BYTES_LITERAL("X-Amz-Date"), BYTES_LITERAL("20231114T221320Z")};
+    headers[4] = (struct sigv4_header){BYTES_LITERAL("Host"), BYTES_LITERAL("localhost")};
+    memset(c, 0, sizeof(*c));
+    c->loopback = l;
+    exchange_init(&c->exchange, l->loop, finished, c);
+    c->body = mem_strdup(json);
+    c->exchange.method = BYTES_LITERAL("POST");
+    c->exchange.path = BYTES_LITERAL("/");
+    c->exchange.query = BYTES_LITERAL("");
+    c->exchange.headers = headers;
+    c->exchange.header_count = 5;
+    c->exchange.body = (uint8_t *)c->body;
+    c->exchange.body_len = strlen(json);
+    l->service.handler.handle(&l->service.handler, &c->exchange);
+}
+
+void call_wait(struct call *c)
+{
+    while (!c->finished)
+        loop_run(c->loopback->loop);
+}
+
+void call_end(struct call *c)
+{
+    exchange_fini(&c->exchange);
+    mem_free(c->body);
+}
+
+char *call_text(struct loopback *l, const char *operation, const char *json, int *status)
+{
+    struct call c;
+    call_start(&c, l, operation, json);
+    call_wait(&c);
+    char *text = mem_strdup(c.text);
+    if (status)
+        *status = c.status;
+    call_end(&c);
+    return text;
+}

@@ -1,0 +1,38 @@
+/* loopback.h: a whole service without sockets: a catalog in a fresh folder, a log engine in memory, and a clock that tests set. Requests are exchanges
+ * made by hand. Thread: the test's, which plays the loop. */
+#ifndef SLUICE_TESTS_SUPPORT_LOOPBACK_H
+#define SLUICE_TESTS_SUPPORT_LOOPBACK_H
+
+#include "api/service.h"
+
+struct loopback {
+    struct service service;
+    struct clock_manual clock;
+    struct loop *loop;
+    struct keys *keys;
+    char folder[128];
+    uint64_t state_delay_ms, shard_limit; /* set before open; 0: the defaults */
+};
+void loopback_open(struct loopback *l);
+/* Closes catalog and streams and opens them again from disk; the logs stay. */
+void loopback_reopen(struct loopback *l);
+void loopback_close(struct loopback *l);
+
+/* A request under way, and its answer. */
+struct call {
+    struct loopback *loopback;
+    struct exchange exchange;
+    char *body; /* the request's: mem_free'd by call_end */
+    bool finished;
+    int status;
+    const char *text; /* the answer's body, NUL-terminated */
+};
+/* Starts Kinesis_20131202.<operation> with that JSON; it may finish before it returns. */
+void call_start(struct call *c, struct loopback *l, const char *operation, const char *json);
+/* Runs the loop until it is finished. */
+void call_wait(struct call *c);
+void call_end(struct call *c);
+/* All three, with the answer copied: mem_free it. `status` may be NULL. */
+char *call_text(struct loopback *l, const char *operation, const char *json, int *status);
+
+#endif
