@@ -252,15 +252,15 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
         return MHD_NO;
     }
     struct sigv4_header header = {.name = bytes_of(name, name_len),
-                                  .value = bytes_of(value == NULL ? "" : value, value_len)};
+                                  .value = bytes_trim(bytes_of(value == NULL ? "" : value, value_len))};
     head->r->headers[x->header_count++] = header;
     if (bytes_equal_ignore_case(header.name, BYTES_LITERAL("content-length"))) {
         head->lengths++;
-        if (!bytes_to_u64(bytes_trim(header.value), &head->length))
+        if (!bytes_to_u64(header.value, &head->length))
             head->lengths = 2; /* refused */
     } else if (bytes_equal_ignore_case(header.name, BYTES_LITERAL("transfer-encoding"))) {
         head->other = head->chunked || /* a second one */
-                      !bytes_equal_ignore_case(bytes_trim(header.value), BYTES_LITERAL("chunked"));
+                      !bytes_equal_ignore_case(header.value, BYTES_LITERAL("chunked"));
         head->chunked = true;
     } else if (bytes_equal_ignore_case(header.name, BYTES_LITERAL("expect"))) {
         head->expects = true;

@@ -85,39 +85,45 @@ bool tls_certificate_names(const X509 *certificate, const GENERAL_NAMES *names)
 
 /* ---- names */
 
-/* One name: an IP address, or letters, digits and the like with dots between, lower-cased. */
+/* Letters, digits and what else names and addresses are written with; lower-cased. */
+static bool name_text(struct bytes text, char out[NAME_BYTES_MAX + 1])
+{
+    static const char fine[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_*:";
+    if (text.len == 0 || text.len > NAME_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        out[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    out[text.len] = '\0';
+    return strspn(out, fine) == text.len;
+}
+
+/* One name: an IP address, or else a DNS name. NULL if it is neither. */
 static GENERAL_NAME *name_make(struct bytes text)
 {
     char c[NAME_BYTES_MAX + 1];
-    if (text.len == 0 || text.len > NAME_BYTES_MAX)
-        return NULL;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t b = text.at[i];
-        bool fine = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') ||
-                    (b > 0 && b < 0x80 && strchr(".-_*:", b) != NULL);
-        if (!fine)
-            return NULL;
-        c[i] = (char)(b >= 'A' && b <= 'Z' ? b | 0x20 : b);
-    }
-    c[text.len] = '\0';
     uint8_t address[16];
-    int address_len = inet_pton(AF_INET, c, address) == 1    ? 4
-                      : inet_pton(AF_INET6, c, address) == 1 ? 16
-                                                             : 0;
-    if (address_len == 0 && strchr(c, ':') != NULL)
+    if (!name_text(text, c))
+        return NULL;
+    int address_len = 0;
+    if (inet_pton(AF_INET, c, address) == 1)
+        address_len = 4;
+    else if (inet_pton(AF_INET6, c, address) == 1)
+        address_len = 16;
+    else if (strchr(c, ':') != NULL)
         return NULL;
     GENERAL_NAME *name = GENERAL_NAME_new();
-    ASN1_STRING *value = address_len > 0 ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
-    int set = 0;
-    if (value != NULL)
-        set = address_len > 0 ? ASN1_STRING_set(value, address, address_len)
-                              : ASN1_STRING_set(value, c, -1);
-    if (name == NULL || set == 0) {
+    bool ip = address_len > 0;
+    ASN1_STRING *value = ip ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
+    const void *at = ip ? (const void *)address : c;
+    if (name == NULL || value == NULL ||
+        ASN1_STRING_set(value, at, ip ? address_len : (int)text.len) == 0) {
         GENERAL_NAME_free(name);
         ASN1_STRING_free(value);
         return NULL;
     }
-    GENERAL_NAME_set0_value(name, address_len > 0 ? GEN_IPADD : GEN_DNS, value);
+    GENERAL_NAME_set0_value(name, ip ? GEN_IPADD : GEN_DNS, value);
     return name;
 }
 

@@ -49,7 +49,6 @@ struct segment {
     unsigned users;           /* under segment_mu */
     bool busy;                /* under segment_mu: being opened or closed; wait */
     bool live;                /* under segment_mu: not sealed, so never closed to make room */
-    bool recovering;          /* under segment_mu: closed for a moment; whoever asks waits */
     uint64_t used_us;         /* under segment_mu */
     struct list open_node;    /* under segment_mu: in engine->open_segments */
 };
@@ -143,8 +142,6 @@ struct engine {
     struct lock segment_mu;
     struct signal segment_idle;
     struct list open_segments; /* under segment_mu */
-
-    struct lock pace_mu_unused;
 };
 
 static inline struct engine *engine_of(struct log_engine *e)
@@ -155,5 +152,111 @@ static inline struct engine_log *engine_log_of(struct log *l)
 {
     return (struct engine_log *)l;
 }
+
+/* ---- segment.c: segments as open databases ---- */
+
+/* "<stream><shard><offset>", big-endian: sorts by log, then offset. */
+void segment_key(struct log_place place, uint64_t offset, uint8_t key[SEGMENT_KEY_LEN]);
+void segment_path(const struct engine *e, uint64_t number, char path[SEGMENT_PATH_BYTES]);
+/* An empty one, durable, open and live. Blocks on the disk. */
+enum status segment_make(struct engine *e, uint64_t number, struct segment **out, struct fault *f)
+    MUST_USE;
+/* Closes and forgets one that nobody uses; its folder stays. */
+void segment_close(struct segment *s);
+/* The segment of this number, opened if it is not; *db stays open until segment_unuse. Blocks. */
+enum status segment_use(struct engine *e, uint64_t number, struct segment **out, leveldb_t **db,
+                        struct fault *f) MUST_USE;
+void segment_unuse(struct segment *s);
+/* Waits until nobody uses it; newcomers wait until segment_include. */
+void segment_exclude(struct segment *s);
+void segment_include(struct segment *s);
+/* It is in the index now: may be closed whenever there is need. */
+void segment_now_sealed(struct segment *s);
+/* Closes a sealed one for good, if it is open, after its users. */
+void segment_forget(struct engine *e, uint64_t number);
+/* Closes sealed ones that nobody used for a while, or (idle_us 0) all that nobody uses. */
+void segment_close_idle(struct engine *e, uint64_t idle_us);
+uint64_t segment_disk_bytes(const char *path);
+
+/* ---- segment_read.c ---- */
+
+/* Adds spans of the log from the one that holds `from` on, none that begins past `last`, to r. *next is one past the last one added.
+ * CORRUPT when offsets do not follow, with the segment named. */
+enum status segment_read_from(struct engine *e, const struct range *range, uint64_t from,
+                              struct log_read *r, uint64_t *next, struct fault *f) MUST_USE;
+/* The first offset within the range whose time is at least time_ms; the range has one. */
+enum status segment_find_time(struct engine *e, const struct range *range, uint64_t time_ms,
+                              uint64_t *offset, struct fault *f) MUST_USE;
+/* Walks all keys of a database and tells the ranges they make, in order; adjacent spans of one log are one range. */
+typedef enum status range_fn(void *arg, const struct range *range, struct fault *f);
+enum status segment_survey(struct engine *e, leveldb_t *db, uint64_t number, const char *path,
+                           range_fn *tell, void *arg, struct fault *f) MUST_USE;
+
+/* ---- log_reader.c: disk readers ---- */
+
+void readers_start(struct engine *e);
+/* Finishes what is queued. */
+void readers_stop(struct engine *e);
+void engine_read(struct log_read *r);
+
+/* ---- volume.c: queues of appends ---- */
+
+void engine_append(struct log_engine *base, struct log_append *const *appends, size_t count);
+void engine_set_retention(struct log *base, uint32_t hours);
+struct volume *volume_of_class(struct engine *e, uint32_t class);
+/* Under mu. Makes the volume ready if it has something to do and nobody is at it. */
+void volume_ready(struct volume *v);
+void volume_park(struct volume *v);
+void volumes_unpark(struct engine *e);
+/* Under mu: its segment, if it holds anything, goes to the sealer; the next append makes another. */
+void volume_seal(struct volume *v);
+/* Under mu: refuses all that waits in the volume; those appends go to `refused`, for complete_all. */
+void volume_refuse(struct volume *v, enum status st, struct list *refused);
+/* Under mu: one append less in its log's volume; moves the log when it is due. */
+void log_unqueue(struct engine_log *l, uint64_t count);
+/* No lock held. */
+void complete_all(struct list *appends);
+/* Under mu: frees the log if nobody and nothing needs it. */
+void log_put(struct engine *e, struct engine_log *l);
+
+/* ---- group_commit.c ---- */
+
+void committers_start(struct engine *e);
+/* Finishes what is queued. */
+void committers_stop(struct engine *e);
+
+/* ---- seal.c ---- */
+
+void sealer_start(struct engine *e);
+/* Seals what waits, then ends. */
+void sealer_stop(struct engine *e);
+/* Under mu: to the sealer. */
+void segment_to_sealer(struct segment *s);
+
+/* ---- chores.c: housekeeping ---- */
+
+void chores_start(struct engine *e);
+void chores_stop(struct engine *e);
+/* Asks the file system, sets e->space. Thread: any, no lock held. */
+void space_check(struct engine *e);
+
+/* ---- recover.c ---- */
+
+/* Everything that was not sealed when the engine stopped. */
+enum status recover_all(struct engine *e, struct fault *f) MUST_USE;
+/* One whose write or flush failed: closed, recovered as after a crash, put into the index. */
+enum status recover_live(struct segment *s, struct fault *f) MUST_USE;
+
+/* ---- log_open.c ---- */
+
+enum status engine_open_log(struct log_engine *base, struct log_place place, uint32_t hours,
+                            struct log **out, struct fault *f);
+void engine_release_log(struct log *base);
+struct engine_log *log_find(struct engine *e, struct log_place place); /* under mu */
+
+/* ---- trim.c ---- */
+
+enum status engine_trim(struct log_engine *base, const struct log_keeper *keeper, uint64_t now_ms,
+                        uint64_t budget_ms, struct fault *f);
 
 #endif

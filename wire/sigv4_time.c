@@ -66,21 +66,33 @@ bool sigv4_time_from_iso(struct bytes text, uint64_t *wall_ms)
     return true;
 }
 
+/* Whether text begins like the pattern, in which '?' is any byte. */
+static bool looks_like(struct bytes text, const char *pattern)
+{
+    size_t len = strlen(pattern);
+    for (size_t i = 0; i < len; i++) {
+        if (i >= text.len || (pattern[i] != '?' && text.at[i] != (uint8_t)pattern[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool zone_is_utc(struct bytes zone)
+{
+    return bytes_equal(zone, BYTES_LITERAL("GMT")) || bytes_equal(zone, BYTES_LITERAL("-0000")) ||
+           bytes_equal(zone, BYTES_LITERAL("+0000"));
+}
+
 /*  Mon, 23 Nov 2026 23:58:46 GMT    or, as Python writes it, -0000
- *  0    5  8   12   17 20 23 25 */
+ *  0    5  8   12   17 20 23 26 */
 bool sigv4_time_from_rfc1123(struct bytes text, uint64_t *wall_ms)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    enum { ZONE_AT = 26 };
     struct moment m = {0};
     const uint8_t *at = text.at;
-    if (text.len < 25)
-        return false;
-    struct bytes zone = bytes_of(at + 25, text.len - 25);
-    bool utc = bytes_equal(zone, BYTES_LITERAL(" GMT")) ||
-               bytes_equal(zone, BYTES_LITERAL(" -0000")) ||
-               bytes_equal(zone, BYTES_LITERAL(" +0000"));
-    if (!utc || memcmp(at + 3, ", ", 2) != 0 || at[7] != ' ' || at[11] != ' ' || at[16] != ' ' ||
-        at[19] != ':' || at[22] != ':')
+    if (!looks_like(text, "???, ?? ??? ???? ??:??:?? ") ||
+        !zone_is_utc(bytes_of(at + ZONE_AT, text.len - ZONE_AT)))
         return false;
     for (unsigned i = 0; i < 12; i++) {
         if (memcmp(at + 8, months + 3 * i, 3) == 0)

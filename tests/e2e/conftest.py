@@ -56,6 +56,20 @@ def server(data_root):
     one.stop()
 
 
+@pytest.fixture(autouse=True)
+def shared_server_outlives_the_test(request):
+    """A test that kills the shared server fails, and the ones after it get it back."""
+    yield
+    if "server" not in request.fixturenames:
+        return
+    one = request.getfixturevalue("server")
+    if not one.alive():
+        try:
+            one.died()
+        finally:
+            one.start()
+
+
 @pytest.fixture(scope="session")
 def kinesis(server):
     return streams.client(server.endpoint)

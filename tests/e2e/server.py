@@ -196,6 +196,12 @@ class Server:
             self.process = None
         self.check_stderr()
 
+    def died(self):
+        """It ended by itself: says so, and how."""
+        code = self.process.wait()
+        self._drained()
+        self._report(f"the server ended by itself with {code}")
+
     def restart(self, kill=False):
         self.kill() if kill else self.stop()
         return self.start()

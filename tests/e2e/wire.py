@@ -187,8 +187,9 @@ def presign(headers, body, key, secret, stamp=None, region=REGION, expires=300):
 
 def dev_headers(operation, target=TARGET, content_type=JSON):
     """The headers of a call to a --dev server, which takes any credentials as long as they are complete."""
-    return {"X-Amz-Target": target + operation, "Content-Type": content_type, "X-Amz-Date": amz_date(),
-            "Authorization": "AWS4-HMAC-SHA256 Credential=dev/20260101/us-east-1/kinesis/aws4_request, "
+    stamp = amz_date()
+    return {"X-Amz-Target": target + operation, "Content-Type": content_type, "X-Amz-Date": stamp,
+            "Authorization": f"AWS4-HMAC-SHA256 Credential=dev/{stamp[:8]}/us-east-1/kinesis/aws4_request, "
                              "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64}
 
 

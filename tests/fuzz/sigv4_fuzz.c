@@ -4,11 +4,10 @@
  *     method \n path \n query \n name:value \n ... \n \n body
  *
  * Everything is copied to memory of its own size first, so that a byte read too many is seen. */
+#include "base/mem.h"
 #include "base/must.h"
 #include "wire/sigv4.h"
 #include "wire/uri.h"
-
-#include <stdlib.h>
 
 enum { HEADERS_MAX = 60, ARENA_BYTES_MAX = 8 << 20 };
 #define TIMESTAMP "20261123T235846Z"
@@ -25,7 +24,7 @@ struct input {
 
 static struct bytes copy(struct input *in, struct bytes b)
 {
-    uint8_t *at = calloc(1, b.len > 0 ? b.len : 1);
+    uint8_t *at = mem_try(b.len > 0 ? b.len : 1);
     must(at != NULL);
     if (b.len > 0)
         memcpy(at, b.at, b.len);
@@ -63,7 +62,7 @@ static void input_read(struct input *in, struct bytes data)
 static void input_fini(struct input *in)
 {
     for (size_t i = 0; i < in->copy_count; i++)
-        free(in->copies[i]);
+        mem_free(in->copies[i]);
 }
 
 static void verify_anything(const struct sigv4_request *r)

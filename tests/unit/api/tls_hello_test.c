@@ -173,6 +173,17 @@ static void a_damaged_list_of_protocols_is_broken(void **state)
     }
 }
 
+static void an_empty_list_of_protocols_is_broken(void **state)
+{
+    (void)state;
+    struct hello h;
+    hello_make(&h, "\x02h2\x08http/1.1", 0);
+    /* an ALPN extension of two bytes, and in the room left an extension that nobody knows */
+    static const uint8_t empty[] = {0x00, 0x02, 0x00, 0x00, 0x77, 0x77, 0x00, 0x08};
+    memcpy(alpn_list(&h) - 2, empty, sizeof(empty));
+    assert_int_equal(read_copy(h.bytes, h.len), TLS_HELLO_BROKEN);
+}
+
 static void no_changed_byte_does_harm(void **state)
 {
     (void)state;
@@ -199,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_hello_in_several_records_is_read_when_all_are_there),
         cmocka_unit_test(what_is_no_hello_is_broken_from_its_first_bytes),
         cmocka_unit_test(a_damaged_list_of_protocols_is_broken),
+        cmocka_unit_test(an_empty_list_of_protocols_is_broken),
         cmocka_unit_test(no_changed_byte_does_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

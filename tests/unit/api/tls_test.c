@@ -10,6 +10,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -543,7 +544,7 @@ static void pairs_may_be_taken_while_they_are_replaced(void **state)
     for (int i = 0; i < 20; i++)
         assert_int_equal(tls_reload(t, &g->f), OK);
     while (holders[0].taken == 0 || holders[1].taken == 0)
-        usleep(100);
+        sched_yield();
     atomic_store(&stop, true);
     for (int i = 0; i < 2; i++)
         thread_join(&holders[i].thread);

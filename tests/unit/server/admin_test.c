@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Keys that live in memory. */
@@ -321,6 +322,40 @@ static void callers_past_the_most_are_turned_away_and_others_served(void **state
     assert_int_equal(ask_over(s, "{\"command\":\"keys-list\"}", answer, &f), OK);
 }
 
+/* Another user's question, whether the file modes let it through or not: 0 when it was answered. */
+static int ask_as_nobody(const char *folder)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/admin.sock", folder);
+    static const char question[] = "{\"command\":\"keys-list\"}\n";
+    char answer[64];
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (setuid(65534) != 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+        return 2;
+    if (send(fd, question, sizeof(question) - 1, MSG_NOSIGNAL) < 0)
+        return 1;
+    return recv(fd, answer, sizeof(answer), 0) > 0 ? 0 : 1;
+}
+
+static void another_user_gets_no_answer(void **state)
+{
+    struct served *s = *state;
+    char path[128];
+    int ended;
+    if (geteuid() != 0)
+        skip(); /* only root can be somebody else */
+    snprintf(path, sizeof(path), "%s/admin.sock", s->folder);
+    assert_int_equal(chmod(path, 0666),
+                     0); /* so that it is the server that turns the caller away */
+    assert_int_equal(chmod(s->folder, 0711), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(ask_as_nobody(s->folder));
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_true(WIFEXITED(ended));
+    assert_int_equal(WEXITSTATUS(ended), 1);
+}
+
 static void nobody_there_is_not_found_and_a_dead_socket_is_replaced(void **state)
 {
     (void)state;
@@ -392,6 +427,7 @@ int main(void)
                                         serve_no_more),
         cmocka_unit_test_setup_teardown(callers_past_the_most_are_turned_away_and_others_served,
                                         serve, serve_no_more),
+        cmocka_unit_test_setup_teardown(another_user_gets_no_answer, serve, serve_no_more),
         cmocka_unit_test(nobody_there_is_not_found_and_a_dead_socket_is_replaced),
         cmocka_unit_test(a_folder_with_a_long_path_has_a_socket_too),
     };

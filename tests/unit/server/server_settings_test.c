@@ -88,6 +88,7 @@ static void what_makes_no_sense_is_refused_in_words(void **state)
     must_be_refused("--account-id 12345678901", "12 digits");
     must_be_refused("--account-id 1234567890123", "12 digits");
     must_be_refused("--account-id 00000000000a", "12 digits");
+    must_be_refused("--account-id 000000000000a", "12 digits");
     must_be_refused("--region US-EAST-1", "region");
     must_be_refused("--region=", "region");
     must_be_refused("--tls-key k.pem", "--tls-certificate too");

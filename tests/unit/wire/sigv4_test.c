@@ -297,6 +297,10 @@ static void a_payload_hash_that_is_given_must_be_the_bodys(void **state)
     hex[0] = hex[0] == '0' ? '1' : '0';
     sign_with(&g, "X-Amz-Content-Sha256", hex);
     assert_refused(&g, BAD_SIGNATURE, MISMATCH);
+    header_drop(&g, "X-Amz-Content-Sha256");
+    sign_with(&g, "X-Other", "1");
+    header_set(&g, "X-Amz-Content-Sha256", hex); /* nobody signed it, and yet */
+    assert_refused(&g, BAD_SIGNATURE, MISMATCH);
     arena_fini(&g.a);
 }
 
