@@ -1,4 +1,5 @@
-/* http1_internal.h: connections and requests of http1, shared by its parts. Thread: the loop's own. */
+/* http1_internal.h: connections and requests of http1, shared by its parts. Thread: the loop's own.
+ */
 #ifndef SLUICE_API_HTTP1_INTERNAL_H
 #define SLUICE_API_HTTP1_INTERNAL_H
 
@@ -11,9 +12,10 @@ enum { PEER_BYTES = INET6_ADDRSTRLEN + 10 };
 
 /* What a connection is at. Each phase but RUNNING has a time limit.
  *
- *   handed over -> RECEIVING --request complete--> RUNNING --exchange_finish--> SENDING --sent--> IDLE
- *                      ^                                                                            |
- *                      +---------------------------- next request line ----------------------------+ */
+ *   handed over -> RECEIVING --request complete--> RUNNING --exchange_finish--> SENDING --sent-->
+ * IDLE ^                                                                            |
+ *                      +---------------------------- next request line
+ * ----------------------------+ */
 enum phase { PHASE_IDLE, PHASE_RECEIVING, PHASE_RUNNING, PHASE_SENDING, PHASES };
 
 struct http1_daemon {
@@ -27,18 +29,21 @@ struct http1 {
     const struct network_settings *settings;
     struct network_counts *counts;
     struct loop *loop;
-    struct http1_daemon daemons[TRANSPORTS]; /* by enum protocol_transport; mhd is NULL where not offered */
+    struct http1_daemon
+        daemons[TRANSPORTS]; /* by enum protocol_transport; mhd is NULL where not offered */
     uint64_t sweep_ms;
 
     /* the loop's own */
-    uint64_t now_us;              /* of this turn */
-    struct list phases[PHASES];   /* connections, longest there first */
+    uint64_t now_us;            /* of this turn */
+    struct list phases[PHASES]; /* connections, longest there first */
     size_t connections;
-    struct connection *arriving;  /* inside MHD_add_connection */
+    struct connection *arriving; /* inside MHD_add_connection */
     struct buffers buffers;
     struct list spare_requests;
-    size_t spare_count, spare_least; /* the lowest count since the last sweep: so many were of no use */
+    size_t spare_count,
+        spare_least; /* the lowest count since the last sweep: so many were of no use */
     struct loop_timer sweep;
+    uint64_t swept_us;
     bool draining, cutting;
     void (*drained)(void *);
     void *drained_arg;
@@ -75,10 +80,10 @@ struct request {
     struct connection *connection;
     struct body body;
     enum stage stage;
-    bool in_handler;         /* handle() has not returned yet */
+    bool in_handler; /* handle() has not returned yet */
     bool suspended;
-    uint64_t reply_charged;  /* of the budget */
-    struct list node;        /* of spare_requests */
+    uint64_t reply_charged; /* of the budget of replies */
+    struct list node;       /* of spare_requests */
     struct sigv4_header headers[EXCHANGE_HEADERS_MAX];
 };
 
@@ -87,7 +92,8 @@ void connection_enter(struct connection *c, enum phase phase);
 /* Ends it soon: libmicrohttpd sees the closed socket and cleans up. */
 void connection_cut(struct connection *c);
 
-/* http1_request.c: libmicrohttpd's callbacks for one request after the other; `arg` is the struct http1. */
+/* http1_request.c: libmicrohttpd's callbacks for one request after the other; `arg` is the struct
+ * http1. */
 void *request_begin(void *arg, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result request_access(void *arg, struct MHD_Connection *mhd, const char *url,
                                const char *method, const char *version, const char *data,
@@ -102,9 +108,9 @@ void request_free_spares(struct http1 *h);
 void timeouts_init(struct http1 *h);
 /* A connection is there: the sweep must run. */
 void timeouts_start(struct http1 *h);
-void timeouts_sweep(struct http1 *h);
 
 /* http1_tls.c: a daemon that speaks TLS, with the certificates of settings->tls. */
-struct MHD_Daemon *http1_tls_start(unsigned int flags, struct http1 *h, const struct MHD_OptionItem *options);
+struct MHD_Daemon *http1_tls_start(unsigned int flags, struct http1 *h,
+                                   const struct MHD_OptionItem *options);
 
 #endif

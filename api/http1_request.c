@@ -17,7 +17,7 @@
  * I1. Header views point into libmicrohttpd's memory of the connection, which stays until
  * request_end; path and query are copies, since libmicrohttpd cuts the original up.
  * I2. The reply's bytes are the exchange's own and stay until request_end; nothing is copied.
- * I3. Large replies are charged to the budget of bodies: together they cannot outgrow memory either.
+ * I3. Large replies have a budget, as bodies have: clients who do not read cannot fill memory either.
  *
  * Left to others: what is answered (the handler), time limits (http1_timeouts.c).
  * Thread: the loop's own. */
@@ -105,7 +105,7 @@ static void request_give(struct http1 *h, struct request *r)
 {
     struct buf *reply = &r->exchange.reply;
     body_fini(&r->body);
-    body_budget_return(&h->counts->bodies, r->reply_charged);
+    body_budget_return(&h->counts->replies, r->reply_charged);
     if (reply->room >= BUFFER_KEPT_LEAST) {
         buffers_give(&h->buffers, (struct buffer){.at = reply->at, .room = reply->room});
         buf_init(reply, reply->ceiling);
@@ -220,7 +220,7 @@ static enum MHD_Result answer(struct request *r)
     if (x->reply.status != OK)
         return refuse(r, &broken_reply);
     if (x->reply.room >= REPLY_CHARGED_LEAST) { /* I3 */
-        if (!body_budget_charge(&counts->bodies, x->reply.room)) {
+        if (!body_budget_charge(&counts->replies, x->reply.room)) {
             metric_add(counts->throttled, 1);
             buf_fini(&x->reply);
             return refuse(r, &replies_full);

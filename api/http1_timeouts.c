@@ -4,14 +4,15 @@
  * a sweep looks only at the front.
  *
  *   IDLE       idle_ms       no request line
- *   RECEIVING  request_ms    from the first byte, or from the request line on a kept connection, to the
- *                            end of the body: neither headers nor a body can be dribbled for longer
- *   SENDING    request_ms    without a byte acknowledged by the client's side; as long as he takes
- *                            something he may be slow
+ *   RECEIVING  request_ms    from the first byte, or from the request line on a kept connection, to
+ * the end of the body: neither headers nor a body can be dribbled for longer SENDING    request_ms
+ * without a byte acknowledged by the client's side; as long as he takes something he may be slow
  *   RUNNING    none          it is our turn
  *
- * I1. While there are connections, the sweep runs at least every second; without any, and nothing to
- * trim, it sleeps.
+ * A connection whose client has closed his side ends at the next sweep at the latest.
+ *
+ * I1. While there are connections, the sweep runs at least every second; without any, and nothing
+ * to trim, it sleeps.
  *
  * Thread: the loop's own. */
 #include "api/http1_internal.h"
@@ -73,8 +74,27 @@ static void sweep_sending(struct http1 *h)
     }
 }
 
-void timeouts_sweep(struct http1 *h)
+/* libmicrohttpd takes a short read to mean that nothing more is there, and so misses the end of a
+ * client who closed his sending side right behind his request. Whoever has come to rest since the
+ * last sweep is looked at once. */
+static void sweep_ended(struct http1 *h)
 {
+    for (struct list *node = h->phases[PHASE_IDLE].prev, *keep; node != &h->phases[PHASE_IDLE];
+         node = keep) {
+        keep = node->prev;
+        struct connection *c = connection_of(node);
+        if (c->since_us < h->swept_us)
+            break;
+        char byte;
+        if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+            connection_cut(c);
+    }
+    h->swept_us = h->now_us;
+}
+
+static void timeouts_sweep(struct http1 *h)
+{
+    sweep_ended(h);
     sweep_phase(h, PHASE_IDLE, h->settings->idle_ms, "idle");
     sweep_phase(h, PHASE_RECEIVING, h->settings->request_ms, "its request was incomplete");
     sweep_sending(h);
@@ -99,8 +119,8 @@ static void on_sweep(struct loop_timer *t)
 
 void timeouts_init(struct http1 *h)
 {
-    uint64_t shortest =
-        h->settings->idle_ms < h->settings->request_ms ? h->settings->idle_ms : h->settings->request_ms;
+    uint64_t shortest = h->settings->idle_ms < h->settings->request_ms ? h->settings->idle_ms
+                                                                       : h->settings->request_ms;
     h->sweep_ms = shortest / SWEEPS_A_LIMIT;
     if (h->sweep_ms > SWEEP_MS_MOST)
         h->sweep_ms = SWEEP_MS_MOST;

@@ -57,7 +57,7 @@ void network_defaults(struct network_settings *s)
 
 void network_counts_init(struct network_counts *c, uint64_t body_bytes_max)
 {
-    *c = (struct network_counts){.bodies.most = body_bytes_max};
+    *c = (struct network_counts){.bodies.most = body_bytes_max, .replies.most = body_bytes_max};
     c->open = metric_gauge("sluice_connections", "Connections open now.", "");
     c->accepted = metric_counter("sluice_connections_accepted_total", "Connections accepted.", "");
     c->requests = metric_counter("sluice_http_requests_total", "Complete HTTP requests.", "");

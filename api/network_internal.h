@@ -14,6 +14,7 @@
 struct network_counts {
     _Atomic uint64_t connections;
     struct body_budget bodies;
+    struct body_budget replies; /* as many bytes again, so that readers cannot starve writers */
     /* fixed at birth */
     struct metric *open, *accepted, *requests, *cut, *throttled, *too_large;
 };

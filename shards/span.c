@@ -1,11 +1,15 @@
-/* span.c: a stored value in memory: one or more batches of one log, end to end, counted and never changed.
+/* span.c: a stored value in memory: one or more batches of one log, end to end, counted and never
+ * changed.
  *
- * The same bytes go into the LevelDB write, then into the tail, then to every reader, by reference: a span is the only copy
- * of its records that the engine makes. One that comes back from the disk is checked whole before anybody sees it.
+ * The same bytes go into the LevelDB write, then into the tail, then to every reader, by reference:
+ * a span is the only copy of its records that the engine makes. One that comes back from the disk
+ * is checked whole before anybody sees it.
  *
- * I1. A span given out holds whole batches only, whose offsets follow without a gap and whose times never decrease.
+ * I1. A span given out holds whole batches only, whose offsets follow without a gap and whose times
+ * never decrease.
  *
- * Left to others: numbering new batches (group_commit.c), keeping the newest (tail.c). Thread: any. */
+ * Left to others: numbering new batches (group_commit.c), keeping the newest (tail.c). Thread: any.
+ */
 #include "shards/span_internal.h"
 
 #include "base/mem.h"
@@ -22,6 +26,11 @@ struct log_span *span_new(size_t len)
     box->owner = NULL;
     box->span = (struct log_span){.refs = 1, .len = len};
     return &box->span;
+}
+
+struct log_span *log_span_new(size_t len)
+{
+    return span_new(len);
 }
 
 void log_span_ref(struct log_span *s)

@@ -135,21 +135,54 @@ static enum status purge_segment(struct store *s, struct segment_summary *m, con
     return st;
 }
 
-/* T3. */
+/* What a live segment holds, copied out from under the lock: the keeper takes locks of its own. */
+struct holding {
+    uint64_t segment, bytes;
+    size_t count;
+    struct held {
+        uint64_t stream, bytes;
+    } *of;
+};
+
+static bool look_locked(struct volume *v, struct holding *out)
+{
+    if (!v->active || v->busy || v->failed)
+        return false;
+    struct segment *g = v->active;
+    *out = (struct holding){.segment = g->number, .bytes = g->bytes};
+    out->of = mem_must((g->rows.count + 1) * sizeof(*out->of));
+    size_t at = 0;
+    void *value;
+    while (table_next(&g->rows, &at, &value)) {
+        const struct store_row *row = value;
+        out->of[out->count++] = (struct held){row->place.stream, row->bytes};
+    }
+    return true;
+}
+
+static bool holds_much_dead(const struct holding *h, const struct log_keeper *k)
+{
+    uint64_t dead = 0;
+    for (size_t i = 0; i < h->count; i++)
+        if (k->begin_ms(k, h->of[i].stream) == UINT64_MAX)
+            dead += h->of[i].bytes;
+    return dead > LIVE_DEAD_BYTES || dead * 100 > h->bytes * PURGE_PERCENT;
+}
+
+/* T3. Volumes are never freed while the store is open, so the walk may let go of the lock. */
 static void seal_dead(struct store *s, const struct log_keeper *k)
 {
     lock_take(&s->mu);
     LIST_EACH (node, keep, &s->volumes) {
         struct volume *v = LIST_OWNER(node, struct volume, node);
-        if (!v->active || v->busy || v->failed)
+        struct holding h;
+        if (!look_locked(v, &h))
             continue;
-        uint64_t dead = 0;
-        size_t at = 0;
-        void *row;
-        while (table_next(&v->active->rows, &at, &row))
-            if (k->begin_ms(k, ((struct store_row *)row)->place.stream) == UINT64_MAX)
-                dead += ((struct store_row *)row)->bytes;
-        if (dead > LIVE_DEAD_BYTES || dead * 100 > v->active->bytes * PURGE_PERCENT)
+        lock_drop(&s->mu);
+        bool much = holds_much_dead(&h, k);
+        mem_free(h.of);
+        lock_take(&s->mu);
+        if (much && v->active && v->active->number == h.segment && !v->busy && !v->failed)
             segment_seal_locked(s, v);
     }
     lock_drop(&s->mu);

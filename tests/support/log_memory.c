@@ -1,11 +1,11 @@
-/* log_memory.c: logs as arrays of spans under one lock. Completes appends on the caller's thread, or on that of release_held. */
+/* log_memory.c: logs as arrays of spans under one lock. Completes appends on the caller's thread,
+ * or on that of release_held. */
 #include "support/log_memory.h"
 
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "shards/record.h"
-#include "shards/span_internal.h"
 
 enum { LOGS_MAX = 256, SPANS_MAX = 4096 };
 
@@ -38,8 +38,8 @@ static struct memory_log *log_of(struct log *l)
     return LIST_OWNER(l, struct memory_log, log);
 }
 
-static enum status memory_open(struct log_engine *engine, struct log_place place, uint32_t hours, struct log **out,
-                               struct fault *f)
+static enum status memory_open(struct log_engine *engine, struct log_place place, uint32_t hours,
+                               struct log **out, struct fault *f)
 {
     (void)hours;
     (void)f;
@@ -47,7 +47,8 @@ static enum status memory_open(struct log_engine *engine, struct log_place place
     lock_take(&e->mu);
     struct memory_log *found = NULL;
     for (size_t i = 0; i < e->log_count && !found; i++)
-        if (e->logs[i]->log.place.stream == place.stream && e->logs[i]->log.place.shard == place.shard)
+        if (e->logs[i]->log.place.stream == place.stream &&
+            e->logs[i]->log.place.shard == place.shard)
             found = e->logs[i];
     if (!found) {
         must(e->log_count < LOGS_MAX);
@@ -76,7 +77,7 @@ static void append_one(struct memory_engine *e, struct log_append *a)
         l->last_ms = now > l->last_ms ? now : l->last_ms;
         a->first_offset = l->end;
         a->time_ms = l->last_ms;
-        struct log_span *s = span_new(BATCH_HEADER_BYTES + a->body.len);
+        struct log_span *s = log_span_new(BATCH_HEADER_BYTES + a->body.len);
         must(s);
         s->count = a->count;
         s->first_offset = l->end;
@@ -98,7 +99,8 @@ static void append_one(struct memory_engine *e, struct log_append *a)
     a->done(a);
 }
 
-static void memory_append(struct log_engine *engine, struct log_append *const *appends, size_t count)
+static void memory_append(struct log_engine *engine, struct log_append *const *appends,
+                          size_t count)
 {
     struct memory_engine *e = engine_of(engine);
     for (size_t i = 0; i < count; i++) {
@@ -124,13 +126,16 @@ static void memory_read(struct log_read *r)
     uint64_t count = 0;
     for (size_t i = 0; i < l->count; i++) {
         struct log_span *s = l->spans[i];
-        bool wanted = r->kind == LOG_FIND_TIME ? s->last_ms >= r->time_ms : s->first_offset + s->count > r->from;
+        bool wanted = r->kind == LOG_FIND_TIME ? s->last_ms >= r->time_ms
+                                               : s->first_offset + s->count > r->from;
         if (!wanted)
             continue;
         if (r->status == END)
-            r->offset = r->kind == LOG_FIND_TIME || s->first_offset > r->from ? s->first_offset : r->from;
+            r->offset =
+                r->kind == LOG_FIND_TIME || s->first_offset > r->from ? s->first_offset : r->from;
         r->status = OK;
-        if (r->kind == LOG_FIND_TIME || bytes >= r->bytes_max || count >= r->count_max || r->span_count == LOG_SPANS_MAX)
+        if (r->kind == LOG_FIND_TIME || bytes >= r->bytes_max || count >= r->count_max ||
+            r->span_count == LOG_SPANS_MAX)
             break;
         log_span_ref(s);
         r->spans[r->span_count++] = s;
@@ -150,8 +155,8 @@ static void memory_bounds(struct log *log, struct log_bounds *out)
     lock_drop(&e->mu);
 }
 
-static enum status memory_trim(struct log_engine *e, const struct log_keeper *k, uint64_t now_ms, uint64_t budget_ms,
-                               struct fault *f)
+static enum status memory_trim(struct log_engine *e, const struct log_keeper *k, uint64_t now_ms,
+                               uint64_t budget_ms, struct fault *f)
 {
     (void)e, (void)k, (void)now_ms, (void)budget_ms, (void)f;
     return END;
@@ -230,8 +235,8 @@ size_t log_memory_held(struct log_engine *engine)
     struct memory_engine *e = engine_of(engine);
     size_t count = 0;
     lock_take(&e->mu);
-    LIST_EACH (node, keep, &e->held)
-        count++;
+    LIST_EACH(node, keep, &e->held)
+    count++;
     lock_drop(&e->mu);
     return count;
 }

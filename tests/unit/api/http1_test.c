@@ -1,4 +1,5 @@
-/* http1_test.c: requests and replies over real sockets, in all the ways in which clients send them. */
+/* http1_test.c: requests and replies over real sockets, in all the ways in which clients send them.
+ */
 #include "api/network.h"
 
 #include "base/limits.h"
@@ -116,7 +117,8 @@ static void a_request_may_come_a_byte_at_a_time(void **state)
 {
     (void)state;
     struct client c = connected();
-    static const char request[] = "POST /later HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
+    static const char request[] =
+        "POST /later HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
     for (size_t i = 0; i < sizeof(request) - 1; i++)
         client_send_bytes(&c, bytes_of(request + i, 1));
     client_expect(&c, 200, "hello");
@@ -176,7 +178,8 @@ static void the_largest_body_is_taken_and_one_byte_more_is_413(void **state)
     assert_memory_equal(r.body, bytes, most);
     client_reply_end(&r);
     unsigned handled = atomic_load(&echo.handled);
-    client_post(&c, "/sync", bytes_of(bytes, most + 1)); /* all of it is sent, then the answer read */
+    client_post(&c, "/sync",
+                bytes_of(bytes, most + 1)); /* all of it is sent, then the answer read */
     client_expect(&c, 413, "");
     assert_true(client_closed_within(&c, 5000));
     assert_int_equal(atomic_load(&echo.handled), handled);
@@ -304,6 +307,7 @@ static void a_half_closed_client_gets_his_reply(void **state)
         client_post(&c, paths[i], BYTES_LITERAL("last words"));
         assert_int_equal(shutdown(c.fd, SHUT_WR), 0);
         client_expect(&c, 200, "last words");
+        assert_true(client_closed_within(&c, 5000));
         client_close(&c);
     }
     struct client c = connected(); /* his end is there long before the answer */
