@@ -368,6 +368,8 @@ def main():
         harness.run()
     except (Problem, ServerProblem, Refused, OSError, http.client.HTTPException) as e:
         problem = f"{type(e).__name__}: {e}"
+        if harness.server.process and not harness.server.alive():
+            problem += f"\nThe server ended by itself with {harness.server.process.returncode}."
     finally:
         harness.stopping.set()
         harness.may_write.set()
@@ -376,6 +378,8 @@ def main():
         except ServerProblem as e:
             problem = problem or str(e)
     harness.report(problem)
+    if problem:
+        print("--- the server's last words\n" + harness.server.stderr[-4000:])
     if options.keep or problem:
         print(f"crash: the data is in {harness.folder}")
     else:
