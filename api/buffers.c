@@ -14,8 +14,8 @@
 
 #include <string.h>
 
-/* A buffer far larger than what was asked for stays for those who need it; and sizes are rounded up, so
- * that bodies which differ by a few bytes can use the same ones. */
+/* A buffer far larger than what was asked for stays for those who need it; and sizes are rounded
+ * up, so that bodies which differ by a few bytes can use the same ones. */
 enum { LARGER_AT_MOST = 4, SIZE_STEP = 64 * 1024 };
 
 void buffers_init(struct buffers *b)

@@ -1,13 +1,14 @@
-/* buffers.h: large buffers used again, so that a stream of large bodies and replies does not pay for fresh pages each time.
- * One for each loop. Thread: the loop's own. */
+/* buffers.h: large buffers used again, so that a stream of large bodies and replies does not pay
+ * for fresh pages each time. One for each loop. Thread: the loop's own. */
 #ifndef SLUICE_API_BUFFERS_H
 #define SLUICE_API_BUFFERS_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-/* Buffers smaller than the first cost less to make than to keep; larger than the second are too rare. Together: what a loop may keep. */
+/* Buffers smaller than the first cost less to make than to keep; larger than the second are too
+ * rare. Together: what a loop may keep. */
 enum {
     BUFFER_KEPT_LEAST = 32 * 1024,
     BUFFER_KEPT_MOST = 4 * 1024 * 1024,
@@ -20,14 +21,16 @@ struct buffer {
     size_t room;
 };
 struct buffers {
-    struct buffer kept[BUFFERS_KEPT_MAX]; /* the last given is the first taken: it is still in the caches */
+    struct buffer
+        kept[BUFFERS_KEPT_MAX]; /* the last given is the first taken: it is still in the caches */
     size_t count, bytes;
     size_t least; /* the lowest count since the last trim: so many were of no use */
 };
 
 void buffers_init(struct buffers *b);
 void buffers_fini(struct buffers *b);
-/* Room for at least `least` bytes; at == NULL when there was no memory. From mem_try: mem_free or buffers_give ends it. */
+/* Room for at least `least` bytes; at == NULL when there was no memory. From mem_try: mem_free or
+ * buffers_give ends it. */
 struct buffer buffers_take(struct buffers *b, size_t least);
 /* Keeps it or frees it; at may be NULL. */
 void buffers_give(struct buffers *b, struct buffer buffer);

@@ -1,5 +1,6 @@
-/* exception.c: status in, AWS's name and HTTP status out. Inner failures say nothing of our insides to a client, but damage names its place: an
- * operator with only a client's log must be able to find it. */
+/* exception.c: status in, AWS's name and HTTP status out. Inner failures say nothing of our insides
+ * to a client, but damage names its place: an operator with only a client's log must be able to
+ * find it. */
 #include "api/exception.h"
 
 #include <stddef.h>

@@ -8,10 +8,10 @@
 
 struct exception {
     enum status status;
-    const char *name;        /* __type: the bare name */
+    const char *name; /* __type: the bare name */
     int http_status;
-    const char *text_key;    /* "message", or "Message": AWS is not of one mind */
-    bool tells;              /* whether the fault's words go to the client */
+    const char *text_key; /* "message", or "Message": AWS is not of one mind */
+    bool tells;           /* whether the fault's words go to the client */
 };
 
 /* Never NULL: what has no row of its own is InternalFailure. */

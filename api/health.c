@@ -1,4 +1,5 @@
-/* health.c: readiness and metrics. What the logs use is asked when the page is, so that nothing is kept up to date for nobody. */
+/* health.c: readiness and metrics. What the logs use is asked when the page is, so that nothing is
+ * kept up to date for nobody. */
 #include "api/health.h"
 
 #include "api/reply.h"
@@ -40,10 +41,13 @@ static void answer_metrics(const struct service *s, struct exchange *x)
 static void answer_health(const struct service *s, struct exchange *x)
 {
     uint64_t now_ms = clock_wall_ms(s->clock);
-    struct bytes page = arena_printf(
-        &x->arena, "{\"status\":\"ok\",\"version\":\"%s\",\"durability\":\"%s\",\"uptime_s\":%llu,\"connections\":%llu}\n",
-        SLUICE_VERSION, s->durability ? s->durability : "synced", (unsigned long long)((now_ms - s->started_ms) / 1000),
-        (unsigned long long)(s->connections ? s->connections(s->connections_arg) : 0));
+    struct bytes page =
+        arena_printf(&x->arena,
+                     "{\"status\":\"ok\",\"version\":\"%s\",\"durability\":\"%s\",\"uptime_s\":%"
+                     "llu,\"connections\":%llu}\n",
+                     SLUICE_VERSION, s->durability ? s->durability : "synced",
+                     (unsigned long long)((now_ms - s->started_ms) / 1000),
+                     (unsigned long long)(s->connections ? s->connections(s->connections_arg) : 0));
     reply_raw(x, 200, "application/json", page);
 }
 

@@ -1,4 +1,5 @@
-/* health.h: our own pages: GET /health (readiness, JSON) and GET /metrics (Prometheus text). No credentials: they tell counts, not data. */
+/* health.h: our own pages: GET /health (readiness, JSON) and GET /metrics (Prometheus text). No
+ * credentials: they tell counts, not data. */
 #ifndef SLUICE_API_HEALTH_H
 #define SLUICE_API_HEALTH_H
 

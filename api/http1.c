@@ -2,8 +2,8 @@
  *
  * libmicrohttpd parses, frames and sends; when it works is for us to say. Its epoll descriptor is
  * watched by our loop, and MHD_run is called at the end of a turn in which that was readable, a
- * socket was added or an exchange finished: once for all of them. Its own threads are not used: they
- * stall when exactly a full batch of sockets is ready.
+ * socket was added or an exchange finished: once for all of them. Its own threads are not used:
+ * they stall when exactly a full batch of sockets is ready.
  *
  * Its time-outs are not used either. They know silence only, so a client who sends a byte a second
  * would stay for ever; ours go by what a connection is at (enum phase, http1_timeouts.c).
@@ -28,7 +28,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-/* How often MHD_run is called in one turn while it has more to do at once; then other events have theirs. */
+/* How often MHD_run is called in one turn while it has more to do at once; then other events have
+ * theirs. */
 enum { RUNS_A_TURN = 8 };
 
 static struct connection *connection_of(struct list *node)
@@ -164,7 +165,8 @@ static uint64_t on_turn_end(void *arg)
     return more ? 0 : UINT64_MAX;
 }
 
-__attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *format,
+                                                         va_list args)
 {
     (void)arg;
     char text[256];
@@ -196,8 +198,8 @@ static struct MHD_Daemon *start(struct http1 *h, enum protocol_transport transpo
         {MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    unsigned int flags = MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
-                         MHD_USE_ERROR_LOG;
+    unsigned int flags =
+        MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     if (transport == TRANSPORT_HTTP1_TLS)
         return http1_tls_start(flags, h, options);
     return MHD_start_daemon(flags, 0, NULL, NULL, request_access, h, MHD_OPTION_ARRAY, options,

@@ -1,4 +1,5 @@
-/* http1.h: HTTP/1.1 on one loop: libmicrohttpd on one side, exchanges on the other. Thread: the loop's own, or before it runs. */
+/* http1.h: HTTP/1.1 on one loop: libmicrohttpd on one side, exchanges on the other. Thread: the
+ * loop's own, or before it runs. */
 #ifndef SLUICE_API_HTTP1_H
 #define SLUICE_API_HTTP1_H
 
@@ -11,9 +12,11 @@ enum status http1_open(const struct network_settings *settings, struct network_c
 /* Serves the socket; owns it from here on, also when that fails. */
 void http1_add(struct http1 *h, int fd, const union network_address *address, socklen_t address_len,
                bool tls);
-/* Idle connections are closed, the others after their next reply. `drained` is called once, when none is left: perhaps at once. */
+/* Idle connections are closed, the others after their next reply. `drained` is called once, when
+ * none is left: perhaps at once. */
 void http1_drain(struct http1 *h, void (*drained)(void *), void *arg);
-/* After http1_drain: waits for no client any more. Exchanges that a handler holds are still waited for. */
+/* After http1_drain: waits for no client any more. Exchanges that a handler holds are still waited
+ * for. */
 void http1_cut(struct http1 *h);
 /* After `drained`, when the loop has stopped. */
 void http1_close(struct http1 *h);

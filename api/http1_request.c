@@ -2,22 +2,23 @@
  *
  * libmicrohttpd calls request_begin at the request line, request_access once with the headers, once
  * for each piece of the body and once at its end, and request_end when the reply was sent or the
- * connection broke. An exchange that its handler does not finish at once is suspended: libmicrohttpd
- * forgets the socket, and exchange_finish, on this same thread, brings it back, whereupon
- * request_access is called again and queues the reply.
+ * connection broke. An exchange that its handler does not finish at once is suspended:
+ * libmicrohttpd forgets the socket, and exchange_finish, on this same thread, brings it back,
+ * whereupon request_access is called again and queues the reply.
  *
  * A resumed connection would be read before we are asked, and a client who has closed his sending
- * side would be dropped without his reply. A time-out of its own (never reached) puts it among those
- * that libmicrohttpd visits first; it is taken back when the reply is queued.
+ * side would be dropped without his reply. A time-out of its own (never reached) puts it among
+ * those that libmicrohttpd visits first; it is taken back when the reply is queued.
  *
  * A request refused for its body is still read to its end (to DISCARD_BYTES_MAX) before it is
- * answered: most clients send everything before they read, and a connection closed over unread bytes
- * would lose the answer.
+ * answered: most clients send everything before they read, and a connection closed over unread
+ * bytes would lose the answer.
  *
  * I1. Header views point into libmicrohttpd's memory of the connection, which stays until
  * request_end; path and query are copies, since libmicrohttpd cuts the original up.
  * I2. The reply's bytes are the exchange's own and stay until request_end; nothing is copied.
- * I3. Large replies have a budget, as bodies have: clients who do not read cannot fill memory either.
+ * I3. Large replies have a budget, as bodies have: clients who do not read cannot fill memory
+ * either.
  *
  * Left to others: what is answered (the handler), time limits (http1_timeouts.c).
  * Thread: the loop's own. */
@@ -52,15 +53,17 @@ static const struct refusal bad_framing = {400, NULL, "", true};
 static const struct refusal too_many_headers = {431, NULL, "", true};
 static const struct refusal unknown_encoding = {501, NULL, "", true};
 static const struct refusal body_too_large = {413, NULL, "", true};
-static const struct refusal broken_reply = {500, "InternalFailure", "{\"__type\":\"InternalFailure\"}", false};
-static const struct refusal bodies_full = {
-    400, "ProvisionedThroughputExceededException",
-    "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":\"Too many bytes of requests "
-    "are in memory. Try again later.\"}",
-    false};
+static const struct refusal broken_reply = {500, "InternalFailure",
+                                            "{\"__type\":\"InternalFailure\"}", false};
+static const struct refusal bodies_full = {400, "ProvisionedThroughputExceededException",
+                                           "{\"__type\":\"ProvisionedThroughputExceededException\","
+                                           "\"message\":\"Too many bytes of requests "
+                                           "are in memory. Try again later.\"}",
+                                           false};
 static const struct refusal replies_full = {
     400, "ProvisionedThroughputExceededException",
-    "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":\"Too many bytes of answers "
+    "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":\"Too many bytes of "
+    "answers "
     "are in memory. Try again later.\"}",
     false};
 
@@ -115,7 +118,8 @@ static void request_give(struct http1 *h, struct request *r)
         request_free(r);
         return;
     }
-    list_prepend(&h->spare_requests, &r->node); /* the next to be taken: it is still in the caches */
+    list_prepend(&h->spare_requests,
+                 &r->node); /* the next to be taken: it is still in the caches */
     h->spare_count++;
 }
 
@@ -156,7 +160,8 @@ void *request_begin(void *arg, const char *uri, struct MHD_Connection *mhd)
     const uint8_t *question = copy.len == 0 ? NULL : memchr(copy.at, '?', copy.len);
     size_t path_len = question == NULL ? copy.len : (size_t)(question - copy.at);
     x->path = bytes_of(copy.at, path_len);
-    x->query = question == NULL ? BYTES_LITERAL("") : bytes_of(question + 1, copy.len - path_len - 1);
+    x->query =
+        question == NULL ? BYTES_LITERAL("") : bytes_of(question + 1, copy.len - path_len - 1);
     return r;
 }
 
@@ -252,7 +257,8 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
         return MHD_NO;
     }
     struct sigv4_header header = {.name = bytes_of(name, name_len),
-                                  .value = bytes_trim(bytes_of(value == NULL ? "" : value, value_len))};
+                                  .value =
+                                      bytes_trim(bytes_of(value == NULL ? "" : value, value_len))};
     head->r->headers[x->header_count++] = header;
     if (bytes_equal_ignore_case(header.name, BYTES_LITERAL("content-length"))) {
         head->lengths++;

@@ -1,8 +1,8 @@
 /* http1_tls.c: the certificate for each handshake.
  *
- * libmicrohttpd's TLS is GnuTLS, which asks us for the certificate of each handshake. So a pair that
- * was reread (tls_reload) serves the next handshake, and a handshake under way keeps the one that it
- * began with: its connection holds a reference.
+ * libmicrohttpd's TLS is GnuTLS, which asks us for the certificate of each handshake. So a pair
+ * that was reread (tls_reload) serves the next handshake, and a handshake under way keeps the one
+ * that it began with: its connection holds a reference.
  *
  * I1. A pair is parsed once, by whichever loop needs it first; when two do at once, one of them
  * throws its work away.
@@ -18,8 +18,8 @@
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 
-static const char priorities[] =
-    "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-AES-128-CBC:-AES-256-CBC:%SERVER_PRECEDENCE";
+static const char priorities[] = "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-AES-128-CBC:-"
+                                 "AES-256-CBC:%SERVER_PRECEDENCE";
 
 enum { CHAIN_MAX = 8 };
 

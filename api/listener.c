@@ -86,7 +86,8 @@ static uint64_t now_us(const struct listener *l)
     return clock_mono_us(l->settings.clock);
 }
 
-/* Sleeps until the oldest is due; what is oldest changes only here and by newcomers that leave early. */
+/* Sleeps until the oldest is due; what is oldest changes only here and by newcomers that leave
+ * early. */
 static void sweep_set(struct listener *l)
 {
     uint64_t first_us = UINT64_MAX;
@@ -140,8 +141,8 @@ static bool discard(struct newcomer *n)
 static bool watch(struct newcomer *n)
 {
     struct fault f;
-    if (n->watch.watched || loop_watch(n->listener->loop, &n->watch,
-                                       EPOLLIN | EPOLLRDHUP | EPOLLET, &f) == OK)
+    if (n->watch.watched ||
+        loop_watch(n->listener->loop, &n->watch, EPOLLIN | EPOLLRDHUP | EPOLLET, &f) == OK)
         return true;
     TRACE_SELDOM(TRACE_WARN, "listener", "%s", f.text);
     return false;
@@ -189,8 +190,7 @@ static enum peeked peek(struct newcomer *n)
         newcomer_close(n);
         return PEEKED_DONE;
     }
-    struct protocol_verdict v =
-        protocol_decide(&l->settings.offer, bytes_of(l->peek, (size_t)got));
+    struct protocol_verdict v = protocol_decide(&l->settings.offer, bytes_of(l->peek, (size_t)got));
     if (v.action == PROTOCOL_WAIT)
         return PEEKED_WAIT;
     if (v.action == PROTOCOL_SERVE)
@@ -250,8 +250,9 @@ static bool make_room(struct listener *l)
 /* I3. */
 static void accept_and_drop(struct listener *l)
 {
-    TRACE_SELDOM(TRACE_WARN, "listener",
-                 "no file descriptor is left: a connection is closed (raise the limit of open files)");
+    TRACE_SELDOM(
+        TRACE_WARN, "listener",
+        "no file descriptor is left: a connection is closed (raise the limit of open files)");
     struct list *oldest = list_first(&l->waiting);
     if (oldest != NULL)
         newcomer_close(newcomer_of(oldest));
@@ -317,11 +318,10 @@ static enum status bind_to(const struct listener_settings *s, const struct addri
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) != 0))
         st = fault_set(f, IO_FAILED, "cannot set up a socket: %m");
     else if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0)
-        st = errno == EADDRINUSE
-                 ? fault_set(f, IN_USE, "port %u of %s is taken by another program",
-                             (unsigned)s->port, s->address)
-                 : fault_set(f, IO_FAILED, "cannot listen on %s port %u: %m", s->address,
-                             (unsigned)s->port);
+        st = errno == EADDRINUSE ? fault_set(f, IN_USE, "port %u of %s is taken by another program",
+                                             (unsigned)s->port, s->address)
+                                 : fault_set(f, IO_FAILED, "cannot listen on %s port %u: %m",
+                                             s->address, (unsigned)s->port);
     if (st != OK) {
         close(fd);
         fd = -1;

@@ -1,4 +1,5 @@
-/* listener.h: accepts connections, waits until their first bytes tell what they speak, and hands them on. See docs/THREADS.md. */
+/* listener.h: accepts connections, waits until their first bytes tell what they speak, and hands
+ * them on. See docs/THREADS.md. */
 #ifndef SLUICE_API_LISTENER_H
 #define SLUICE_API_LISTENER_H
 
@@ -12,14 +13,16 @@ struct listener_settings {
     struct protocol_offer offer;
     struct network_counts *counts;
     const struct clock *clock;
-    /* Takes a socket that is ready to be served. Thread: listener. The handover is `take`'s until handover_done. */
+    /* Takes a socket that is ready to be served. Thread: listener. The handover is `take`'s until
+     * handover_done. */
     void (*take)(void *arg, struct handover *h);
     void *arg;
 };
 
 struct listener;
 /* Binds and listens; accepts nothing yet. IN_USE, INVALID_ARGUMENT (the address), IO_FAILED. */
-enum status listener_open(const struct listener_settings *s, struct listener **out, struct fault *f) MUST_USE;
+enum status listener_open(const struct listener_settings *s, struct listener **out,
+                          struct fault *f) MUST_USE;
 /* Starts its thread. */
 void listener_start(struct listener *l);
 uint16_t listener_port(const struct listener *l);

@@ -5,7 +5,8 @@
  *
  * Closing goes with the stream: first the listener, so that nothing new comes; then each loop
  * finishes what it has (at most grace_ms), and stops when its last connection is gone. An exchange
- * that a handler still holds after that is waited for all the same: its memory is the handler's (X1).
+ * that a handler still holds after that is waited for all the same: its memory is the handler's
+ * (X1).
  *
  * Left to others: accepting (listener.c), serving (http1.c).
  * Thread: the opener's; each loop's own where it says so. */
@@ -63,8 +64,9 @@ void network_counts_init(struct network_counts *c, uint64_t body_bytes_max)
     c->requests = metric_counter("sluice_http_requests_total", "Complete HTTP requests.", "");
     c->cut = metric_counter("sluice_connections_timed_out_total",
                             "Connections closed because their client was too slow.", "");
-    c->throttled = metric_counter("sluice_http_memory_throttled_total",
-                                  "Requests throttled because bodies and answers filled memory.", "");
+    c->throttled =
+        metric_counter("sluice_http_memory_throttled_total",
+                       "Requests throttled because bodies and answers filled memory.", "");
     c->too_large = metric_counter("sluice_http_too_large_total",
                                   "Requests refused because their body was too large.", "");
 }

@@ -1,13 +1,16 @@
-/* op_put.c: PutRecord and PutRecords: from decoded records to batches in shards' logs, and back to sequence numbers.
+/* op_put.c: PutRecord and PutRecords: from decoded records to batches in shards' logs, and back to
+ * sequence numbers.
  *
- *   records -> hash -> shard --pack, one batch a shard--> log_append_all -> ... synced ... -> done, last one -> back to our loop -> reply
+ *   records -> hash -> shard --pack, one batch a shard--> log_append_all -> ... synced ... -> done,
+ * last one -> back to our loop -> reply
  *
- * Records are packed into the exchange's arena in their stored form, and their CRC taken, here on the network's thread; the committer only
- * numbers them.
+ * Records are packed into the exchange's arena in their stored form, and their CRC taken, here on
+ * the network's thread; the committer only numbers them.
  *
- * P1. A record is answered with a sequence number only if the batch that holds it completed with OK, that is, is synced.
- * P2. Records of one request that fall to one shard keep their order: they are one batch.
- * P3. A batch that meets the seal of its shard was not stored: its records are routed again by the next view of the stream, and only they.
+ * P1. A record is answered with a sequence number only if the batch that holds it completed with
+ * OK, that is, is synced. P2. Records of one request that fall to one shard keep their order: they
+ * are one batch. P3. A batch that meets the seal of its shard was not stored: its records are
+ * routed again by the next view of the stream, and only they.
  *
  * Thread: the exchange's loop; append_done on the committer's. */
 #include "api/operations.h"
@@ -27,9 +30,9 @@ struct put_record {
     u128 hash;
     bool explicit_hash;
     bool stored, refused;
-    uint32_t part;          /* the batch it is in; then */
-    uint32_t place;         /* its place in that batch */
-    struct shard *shard;    /* once stored */
+    uint32_t part;       /* the batch it is in; then */
+    uint32_t place;      /* its place in that batch */
+    struct shard *shard; /* once stored */
     uint64_t offset, time_ms;
     const char *error_code; /* of a refused one */
     struct bytes error_text;
@@ -48,8 +51,8 @@ struct put_part {
 struct put {
     struct service *service;
     struct exchange *exchange;
-    struct stream *stream;       /* referenced */
-    struct stream_view *view;    /* referenced: keeps the shards of `records` */
+    struct stream *stream;                 /* referenced */
+    struct stream_view *view;              /* referenced: keeps the shards of `records` */
     struct stream_view *views[ROUTES_MAX]; /* earlier ones, likewise */
     uint32_t routes;
     struct put_record *records;
@@ -59,7 +62,7 @@ struct put {
     struct log_append **appends;
     _Atomic uint32_t outstanding;
     struct stream_waiter waiter;
-    bool one;                    /* PutRecord */
+    bool one; /* PutRecord */
 };
 
 static void put_end(struct put *p)
@@ -94,19 +97,23 @@ static struct bytes shard_id_of(struct put *p, const struct shard *s)
 }
 
 /* Why a batch was refused, as a client hears it. */
-static enum status refusal(struct put *p, enum status status, const struct shard *s, struct fault *f)
+static enum status refusal(struct put *p, enum status status, const struct shard *s,
+                           struct fault *f)
 {
     char id[SHARD_ID_BYTES];
     shard_id_print(s->index, id);
     if (status == THROTTLED || status == SEALED)
-        return fault_set(f, THROTTLED, "Rate exceeded for shard %s in stream %s under account %s.", id,
-                         p->view->settings.name, p->service->account);
+        return fault_set(f, THROTTLED, "Rate exceeded for shard %s in stream %s under account %s.",
+                         id, p->view->settings.name, p->service->account);
     if (status == CORRUPT)
-        return fault_set(f, CORRUPT, "Shard %s in stream %s is damaged on disk and takes no records; see the server's log.",
-                         id, p->view->settings.name);
+        return fault_set(
+            f, CORRUPT,
+            "Shard %s in stream %s is damaged on disk and takes no records; see the server's log.",
+            id, p->view->settings.name);
     if (status == NO_SPACE)
         return fault_set(f, NO_SPACE, "The server's disk is full.");
-    return fault_set(f, status, "append to %s of %s: %s", id, p->view->settings.name, status_name(status));
+    return fault_set(f, status, "append to %s of %s: %s", id, p->view->settings.name,
+                     status_name(status));
 }
 
 static void answer_one(struct put *p)
@@ -120,18 +127,21 @@ static void answer_one(struct put *p)
         put_fail(p, &f);
         return;
     }
-    struct kinesis_put_record_output out = {.shard_id = shard_id_of(p, r->shard), .sequence_number = sequence_of(p, r)};
+    struct kinesis_put_record_output out = {.shard_id = shard_id_of(p, r->shard),
+                                            .sequence_number = sequence_of(p, r)};
     put_end(p);
     reply_shape(x, &shape_kinesis_put_record_output, &out);
 }
 
-static void describe_refused(struct put *p, struct put_record *r, struct kinesis_put_records_result_entry *out)
+static void describe_refused(struct put *p, struct put_record *r,
+                             struct kinesis_put_records_result_entry *out)
 {
     if (!r->error_code) {
         struct fault f = {0};
         enum status st = refusal(p, p->parts[r->part].append.status, p->parts[r->part].shard, &f);
         metric_add(p->service->data.write_throttled, st == THROTTLED);
-        r->error_code = st == THROTTLED ? "ProvisionedThroughputExceededException" : "InternalFailure";
+        r->error_code =
+            st == THROTTLED ? "ProvisionedThroughputExceededException" : "InternalFailure";
         r->error_text = st == THROTTLED || st == CORRUPT || st == NO_SPACE
                             ? arena_copy(&p->exchange->arena, bytes_text(f.text))
                             : BYTES_LITERAL("Internal Service Failure");
@@ -143,7 +153,8 @@ static void describe_refused(struct put *p, struct put_record *r, struct kinesis
 static void answer_many(struct put *p)
 {
     struct exchange *x = p->exchange;
-    struct kinesis_put_records_result_entry *entries = arena_zero(&x->arena, p->count * sizeof(*entries));
+    struct kinesis_put_records_result_entry *entries =
+        arena_zero(&x->arena, p->count * sizeof(*entries));
     if (!entries) {
         put_fail(p, &(struct fault){.status = NO_MEMORY});
         return;
@@ -174,14 +185,18 @@ static void answer_many(struct put *p)
 
 /* ---- packing ---- */
 
-/* Gives each record that is neither stored nor refused its shard's part, and counts what the parts will hold. */
+/* Gives each record that is neither stored nor refused its shard's part, and counts what the parts
+ * will hold. */
 static enum status route(struct put *p, struct fault *f)
 {
     struct arena *a = &p->exchange->arena;
     const struct stream_view *v = p->view;
     uint32_t most = p->count < v->open_count ? p->count : v->open_count;
     p->parts = arena_zero(a, most * sizeof(*p->parts));
-    uint32_t *part_of = p->one ? NULL : arena_zero(a, (v->settings.next_shard + 1) * sizeof(*part_of)); /* by shard index; 0: none yet */
+    uint32_t *part_of = p->one
+                            ? NULL
+                            : arena_zero(a, (v->settings.next_shard + 1) *
+                                                sizeof(*part_of)); /* by shard index; 0: none yet */
     if (!p->parts || (!p->one && !part_of))
         return fault_set(f, NO_MEMORY, "no memory for the put");
     p->part_count = 0;
@@ -271,8 +286,10 @@ static void take_next_view(struct message *m)
         put_fail(p, &f);
         return;
     }
-    if (next->settings.status == STREAM_DELETING || next->version == p->view->version || p->routes == ROUTES_MAX) {
-        /* Deleted meanwhile, or the reshard cannot finish now (stream_wake): the records stay refused. */
+    if (next->settings.status == STREAM_DELETING || next->version == p->view->version ||
+        p->routes == ROUTES_MAX) {
+        /* Deleted meanwhile, or the reshard cannot finish now (stream_wake): the records stay
+         * refused. */
         stream_view_unref(next);
         p->one ? answer_one(p) : answer_many(p);
         return;
@@ -312,7 +329,8 @@ static void parts_done(struct message *m)
             r->refused = true;
             if (!p->one) {
                 struct kinesis_put_records_result_entry ignored;
-                describe_refused(p, r, &ignored); /* while its part is known: a new routing reuses the numbers */
+                describe_refused(
+                    p, r, &ignored); /* while its part is known: a new routing reuses the numbers */
             }
         }
     }
@@ -372,7 +390,8 @@ static enum status set_hash(struct put_record *r, struct bytes explicit_hash, st
     if (u128_parse(explicit_hash, &r->hash))
         return OK;
     return fault_set(f, INVALID_ARGUMENT,
-                     "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was "
+                     "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
+                     "Specified value was "
                      "%.*s",
                      BYTES_ARGS(explicit_hash));
 }
@@ -385,13 +404,16 @@ static bool over_size(const struct put *p, const struct put_record *r)
 static enum status size_fault(const struct put *p, const struct put_record *r, struct fault *f)
 {
     return fault_set(f, INVALID_ARGUMENT,
-                     "Record size of %zu bytes (data and partition key) exceeds the maximum record size of %llu bytes "
+                     "Record size of %zu bytes (data and partition key) exceeds the maximum record "
+                     "size of %llu bytes "
                      "of stream %s under account %s.",
-                     r->key.len + r->data.len, (unsigned long long)KIB(p->view->settings.record_kib_max),
+                     r->key.len + r->data.len,
+                     (unsigned long long)KIB(p->view->settings.record_kib_max),
                      p->view->settings.name, p->service->account);
 }
 
-/* SequenceNumberForOrdering: the next number must be greater. All of ours are, if it is one of this stream's that was given out. */
+/* SequenceNumberForOrdering: the next number must be greater. All of ours are, if it is one of this
+ * stream's that was given out. */
 static enum status check_ordering(const struct put *p, struct bytes number, struct fault *f)
 {
     if (!bytes_present(number))
@@ -399,10 +421,12 @@ static enum status check_ordering(const struct put *p, struct bytes number, stru
     struct sequence sequence;
     bool shard_known;
     enum status st = sequence_parse(number, &sequence, &shard_known);
-    if (st == OK && sequence.time_s <= clock_wall_ms(p->service->clock) / 1000 + 1 && sequence.place != SEQUENCE_PLACE_END)
+    if (st == OK && sequence.time_s <= clock_wall_ms(p->service->clock) / 1000 + 1 &&
+        sequence.place != SEQUENCE_PLACE_END)
         return OK;
     return fault_set(f, INVALID_ARGUMENT,
-                     "ExclusiveMinimumSequenceNumber %.*s used in PutRecord on stream %s under account %s is invalid.",
+                     "ExclusiveMinimumSequenceNumber %.*s used in PutRecord on stream %s under "
+                     "account %s is invalid.",
                      BYTES_ARGS(number), p->view->settings.name, p->service->account);
 }
 
@@ -431,7 +455,8 @@ void op_put_record(struct service *s, struct exchange *x, const void *input)
 }
 
 /* Fills the records; one that is too large is refused alone. */
-static enum status take_records(struct put *p, const struct kinesis_put_records_input *in, struct fault *f)
+static enum status take_records(struct put *p, const struct kinesis_put_records_input *in,
+                                struct fault *f)
 {
     size_t total = 0;
     for (uint32_t i = 0; i < p->count; i++) {

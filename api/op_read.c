@@ -1,13 +1,16 @@
 /* op_read.c: GetShardIterator and GetRecords.
  *
- * A position is (stream, shard, next offset), sealed into a token (iterator.h). Nothing is kept for a reader between calls.
+ * A position is (stream, shard, next offset), sealed into a token (iterator.h). Nothing is kept for
+ * a reader between calls.
  *
- *   GetRecords: open the token -> log_read (memory answers at once, the disk later) -> past retention? find the horizon, read again
+ *   GetRecords: open the token -> log_read (memory answers at once, the disk later) -> past
+ * retention? find the horizon, read again
  *   -> walk the batches into records -> reply, with a new token
  *
- * G1. Nothing older than the stream's retention is served, whether its bytes are still there or not.
- * G2. The token handed out says exactly where the records given end: none is skipped, none comes twice.
- * G3. A closed shard's reader gets no next token, and its children, only after its last record and once the children are there to be read.
+ * G1. Nothing older than the stream's retention is served, whether its bytes are still there or
+ * not. G2. The token handed out says exactly where the records given end: none is skipped, none
+ * comes twice. G3. A closed shard's reader gets no next token, and its children, only after its
+ * last record and once the children are there to be read.
  *
  * Thread: the exchange's loop; read_done also on a disk reader's. */
 #include "api/operations.h"
@@ -26,15 +29,15 @@ struct reading {
     struct iterator position;
     uint32_t limit;
     uint64_t horizon_ms;
-    bool at_horizon;          /* the horizon was looked up already */
+    bool at_horizon; /* the horizon was looked up already */
     struct log_read read;
     void (*then)(struct reading *);
     /* what the answer gathers */
     struct kinesis_record *records;
     uint32_t count, room;
     size_t bytes;
-    uint64_t next;            /* offset */
-    uint64_t last_ms;         /* time of the last record given */
+    uint64_t next;    /* offset */
+    uint64_t last_ms; /* time of the last record given */
 };
 
 static void reading_fail(struct reading *r, const struct fault *f)
@@ -75,7 +78,8 @@ static void read_done(struct log_read *read)
 static void find_time(struct reading *r, uint64_t time_ms, void (*then)(struct reading *))
 {
     r->then = then;
-    r->read = (struct log_read){.log = r->shard->log, .kind = LOG_FIND_TIME, .time_ms = time_ms, .done = read_done};
+    r->read = (struct log_read){
+        .log = r->shard->log, .kind = LOG_FIND_TIME, .time_ms = time_ms, .done = read_done};
     log_read(&r->read);
 }
 
@@ -114,7 +118,8 @@ static void reading_fail_log(struct reading *r)
     if (f.status == THROTTLED) {
         char id[SHARD_ID_BYTES];
         shard_id_print(r->shard->index, id);
-        fault_set(&f, THROTTLED, "Rate exceeded for Shard - %s/%s/%s", r->service->account, r->view->settings.name, id);
+        fault_set(&f, THROTTLED, "Rate exceeded for Shard - %s/%s/%s", r->service->account,
+                  r->view->settings.name, id);
     }
     reading_fail(r, &f);
 }
@@ -151,7 +156,8 @@ static enum status add_record(struct reading *r, const struct record *record)
 }
 
 /* END when the answer is full. */
-static enum status walk_batch(struct reading *r, struct bytes batch, const struct batch_header *h, struct fault *f)
+static enum status walk_batch(struct reading *r, struct bytes batch, const struct batch_header *h,
+                              struct fault *f)
 {
     if (h->flags & BATCH_CONTROL) {
         r->next = h->base_offset + h->count;
@@ -236,7 +242,9 @@ static void answer_records(struct reading *r)
     uint64_t now_ms = clock_wall_ms(s->clock);
     struct log_bounds bounds;
     log_bounds(r->shard->log, &bounds);
-    bool at_end = r->next >= bounds.end;
+    /* A seal takes the last offset: behind the last record of a sealed log nothing more will come.
+     */
+    bool at_end = r->next + (bounds.sealed ? 1 : 0) >= bounds.end;
     uint64_t behind = 0;
     if (!at_end) {
         uint64_t last_ms = r->count ? r->last_ms : bounds.last_ms;
@@ -278,7 +286,8 @@ static void after_read(struct reading *r)
         r->next = r->read.offset; /* the log begins later by now */
     if (!r->at_horizon && r->read.spans[0]->last_ms < r->horizon_ms) {
         log_read_release(&r->read);
-        find_time(r, r->horizon_ms, after_horizon); /* G1, without walking through what is past it */
+        find_time(r, r->horizon_ms,
+                  after_horizon); /* G1, without walking through what is past it */
         return;
     }
     struct fault f = {0};
@@ -311,19 +320,23 @@ static void begin_ms_text(uint64_t made_ms, uint64_t now_ms, struct fault *f)
     clock_print_aws(made_ms, made);
     clock_print_aws(now_ms, now);
     fault_set(f, EXPIRED_ITERATOR,
-              "Iterator expired. The iterator was created at time %s while right now it is %s which is further in the "
+              "Iterator expired. The iterator was created at time %s while right now it is %s "
+              "which is further in the "
               "future than the tolerated delay of %d milliseconds.",
               made, now, ITERATOR_LIFE_MS);
 }
 
-static enum status open_token(const struct service *s, struct bytes text, struct iterator *out, struct fault *f)
+static enum status open_token(const struct service *s, struct bytes text, struct iterator *out,
+                              struct fault *f)
 {
     uint8_t sealed[512 + 8];
     size_t len = 0;
-    if (text.len >= 2 && text.at[0] == '"' && text.at[text.len - 1] == '"') /* AWS takes it in quotes too */
+    if (text.len >= 2 && text.at[0] == '"' &&
+        text.at[text.len - 1] == '"') /* AWS takes it in quotes too */
         text = bytes_of(text.at + 1, text.len - 2);
     if (text.len > 512 || base64_decode(text, sealed, &len, NULL) != OK ||
-        iterator_open(bytes_of(sealed, len), ITERATOR_SHARD, catalog_iterator_key(s->catalog), out) != OK)
+        iterator_open(bytes_of(sealed, len), ITERATOR_SHARD, catalog_iterator_key(s->catalog),
+                      out) != OK)
         return fault_set(f, INVALID_ARGUMENT, "Invalid ShardIterator.");
     uint64_t now_ms = clock_wall_ms(s->clock);
     if (now_ms > out->made_ms + ITERATOR_LIFE_MS) {
@@ -341,7 +354,8 @@ void op_get_records(struct service *s, struct exchange *x, const void *input)
     if (!r)
         return;
     enum status st = open_token(s, in->shard_iterator, &r->position, &f);
-    struct stream *stream = st == OK ? stream_table_find_number(s->streams, r->position.stream) : NULL;
+    struct stream *stream =
+        st == OK ? stream_table_find_number(s->streams, r->position.stream) : NULL;
     if (st == OK && !stream)
         st = fault_stream_not_found(&f, bytes_text(r->position.name), s->account);
     if (st == OK) {
@@ -349,7 +363,8 @@ void op_get_records(struct service *s, struct exchange *x, const void *input)
         stream_unref(stream);
         r->shard = stream_view_shard(r->view, r->position.shard);
         if (!r->shard)
-            st = fault_shard_missing(&f, r->position.shard, bytes_text(r->position.name), s->account);
+            st = fault_shard_missing(&f, r->position.shard, bytes_text(r->position.name),
+                                     s->account);
     }
     if (st != OK) {
         reading_fail(r, &f);
@@ -373,7 +388,8 @@ static void answer_iterator(struct reading *r, uint64_t offset)
         .offset = offset,
     };
     memcpy(it.name, r->view->settings.name, sizeof(it.name));
-    struct kinesis_get_shard_iterator_output out = {.shard_iterator = token_of(r->exchange, r->service, &it)};
+    struct kinesis_get_shard_iterator_output out = {.shard_iterator =
+                                                        token_of(r->exchange, r->service, &it)};
     stream_view_unref(r->view);
     reply_shape(r->exchange, &shape_kinesis_get_shard_iterator_output, &out);
 }
@@ -386,17 +402,20 @@ static void after_find_time(struct reading *r)
         reading_fail_log(r);
 }
 
-static enum status sequence_fault(const struct reading *r, struct bytes number, const char *why, struct fault *f)
+static enum status sequence_fault(const struct reading *r, struct bytes number, const char *why,
+                                  struct fault *f)
 {
     char id[SHARD_ID_BYTES];
     shard_id_print(r->shard->index, id);
     return fault_set(f, INVALID_ARGUMENT,
-                     "StartingSequenceNumber %.*s used in GetShardIterator on shard %s in stream %s under account %s "
+                     "StartingSequenceNumber %.*s used in GetShardIterator on shard %s in stream "
+                     "%s under account %s "
                      "is invalid%s.",
                      BYTES_ARGS(number), id, r->view->settings.name, r->service->account, why);
 }
 
-static enum status by_sequence(struct reading *r, struct bytes number, bool after, uint64_t *offset, struct fault *f)
+static enum status by_sequence(struct reading *r, struct bytes number, bool after, uint64_t *offset,
+                               struct fault *f)
 {
     struct sequence sequence;
     bool shard_known;
@@ -406,7 +425,8 @@ static enum status by_sequence(struct reading *r, struct bytes number, bool afte
         shard_id_print(sequence.shard, theirs);
         shard_id_print(r->shard->index, ours);
         return fault_set(f, INVALID_ARGUMENT,
-                         "Invalid StartingSequenceNumber. It encodes %s, while it was used in a call to a shard with %s",
+                         "Invalid StartingSequenceNumber. It encodes %s, while it was used in a "
+                         "call to a shard with %s",
                          theirs, ours);
     }
     if (st != OK)
@@ -418,7 +438,8 @@ static enum status by_sequence(struct reading *r, struct bytes number, bool afte
     if (sequence.place == SEQUENCE_PLACE_END) {
         if (after)
             return fault_set(f, INVALID_ARGUMENT,
-                             "Invalid SequenceNumber for ShardIteratorType AFTER_SEQUENCE_NUMBER, SequenceNumber has "
+                             "Invalid SequenceNumber for ShardIteratorType AFTER_SEQUENCE_NUMBER, "
+                             "SequenceNumber has "
                              "reached max possible value for the shard.");
         *offset = bounds.end;
         return OK;
@@ -429,7 +450,8 @@ static enum status by_sequence(struct reading *r, struct bytes number, bool afte
     return OK;
 }
 
-static enum status check_arguments(const struct service *s, const struct kinesis_get_shard_iterator_input *in, int type,
+static enum status check_arguments(const struct service *s,
+                                   const struct kinesis_get_shard_iterator_input *in, int type,
                                    struct fault *f)
 {
     bool wants_number = type == KINESIS_SHARD_ITERATOR_TYPE_AT_SEQUENCE_NUMBER ||
@@ -439,17 +461,20 @@ static enum status check_arguments(const struct service *s, const struct kinesis
         uint64_t now_ms = clock_wall_ms(s->clock);
         if (!in->timestamp.present)
             return fault_set(f, INVALID_ARGUMENT,
-                             "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current "
+                             "Must specify timestampInMillis parameter for iterator of type "
+                             "AT_TIMESTAMP. Current "
                              "request has no timestamp parameter.");
         if (in->timestamp.value > (int64_t)now_ms)
             return fault_set(f, INVALID_ARGUMENT,
-                             "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
+                             "The timestampInMillis parameter cannot be greater than the "
+                             "currentTimestampInMillis. "
                              "timestampInMillis: %lld, currentTimestampInMillis: %llu",
                              (long long)in->timestamp.value, (unsigned long long)now_ms);
     } else if (number != wants_number) {
         return fault_set(f, INVALID_ARGUMENT,
                          "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and "
-                         "StartingSequenceNumber or (2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request "
+                         "StartingSequenceNumber or (2) TRIM_HORIZON or LATEST and no "
+                         "StartingSequenceNumber. Request "
                          "specified %.*s and %s.",
                          BYTES_ARGS(in->shard_iterator_type),
                          number ? "also a StartingSequenceNumber" : "no StartingSequenceNumber");
@@ -457,8 +482,10 @@ static enum status check_arguments(const struct service *s, const struct kinesis
     return OK;
 }
 
-/* The shard asked for, in a stream that is there to be read. AWS has one sentence for all that may be missing. */
-static enum status find_shard(struct reading *r, const struct kinesis_get_shard_iterator_input *in, struct fault *f)
+/* The shard asked for, in a stream that is there to be read. AWS has one sentence for all that may
+ * be missing. */
+static enum status find_shard(struct reading *r, const struct kinesis_get_shard_iterator_input *in,
+                              struct fault *f)
 {
     const struct service *s = r->service;
     struct bytes name;
@@ -474,7 +501,8 @@ static enum status find_shard(struct reading *r, const struct kinesis_get_shard_
     r->view = stream_look(stream);
     stream_unref(stream);
     r->shard = stream_view_shard(r->view, index);
-    if (!r->shard || r->shard->state == SHARD_PENDING || r->view->settings.status == STREAM_CREATING)
+    if (!r->shard || r->shard->state == SHARD_PENDING ||
+        r->view->settings.status == STREAM_CREATING)
         return fault_shard_missing(f, index, name, s->account);
     return OK;
 }
@@ -493,15 +521,16 @@ void op_get_shard_iterator(struct service *s, struct exchange *x, const void *in
         st = check_arguments(s, in, type, &f);
     if (st == OK && (type == KINESIS_SHARD_ITERATOR_TYPE_AT_SEQUENCE_NUMBER ||
                      type == KINESIS_SHARD_ITERATOR_TYPE_AFTER_SEQUENCE_NUMBER))
-        st = by_sequence(r, in->starting_sequence_number, type == KINESIS_SHARD_ITERATOR_TYPE_AFTER_SEQUENCE_NUMBER,
-                         &offset, &f);
+        st = by_sequence(r, in->starting_sequence_number,
+                         type == KINESIS_SHARD_ITERATOR_TYPE_AFTER_SEQUENCE_NUMBER, &offset, &f);
     if (st != OK) {
         reading_fail(r, &f);
         return;
     }
     struct log_bounds bounds;
     log_bounds(r->shard->log, &bounds);
-    uint64_t horizon_ms = horizon_begin_ms(r->view->settings.retention_hours, clock_wall_ms(s->clock));
+    uint64_t horizon_ms =
+        horizon_begin_ms(r->view->settings.retention_hours, clock_wall_ms(s->clock));
     if (type == KINESIS_SHARD_ITERATOR_TYPE_AT_TIMESTAMP) {
         uint64_t time_ms = in->timestamp.value > 0 ? (uint64_t)in->timestamp.value : 0;
         find_time(r, time_ms > horizon_ms ? time_ms : horizon_ms, after_find_time);

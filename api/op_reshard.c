@@ -4,8 +4,8 @@
 #include "shards/stream_fault.h"
 
 /* "Could not find shard" comes before anything is said of the stream. */
-static bool take_shard(const struct service *s, struct exchange *x, struct bytes id, struct bytes stream_name,
-                       struct bytes stream_arn, uint32_t *index)
+static bool take_shard(const struct service *s, struct exchange *x, struct bytes id,
+                       struct bytes stream_name, struct bytes stream_arn, uint32_t *index)
 {
     if (shard_id_parse(id, index))
         return true;
@@ -27,11 +27,13 @@ void op_split_shard(struct service *s, struct exchange *x, const void *input)
     if (!u128_parse(in->new_starting_hash_key, &c->command.split.at)) {
         struct fault f = {0};
         fault_set(&f, INVALID_ARGUMENT,
-                  "Invalid NewStartingHashKey. NewStartingHashKey must be in the range: [0, 2^128-1]. Specified value "
+                  "Invalid NewStartingHashKey. NewStartingHashKey must be in the range: [0, "
+                  "2^128-1]. Specified value "
                   "was %.*s",
                   BYTES_ARGS(in->new_starting_hash_key));
         reply_fault(x, &f);
-    } else if (take_shard(s, x, in->shard_to_split, in->stream_name, in->stream_arn, &c->command.split.shard)) {
+    } else if (take_shard(s, x, in->shard_to_split, in->stream_name, in->stream_arn,
+                          &c->command.split.shard)) {
         control_command_run(s, c, in->stream_name, in->stream_arn);
     }
 }
@@ -43,7 +45,9 @@ void op_merge_shards(struct service *s, struct exchange *x, const void *input)
     if (!c)
         return;
     c->command.verb = CATALOG_MERGE_SHARDS;
-    if (take_shard(s, x, in->shard_to_merge, in->stream_name, in->stream_arn, &c->command.merge.left) &&
-        take_shard(s, x, in->adjacent_shard_to_merge, in->stream_name, in->stream_arn, &c->command.merge.right))
+    if (take_shard(s, x, in->shard_to_merge, in->stream_name, in->stream_arn,
+                   &c->command.merge.left) &&
+        take_shard(s, x, in->adjacent_shard_to_merge, in->stream_name, in->stream_arn,
+                   &c->command.merge.right))
         control_command_run(s, c, in->stream_name, in->stream_arn);
 }

@@ -1,8 +1,8 @@
 /* op_retention.c: IncreaseStreamRetentionPeriod and DecreaseStreamRetentionPeriod. */
 #include "api/operations.h"
 
-static void set_retention(struct service *s, struct exchange *x, bool increase, int64_t hours, struct bytes name,
-                          struct bytes arn)
+static void set_retention(struct service *s, struct exchange *x, bool increase, int64_t hours,
+                          struct bytes name, struct bytes arn)
 {
     struct control_command *c = control_command_new(x);
     if (!c)

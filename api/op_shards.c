@@ -38,9 +38,11 @@ enum status shard_describe(const struct shard *s, struct arena *a, struct kinesi
     char text[SEQUENCE_TEXT_BYTES];
     if (!numbers)
         return NO_MEMORY;
-    numbers->starting_sequence_number = arena_copy(a, bytes_of(text, shard_sequence_first(s, text)));
+    numbers->starting_sequence_number =
+        arena_copy(a, bytes_of(text, shard_sequence_first(s, text)));
     if (s->state == SHARD_CLOSED)
-        numbers->ending_sequence_number = arena_copy(a, bytes_of(text, shard_sequence_last(s, text)));
+        numbers->ending_sequence_number =
+            arena_copy(a, bytes_of(text, shard_sequence_last(s, text)));
     *out = (struct kinesis_shard){
         .shard_id = id_of(s->index, a),
         .parent_shard_id = id_of(s->parent, a),
@@ -65,49 +67,57 @@ struct bytes page_token_seal(const struct service *s, struct exchange *x, struct
     return text ? bytes_of(text, len) : BYTES_NONE;
 }
 
-enum status page_token_open(const struct service *s, struct bytes token, enum iterator_kind kind, struct iterator *out,
-                            struct fault *f)
+enum status page_token_open(const struct service *s, struct bytes token, enum iterator_kind kind,
+                            struct iterator *out, struct fault *f)
 {
     uint8_t sealed[ITERATOR_BYTES + 8];
     size_t len = 0;
-    if (token.len != base64_encoded_len(ITERATOR_BYTES) || base64_decode(token, sealed, &len, NULL) != OK ||
+    if (token.len != base64_encoded_len(ITERATOR_BYTES) ||
+        base64_decode(token, sealed, &len, NULL) != OK ||
         iterator_open(bytes_of(sealed, len), kind, catalog_iterator_key(s->catalog), out) != OK)
         return fault_set(f, INVALID_ARGUMENT, "NextToken is invalid.");
     if (clock_wall_ms(s->clock) > out->made_ms + TOKEN_LIFE_MS)
-        return fault_set(f, EXPIRED_TOKEN, "NextToken has expired. Tokens are valid for %d seconds.",
+        return fault_set(f, EXPIRED_TOKEN,
+                         "NextToken has expired. Tokens are valid for %d seconds.",
                          TOKEN_LIFE_MS / 1000);
     return OK;
 }
 
 /* ---- ListShards ---- */
 
-/* What is listed: also what a page token carries (extra[0]: filter, extra[1]: its time; offset: the next index). */
+/* What is listed: also what a page token carries (extra[0]: filter, extra[1]: its time; offset: the
+ * next index). */
 struct listing {
-    uint64_t first;    /* index */
+    uint64_t first; /* index */
     int filter;
     uint64_t time_ms;
 };
 
-static enum status read_filter(const struct kinesis_shard_filter *filter, uint64_t now_ms, struct listing *l,
-                               struct fault *f)
+static enum status read_filter(const struct kinesis_shard_filter *filter, uint64_t now_ms,
+                               struct listing *l, struct fault *f)
 {
     l->filter = shape_enum_index(&shape_kinesis_shard_filter_type, filter->type);
     uint32_t after;
     switch (l->filter) {
     case KINESIS_SHARD_FILTER_TYPE_AFTER_SHARD_ID:
         if (!bytes_present(filter->shard_id))
-            return fault_set(f, INVALID_ARGUMENT, "ShardId must be provided in ShardFilter for filter type AFTER_SHARD_ID.");
+            return fault_set(
+                f, INVALID_ARGUMENT,
+                "ShardId must be provided in ShardFilter for filter type AFTER_SHARD_ID.");
         if (!shard_id_parse(filter->shard_id, &after))
-            return fault_set(f, INVALID_ARGUMENT, "ShardId %.*s in ShardFilter is invalid.", BYTES_ARGS(filter->shard_id));
+            return fault_set(f, INVALID_ARGUMENT, "ShardId %.*s in ShardFilter is invalid.",
+                             BYTES_ARGS(filter->shard_id));
         l->first = (uint64_t)after + 1;
         return OK;
     case KINESIS_SHARD_FILTER_TYPE_AT_TIMESTAMP:
     case KINESIS_SHARD_FILTER_TYPE_FROM_TIMESTAMP:
         if (!filter->timestamp.present)
-            return fault_set(f, INVALID_ARGUMENT, "Timestamp must be provided in ShardFilter for filter type %.*s.",
+            return fault_set(f, INVALID_ARGUMENT,
+                             "Timestamp must be provided in ShardFilter for filter type %.*s.",
                              BYTES_ARGS(filter->type));
         if (filter->timestamp.value > (int64_t)now_ms)
-            return fault_set(f, INVALID_ARGUMENT, "Timestamp in ShardFilter cannot be greater than the current time.");
+            return fault_set(f, INVALID_ARGUMENT,
+                             "Timestamp in ShardFilter cannot be greater than the current time.");
         l->time_ms = filter->timestamp.value > 0 ? (uint64_t)filter->timestamp.value : 0;
         return OK;
     default:
@@ -115,13 +125,15 @@ static enum status read_filter(const struct kinesis_shard_filter *filter, uint64
     }
 }
 
-/* Was it open at that time? The first shards begin with their stream, whatever the fraction of their second. */
+/* Was it open at that time? The first shards begin with their stream, whatever the fraction of
+ * their second. */
 static bool open_at(const struct shard *s, uint64_t time_ms)
 {
     return s->created_s * 1000 <= time_ms && (s->state == SHARD_OPEN || s->closed_ms >= time_ms);
 }
 
-static bool listed(const struct listing *l, const struct stream_view *v, const struct shard *s, uint64_t now_ms)
+static bool listed(const struct listing *l, const struct stream_view *v, const struct shard *s,
+                   uint64_t now_ms)
 {
     uint64_t horizon_ms = horizon_begin_ms(v->settings.retention_hours, now_ms);
     uint64_t begin_ms = horizon_ms > v->settings.created_ms ? horizon_ms : v->settings.created_ms;
@@ -150,22 +162,28 @@ static enum status start_page(const struct service *s, const struct kinesis_list
     bool named = bytes_present(in->stream_name) || bytes_present(in->stream_arn);
     if (!bytes_present(in->next_token)) {
         if (!named)
-            return fault_set(f, INVALID_ARGUMENT, "Either NextToken or StreamName should be provided.");
+            return fault_set(f, INVALID_ARGUMENT,
+                             "Either NextToken or StreamName should be provided.");
         uint32_t after;
-        if (bytes_present(in->exclusive_start_shard_id) && shard_id_parse(in->exclusive_start_shard_id, &after))
+        if (bytes_present(in->exclusive_start_shard_id) &&
+            shard_id_parse(in->exclusive_start_shard_id, &after))
             l->first = (uint64_t)after + 1;
-        enum status st = in->shard_filter ? read_filter(in->shard_filter, clock_wall_ms(s->clock), l, f) : OK;
+        enum status st =
+            in->shard_filter ? read_filter(in->shard_filter, clock_wall_ms(s->clock), l, f) : OK;
         return st == OK ? request_stream(s, in->stream_name, in->stream_arn, NULL, v, f) : st;
     }
     if (named)
-        return fault_set(f, INVALID_ARGUMENT, "NextToken and StreamName cannot be provided together.");
+        return fault_set(f, INVALID_ARGUMENT,
+                         "NextToken and StreamName cannot be provided together.");
     if (bytes_present(in->exclusive_start_shard_id))
-        return fault_set(f, INVALID_ARGUMENT, "NextToken and ExclusiveStartShardId cannot be provided together.");
+        return fault_set(f, INVALID_ARGUMENT,
+                         "NextToken and ExclusiveStartShardId cannot be provided together.");
     struct iterator it;
     enum status st = page_token_open(s, in->next_token, ITERATOR_LIST_SHARDS, &it, f);
     if (st != OK)
         return st;
-    *l = (struct listing){.first = it.offset, .filter = (int)(int64_t)it.extra[0], .time_ms = it.extra[1]};
+    *l = (struct listing){
+        .first = it.offset, .filter = (int)(int64_t)it.extra[0], .time_ms = it.extra[1]};
     struct stream *stream = stream_table_find_number(s->streams, it.stream);
     if (!stream)
         return fault_stream_not_found(f, bytes_text(it.name), s->account);
@@ -174,8 +192,9 @@ static enum status start_page(const struct service *s, const struct kinesis_list
     return OK;
 }
 
-static struct bytes next_page(const struct service *s, struct exchange *x, const struct stream_view *v,
-                              const struct listing *l, uint32_t next_index)
+static struct bytes next_page(const struct service *s, struct exchange *x,
+                              const struct stream_view *v, const struct listing *l,
+                              uint32_t next_index)
 {
     struct iterator it = {
         .kind = ITERATOR_LIST_SHARDS,
@@ -197,8 +216,9 @@ void op_list_shards(struct service *s, struct exchange *x, const void *input)
         reply_fault(x, &f);
         return;
     }
-    uint32_t most = in->max_results.present && in->max_results.value < PAGE_MOST ? (uint32_t)in->max_results.value
-                                                                                 : PAGE_DEFAULT;
+    uint32_t most = in->max_results.present && in->max_results.value < PAGE_MOST
+                        ? (uint32_t)in->max_results.value
+                        : PAGE_DEFAULT;
     struct kinesis_shard *shards = arena_zero(&x->arena, most * sizeof(*shards));
     struct kinesis_list_shards_output out = {.shards = {.present = true, .at = shards}};
     enum status st = shards ? OK : NO_MEMORY;

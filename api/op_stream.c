@@ -1,4 +1,5 @@
-/* op_stream.c: CreateStream, DeleteStream, DescribeStream, DescribeStreamSummary, DescribeLimits, ListStreams. */
+/* op_stream.c: CreateStream, DeleteStream, DescribeStream, DescribeStreamSummary, DescribeLimits,
+ * ListStreams. */
 #include "api/operations.h"
 
 #include "shards/stream_fault.h"
@@ -10,14 +11,17 @@ enum { PAGE_DEFAULT = 100, PAGE_MOST = 100, ON_DEMAND_SHARDS = 4 };
 
 /* ---- create, delete ---- */
 
-static enum status take_tags(struct exchange *x, const struct kinesis_tag_map *tags, struct stream_settings *s)
+static enum status take_tags(struct exchange *x, const struct kinesis_tag_map *tags,
+                             struct stream_settings *s)
 {
     s->tags = arena_zero(&x->arena, (tags->count + 1) * sizeof(*s->tags));
     for (uint32_t i = 0; s->tags && i < tags->count; i++) {
-        struct bytes key = arena_copy(&x->arena, tags->at[i].key), value = arena_copy(&x->arena, tags->at[i].value);
+        struct bytes key = arena_copy(&x->arena, tags->at[i].key),
+                     value = arena_copy(&x->arena, tags->at[i].value);
         if (!bytes_present(key) || !bytes_present(value))
             return NO_MEMORY;
-        s->tags[s->tag_count++] = (struct stream_tag){(char *)(uintptr_t)key.at, (char *)(uintptr_t)value.at};
+        s->tags[s->tag_count++] =
+            (struct stream_tag){(char *)(uintptr_t)key.at, (char *)(uintptr_t)value.at};
     }
     return s->tags ? OK : NO_MEMORY;
 }
@@ -28,21 +32,27 @@ static enum status take_create(struct exchange *x, const struct kinesis_create_s
     struct stream_settings *s = &c->create;
     bool on_demand = !in->shard_count.present;
     if (in->stream_mode_details)
-        on_demand = shape_enum_index(&shape_kinesis_stream_mode, in->stream_mode_details->stream_mode) ==
-                    KINESIS_STREAM_MODE_ON_DEMAND;
+        on_demand =
+            shape_enum_index(&shape_kinesis_stream_mode, in->stream_mode_details->stream_mode) ==
+            KINESIS_STREAM_MODE_ON_DEMAND;
     if (!on_demand && !in->shard_count.present)
-        return fault_set(f, INVALID_VALUE, "ShardCount is required for a stream in PROVISIONED mode.");
+        return fault_set(f, INVALID_VALUE,
+                         "ShardCount is required for a stream in PROVISIONED mode.");
     if (on_demand && in->stream_mode_details && in->shard_count.present)
-        return fault_set(f, INVALID_VALUE, "ShardCount cannot be given for a stream in ON_DEMAND mode.");
+        return fault_set(f, INVALID_VALUE,
+                         "ShardCount cannot be given for a stream in ON_DEMAND mode.");
     if (!on_demand && in->warm_throughput_mibps.present)
-        return fault_set(f, INVALID_VALUE, "WarmThroughputMiBps can be given only for a stream in ON_DEMAND mode.");
+        return fault_set(f, INVALID_VALUE,
+                         "WarmThroughputMiBps can be given only for a stream in ON_DEMAND mode.");
     if (in->tags.count > 50)
-        return fault_set(f, INVALID_ARGUMENT, "A stream can have at most 50 tags; the request has %u.", in->tags.count);
+        return fault_set(f, INVALID_ARGUMENT,
+                         "A stream can have at most 50 tags; the request has %u.", in->tags.count);
     snprintf(s->name, sizeof(s->name), "%.*s", BYTES_ARGS(in->stream_name));
     s->mode = on_demand ? STREAM_ON_DEMAND : STREAM_PROVISIONED;
     c->shard_count = on_demand ? ON_DEMAND_SHARDS : (uint32_t)in->shard_count.value;
     s->record_kib_given = in->max_record_size_in_kib.present;
-    s->record_kib_max = s->record_kib_given ? (uint32_t)in->max_record_size_in_kib.value : RECORD_KIB_DEFAULT;
+    s->record_kib_max =
+        s->record_kib_given ? (uint32_t)in->max_record_size_in_kib.value : RECORD_KIB_DEFAULT;
     s->warm_given = in->warm_throughput_mibps.present;
     s->warm_mibps = s->warm_given ? (uint32_t)in->warm_throughput_mibps.value : 0;
     if (take_tags(x, &in->tags, s) != OK)
@@ -90,7 +100,8 @@ struct described {
 static struct kinesis_enhanced_monitoring_list no_monitoring(struct described *d)
 {
     d->metrics.shard_level_metrics.present = true;
-    return (struct kinesis_enhanced_monitoring_list){.count = 1, .present = true, .at = &d->metrics};
+    return (struct kinesis_enhanced_monitoring_list){
+        .count = 1, .present = true, .at = &d->metrics};
 }
 
 void op_describe_stream(struct service *s, struct exchange *x, const void *input)
@@ -102,10 +113,12 @@ void op_describe_stream(struct service *s, struct exchange *x, const void *input
         reply_fault(x, &f);
         return;
     }
-    uint32_t most = in->limit.present && in->limit.value < PAGE_MOST ? (uint32_t)in->limit.value : PAGE_DEFAULT;
+    uint32_t most =
+        in->limit.present && in->limit.value < PAGE_MOST ? (uint32_t)in->limit.value : PAGE_DEFAULT;
     int64_t after = -1;
     uint32_t start_index;
-    if (bytes_present(in->exclusive_start_shard_id) && shard_id_parse(in->exclusive_start_shard_id, &start_index))
+    if (bytes_present(in->exclusive_start_shard_id) &&
+        shard_id_parse(in->exclusive_start_shard_id, &start_index))
         after = start_index;
     struct kinesis_shard *shards = arena_zero(&x->arena, most * sizeof(*shards));
     uint32_t count = 0;
@@ -150,7 +163,8 @@ void op_describe_stream_summary(struct service *s, struct exchange *x, const voi
     }
     const struct stream_settings *settings = &v->settings;
     struct described d = {.mode = {.stream_mode = mode_name(settings->mode)}};
-    struct kinesis_warm_throughput_object warm = {{settings->warm_mibps, true}, {settings->warm_mibps, true}};
+    struct kinesis_warm_throughput_object warm = {{settings->warm_mibps, true},
+                                                  {settings->warm_mibps, true}};
     struct kinesis_stream_description_summary summary = {
         .stream_name = bytes_text(settings->name),
         .stream_arn = stream_arn_print(s, &x->arena, settings->name),
@@ -186,14 +200,15 @@ void op_describe_limits(struct service *s, struct exchange *x, const void *input
 
 /* ---- list ---- */
 
-static enum status page_start(const struct service *s, const struct kinesis_list_streams_input *in, struct iterator *it,
-                              struct bytes *after, struct fault *f)
+static enum status page_start(const struct service *s, const struct kinesis_list_streams_input *in,
+                              struct iterator *it, struct bytes *after, struct fault *f)
 {
     *after = in->exclusive_start_stream_name;
     if (!bytes_present(in->next_token))
         return OK;
     if (bytes_present(*after))
-        return fault_set(f, INVALID_ARGUMENT, "NextToken and ExclusiveStartStreamName cannot be provided together.");
+        return fault_set(f, INVALID_ARGUMENT,
+                         "NextToken and ExclusiveStartStreamName cannot be provided together.");
     enum status st = page_token_open(s, in->next_token, ITERATOR_LIST_STREAMS, it, f);
     *after = bytes_text(it->name);
     return st;
@@ -213,7 +228,8 @@ void op_list_streams(struct service *s, struct exchange *x, const void *input)
     struct bytes names[PAGE_MOST];
     struct kinesis_stream_summary summaries[PAGE_MOST];
     struct kinesis_stream_mode_details modes[PAGE_MOST];
-    size_t most = in->limit.present && in->limit.value < PAGE_MOST ? (size_t)in->limit.value : PAGE_DEFAULT;
+    size_t most =
+        in->limit.present && in->limit.value < PAGE_MOST ? (size_t)in->limit.value : PAGE_DEFAULT;
     bool more;
     size_t count = stream_table_list(s->streams, after, views, most, &more);
     for (size_t i = 0; i < count; i++) {

@@ -1,10 +1,13 @@
-/* pipeline.c: the fixed road of a request, in AWS's order of checks (docs/API.md, "Order of checks"):
+/* pipeline.c: the fixed road of a request, in AWS's order of checks (docs/API.md, "Order of
+ * checks"):
  *
- *   OPTIONS -> our own pages (GET) -> method -> empty body -> content type -> JSON object? -> known operation? -> signature -> types -> bounds
+ *   OPTIONS -> our own pages (GET) -> method -> empty body -> content type -> JSON object? -> known
+ * operation? -> signature -> types -> bounds
  *   -> the operation
  *
- * AWS looks whether the body parses before it looks at the signature. We verify first and decode once, in place; only when a check before
- * decoding fails do we look whether the body would have parsed, and answer what AWS would. The order seen is the same.
+ * AWS looks whether the body parses before it looks at the signature. We verify first and decode
+ * once, in place; only when a check before decoding fails do we look whether the body would have
+ * parsed, and answer what AWS would. The order seen is the same.
  *
  * Thread: the exchange's loop. */
 #include "api/exception.h"
@@ -49,7 +52,8 @@ static void common_headers(struct exchange *x)
     if (bytes_present(exchange_header(x, "Origin"))) {
         exchange_reply_header(x, "Access-Control-Allow-Origin", "*");
         exchange_reply_header(x, "Access-Control-Expose-Headers",
-                              "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date");
+                              "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-"
+                              "amzn-ErrorMessage,Date");
     }
 }
 
@@ -72,24 +76,31 @@ static void preflight(struct exchange *x)
 
 static void answer_no_service(struct exchange *x)
 {
-    reply_raw(x, 403, NULL,
-              BYTES_LITERAL("<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be "
-                            "authorized</Message>\n</AccessDeniedException>\n"));
+    reply_raw(
+        x, 403, NULL,
+        BYTES_LITERAL(
+            "<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be "
+            "authorized</Message>\n</AccessDeniedException>\n"));
 }
 
-/* {"__type": name} or, with a text, {"__type": name, "message": text}, as JSON or as CBOR (RFC 8949). */
+/* {"__type": name} or, with a text, {"__type": name, "message": text}, as JSON or as CBOR (RFC
+ * 8949). */
 static void answer_type(struct exchange *x, bool cbor, const char *name, const char *text)
 {
     uint8_t room[512];
     int len;
     if (!cbor) {
-        len = text ? snprintf((char *)room, sizeof(room), "{\"__type\":\"%s\",\"message\":\"%s\"}", name, text)
+        len = text ? snprintf((char *)room, sizeof(room), "{\"__type\":\"%s\",\"message\":\"%s\"}",
+                              name, text)
                    : snprintf((char *)room, sizeof(room), "{\"__type\":\"%s\"}", name);
     } else {
-        /* Text up to 255 bytes: head 78 and a length byte. Map of 1 or 2: a1, a2. "__type": 66; "message": 67. */
-        len = snprintf((char *)room, sizeof(room), "%c\x66__type\x78%c%s", text ? 0xa2 : 0xa1, (int)strlen(name), name);
+        /* Text up to 255 bytes: head 78 and a length byte. Map of 1 or 2: a1, a2. "__type": 66;
+         * "message": 67. */
+        len = snprintf((char *)room, sizeof(room), "%c\x66__type\x78%c%s", text ? 0xa2 : 0xa1,
+                       (int)strlen(name), name);
         if (text)
-            len += snprintf((char *)room + len, sizeof(room) - (size_t)len, "\x67message\x78%c%s", (int)strlen(text), text);
+            len += snprintf((char *)room + len, sizeof(room) - (size_t)len, "\x67message\x78%c%s",
+                            (int)strlen(text), text);
     }
     exchange_reply_header(x, "x-amzn-ErrorType", name);
     reply_raw(x, 400, cbor ? "application/x-amz-cbor-1.1" : "application/x-amz-json-1.1",
@@ -109,7 +120,8 @@ static enum content content_of(const struct exchange *x)
         return CONTENT_JSON11;
     if (bytes_equal_ignore_case(type, BYTES_LITERAL("application/x-amz-cbor-1.1")))
         return CONTENT_CBOR11;
-    return bytes_equal_ignore_case(type, BYTES_LITERAL("application/json")) ? CONTENT_JSON : CONTENT_OTHER;
+    return bytes_equal_ignore_case(type, BYTES_LITERAL("application/json")) ? CONTENT_JSON
+                                                                            : CONTENT_OTHER;
 }
 
 static const struct operation_row *operation_of(struct bytes target)
@@ -127,18 +139,23 @@ static const struct operation_row *operation_of(struct bytes target)
 /* "Service.Operation", both there */
 static bool target_is_complete(struct bytes target)
 {
-    const uint8_t *dot = bytes_present(target) && target.len ? memchr(target.at, '.', target.len) : NULL;
+    const uint8_t *dot =
+        bytes_present(target) && target.len ? memchr(target.at, '.', target.len) : NULL;
     return dot && dot > target.at && dot + 1 < target.at + target.len;
 }
 
 static void answer_plain_json(struct exchange *x)
 {
     bool fine = json_is_object(bytes_of(x->body, x->body_len));
-    reply_raw(x, fine ? 404 : 400, "application/json",
-              fine ? BYTES_LITERAL("{\"Output\":{\"__type\":\"com.amazon.coral.service#UnknownOperationException\"},"
-                                   "\"Version\":\"1.0\"}")
-                   : BYTES_LITERAL("{\"Output\":{\"__type\":\"com.amazon.coral.service#SerializationException\"},"
-                                   "\"Version\":\"1.0\"}"));
+    reply_raw(
+        x, fine ? 404 : 400, "application/json",
+        fine
+            ? BYTES_LITERAL(
+                  "{\"Output\":{\"__type\":\"com.amazon.coral.service#UnknownOperationException\"},"
+                  "\"Version\":\"1.0\"}")
+            : BYTES_LITERAL(
+                  "{\"Output\":{\"__type\":\"com.amazon.coral.service#SerializationException\"},"
+                  "\"Version\":\"1.0\"}"));
 }
 
 /* Whatever can be answered without reading the body. */
@@ -148,7 +165,8 @@ static bool answer_by_head(struct exchange *x, enum content content, struct byte
         answer_no_service(x);
     } else if (x->body_len == 0) {
         answer_type(x, content != CONTENT_JSON11,
-                    operation_of(target) ? "SerializationException" : "UnknownOperationException", NULL);
+                    operation_of(target) ? "SerializationException" : "UnknownOperationException",
+                    NULL);
     } else if (content == CONTENT_NONE || content == CONTENT_OTHER) {
         if (target_is_complete(target))
             reply_raw(x, 404, NULL, BYTES_LITERAL("<UnknownOperationException/>\n"));
@@ -158,7 +176,8 @@ static bool answer_by_head(struct exchange *x, enum content content, struct byte
         answer_plain_json(x);
     } else if (content == CONTENT_CBOR11) {
         answer_type(x, true, "SerializationException",
-                    "This server speaks JSON only: turn CBOR off (AWS_CBOR_DISABLE=true, or aws.cborEnabled=false)");
+                    "This server speaks JSON only: turn CBOR off (AWS_CBOR_DISABLE=true, or "
+                    "aws.cborEnabled=false)");
     } else {
         return false;
     }
@@ -167,7 +186,8 @@ static bool answer_by_head(struct exchange *x, enum content content, struct byte
 
 /* ---- the operation ---- */
 
-static enum status decode(struct exchange *x, const struct shape *shape, void **input, struct fault *f)
+static enum status decode(struct exchange *x, const struct shape *shape, void **input,
+                          struct fault *f)
 {
     *input = arena_zero(&x->arena, shape->size ? shape->size : 1);
     if (!*input)
@@ -197,7 +217,8 @@ static void handle(struct exchange_handler *handler, struct exchange *x)
     struct service *s = LIST_OWNER(handler, struct service, handler);
     uuid_make(x->request_id);
     exchange_reply_header(x, "x-amzn-RequestId", x->request_id);
-    if (bytes_equal(x->method, BYTES_LITERAL("OPTIONS")) && bytes_present(exchange_header(x, "Origin"))) {
+    if (bytes_equal(x->method, BYTES_LITERAL("OPTIONS")) &&
+        bytes_present(exchange_header(x, "Origin"))) {
         preflight(x);
         return;
     }
@@ -221,21 +242,26 @@ void service_init(struct service *s)
 {
     s->handler.handle = handle;
     s->data = (struct data_metrics){
-        .incoming_bytes = metric_counter("kinesis_incoming_bytes_total", "AWS/Kinesis IncomingBytes.", ""),
-        .incoming_records = metric_counter("kinesis_incoming_records_total", "AWS/Kinesis IncomingRecords.", ""),
+        .incoming_bytes =
+            metric_counter("kinesis_incoming_bytes_total", "AWS/Kinesis IncomingBytes.", ""),
+        .incoming_records =
+            metric_counter("kinesis_incoming_records_total", "AWS/Kinesis IncomingRecords.", ""),
         .write_throttled = metric_counter("kinesis_write_provisioned_throughput_exceeded_total",
                                           "AWS/Kinesis WriteProvisionedThroughputExceeded.", ""),
-        .outgoing_bytes = metric_counter("kinesis_get_records_bytes_total", "AWS/Kinesis GetRecords.Bytes.", ""),
-        .outgoing_records = metric_counter("kinesis_get_records_records_total", "AWS/Kinesis GetRecords.Records.", ""),
-        .iterator_age_ms = metric_gauge("kinesis_get_records_iterator_age_milliseconds",
-                                        "AWS/Kinesis GetRecords.IteratorAgeMilliseconds, of the last read.", ""),
+        .outgoing_bytes =
+            metric_counter("kinesis_get_records_bytes_total", "AWS/Kinesis GetRecords.Bytes.", ""),
+        .outgoing_records = metric_counter("kinesis_get_records_records_total",
+                                           "AWS/Kinesis GetRecords.Records.", ""),
+        .iterator_age_ms =
+            metric_gauge("kinesis_get_records_iterator_age_milliseconds",
+                         "AWS/Kinesis GetRecords.IteratorAgeMilliseconds, of the last read.", ""),
     };
     s->metrics = mem_must(ROWS * sizeof(*s->metrics));
     for (size_t i = 0; i < ROWS; i++) {
         char labels[96];
         snprintf(labels, sizeof(labels), "operation=\"%.*s\"", BYTES_ARGS(rows[i].name));
-        s->metrics[i].seconds =
-            metric_histogram("sluice_operation_seconds", "Time from a complete request to its answer.", labels);
+        s->metrics[i].seconds = metric_histogram(
+            "sluice_operation_seconds", "Time from a complete request to its answer.", labels);
         s->metrics[i].errors =
             metric_counter("sluice_operation_errors_total", "Answers other than 200.", labels);
     }

@@ -6,8 +6,8 @@
  * in TLS it is simply not chosen (ALPN), and a client that offers nothing else gets the alert of
  * RFC 7301.
  *
- * I1. A whole ClientHello is waited for before a TLS connection goes on, so its ALPN is known before
- * anybody answers; one longer than PROTOCOL_PEEK_MAX is refused.
+ * I1. A whole ClientHello is waited for before a TLS connection goes on, so its ALPN is known
+ * before anybody answers; one longer than PROTOCOL_PEEK_MAX is refused.
  *
  * Left to others: reading the ClientHello (tls.c), peeking and closing (listener.c).
  * Thread: any. */
@@ -18,12 +18,13 @@
 enum { RECORD_HEADER = 5, HANDSHAKE_HEADER = 4, RECORD_HANDSHAKE = 0x16, HELLO_CLIENT = 1 };
 
 /* Alert records in the clear: type 21, version 3.1, 2 bytes: fatal, what. RFC 8446, section 6. */
-#define ALERT(what) BYTES_LITERAL("\x15\x03\x01\x00\x02\x02" what)
+#define ALERT(what)                   BYTES_LITERAL("\x15\x03\x01\x00\x02\x02" what)
 #define ALERT_HANDSHAKE_FAILURE       ALERT("\x28")
 #define ALERT_DECODE_ERROR            ALERT("\x32")
 #define ALERT_NO_APPLICATION_PROTOCOL ALERT("\x78")
 
-/* An empty SETTINGS frame, then GOAWAY: last stream 0 and an error code. RFC 9113, sections 6.5, 6.8. */
+/* An empty SETTINGS frame, then GOAWAY: last stream 0 and an error code. RFC 9113,
+ * sections 6.5, 6.8. */
 #define HTTP2_REFUSAL(error)                                                                       \
     BYTES_LITERAL("\x00\x00\x00\x04\x00\x00\x00\x00\x00"                                           \
                   "\x00\x00\x08\x07\x00\x00\x00\x00\x00"                                           \
@@ -52,8 +53,9 @@ static struct protocol_verdict refuse(const char *why, struct bytes answer)
     return (struct protocol_verdict){.action = PROTOCOL_REFUSE, .answer = answer, .why = why};
 }
 
-/* Whether the handshake message that begins here is whole; it may be spread over several records. Asked before
- * OpenSSL is: a hello that comes a byte at a time costs a glance at each byte, not a parse. */
+/* Whether the handshake message that begins here is whole; it may be spread over several records.
+ * Asked before OpenSSL is: a hello that comes a byte at a time costs a glance at each byte, not a
+ * parse. */
 static bool hello_is_whole(struct bytes peeked)
 {
     size_t at = 0, have = 0, need = SIZE_MAX;
@@ -71,7 +73,8 @@ static bool hello_is_whole(struct bytes peeked)
         if (have >= 1 && header[0] != HELLO_CLIENT)
             return true;
         if (have >= HANDSHAKE_HEADER)
-            need = HANDSHAKE_HEADER + ((size_t)header[1] << 16 | (size_t)header[2] << 8 | header[3]);
+            need =
+                HANDSHAKE_HEADER + ((size_t)header[1] << 16 | (size_t)header[2] << 8 | header[3]);
         if (have >= need || length == 0)
             return true;
         at += RECORD_HEADER + length;

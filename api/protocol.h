@@ -1,5 +1,5 @@
-/* protocol.h: what a new connection speaks, told from its first bytes, which stay in the socket: the seam where a transport is added.
- * Pure. Thread: any. */
+/* protocol.h: what a new connection speaks, told from its first bytes, which stay in the socket:
+ * the seam where a transport is added. Pure. Thread: any. */
 #ifndef SLUICE_API_PROTOCOL_H
 #define SLUICE_API_PROTOCOL_H
 
@@ -18,14 +18,16 @@ struct protocol_offer {
 struct protocol_verdict {
     enum protocol_action action;
     enum protocol_transport transport; /* of PROTOCOL_SERVE */
-    struct bytes answer;               /* of PROTOCOL_REFUSE: sent before the connection is closed; may be empty */
-    const char *why;                   /* of PROTOCOL_REFUSE: a word for the metric */
+    struct bytes
+        answer;      /* of PROTOCOL_REFUSE: sent before the connection is closed; may be empty */
+    const char *why; /* of PROTOCOL_REFUSE: a word for the metric */
 };
 
 /* Most that a verdict may need: a ClientHello of one full TLS record, with its header. */
 enum { PROTOCOL_PEEK_MAX = 16 * 1024 + 5 };
 
-/* `peeked` is not empty. PROTOCOL_WAIT asks for more bytes; it is never the answer to PROTOCOL_PEEK_MAX of them. */
+/* `peeked` is not empty. PROTOCOL_WAIT asks for more bytes; it is never the answer to
+ * PROTOCOL_PEEK_MAX of them. */
 struct protocol_verdict protocol_decide(const struct protocol_offer *offer, struct bytes peeked);
 
 #endif

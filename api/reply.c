@@ -38,7 +38,8 @@ void reply_fault(struct exchange *x, const struct fault *f)
 {
     const struct exception *e = exception_of(f->status);
     if (e->http_status == 500)
-        TRACE_SELDOM(TRACE_ERROR, "reply", "%s: %s: %s", x->request_id, status_name(f->status), f->text);
+        TRACE_SELDOM(TRACE_ERROR, "reply", "%s: %s: %s", x->request_id, status_name(f->status),
+                     f->text);
     x->http_status = e->http_status;
     exchange_reply_header(x, "Content-Type", json_type);
     exchange_reply_header(x, "x-amzn-ErrorType", e->name);
@@ -61,7 +62,8 @@ void reply_shape(struct exchange *x, const struct shape *shape, const void *outp
     buf_clear(&x->reply);
     json_encode(shape, output, &x->reply);
     if (x->reply.status != OK) {
-        reply_fault(x, &(struct fault){.status = INTERNAL, .text = "the answer does not fit its buffer"});
+        reply_fault(
+            x, &(struct fault){.status = INTERNAL, .text = "the answer does not fit its buffer"});
         return;
     }
     x->http_status = 200;

@@ -1,11 +1,13 @@
-/* reply.h: writes the answer of an operation and finishes the exchange. Thread: the exchange's loop. */
+/* reply.h: writes the answer of an operation and finishes the exchange. Thread: the exchange's
+ * loop. */
 #ifndef SLUICE_API_REPLY_H
 #define SLUICE_API_REPLY_H
 
 #include "api/exchange.h"
 #include "wire/shape.h"
 
-/* 200 with the struct as the body. A reply too large, or out of memory, becomes an InternalFailure. */
+/* 200 with the struct as the body. A reply too large, or out of memory, becomes an InternalFailure.
+ */
 void reply_shape(struct exchange *x, const struct shape *shape, const void *output);
 /* 200 with an empty body, as AWS answers operations without output. */
 void reply_empty(struct exchange *x);

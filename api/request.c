@@ -1,4 +1,5 @@
-/* request.c: what many operations do first: find the stream they mean; and last: run a catalog command. */
+/* request.c: what many operations do first: find the stream they mean; and last: run a catalog
+ * command. */
 #include "api/operations.h"
 
 #include "shards/stream_fault.h"
@@ -22,12 +23,13 @@ static bool arn_parse(struct bytes arn, struct stream_arn *out)
     static const struct bytes kind = BYTES_LITERAL("stream/");
     if (!bytes_starts_with(rest, kind))
         return false;
-    *out = (struct stream_arn){parts[3], parts[4], bytes_of(rest.at + kind.len, rest.len - kind.len)};
+    *out =
+        (struct stream_arn){parts[3], parts[4], bytes_of(rest.at + kind.len, rest.len - kind.len)};
     return true;
 }
 
-enum status request_stream_name(const struct service *s, struct bytes stream_name, struct bytes stream_arn,
-                                struct bytes *name, struct fault *f)
+enum status request_stream_name(const struct service *s, struct bytes stream_name,
+                                struct bytes stream_arn, struct bytes *name, struct fault *f)
 {
     if (!bytes_present(stream_arn)) {
         *name = stream_name;
@@ -37,21 +39,23 @@ enum status request_stream_name(const struct service *s, struct bytes stream_nam
     }
     struct stream_arn arn;
     if (!arn_parse(stream_arn, &arn))
-        return fault_set(f, INVALID_ARGUMENT, "StreamARN %.*s is not a valid stream ARN.", BYTES_ARGS(stream_arn));
+        return fault_set(f, INVALID_ARGUMENT, "StreamARN %.*s is not a valid stream ARN.",
+                         BYTES_ARGS(stream_arn));
     *name = arn.name;
     if (bytes_present(stream_name) && !bytes_equal(stream_name, arn.name))
-        return fault_set(f, INVALID_ARGUMENT, "StreamARN %.*s does not match StreamName %.*s.", BYTES_ARGS(stream_arn),
-                         BYTES_ARGS(stream_name));
+        return fault_set(f, INVALID_ARGUMENT, "StreamARN %.*s does not match StreamName %.*s.",
+                         BYTES_ARGS(stream_arn), BYTES_ARGS(stream_name));
     bool ours = bytes_equal(arn.account, bytes_text(s->account)) &&
                 (s->any_region || bytes_equal(arn.region, bytes_text(s->region)));
     if (!ours)
-        return fault_set(f, NOT_FOUND, "Stream %.*s under account %.*s not found.", BYTES_ARGS(arn.name),
-                         BYTES_ARGS(arn.account));
+        return fault_set(f, NOT_FOUND, "Stream %.*s under account %.*s not found.",
+                         BYTES_ARGS(arn.name), BYTES_ARGS(arn.account));
     return OK;
 }
 
-enum status request_stream(const struct service *s, struct bytes stream_name, struct bytes stream_arn,
-                           struct stream **stream, struct stream_view **view, struct fault *f)
+enum status request_stream(const struct service *s, struct bytes stream_name,
+                           struct bytes stream_arn, struct stream **stream,
+                           struct stream_view **view, struct fault *f)
 {
     struct bytes name;
     enum status st = request_stream_name(s, stream_name, stream_arn, &name, f);
@@ -103,8 +107,8 @@ static void done(struct catalog_command *command)
     exchange_send(LIST_OWNER(command, struct control_command, command)->exchange, answered);
 }
 
-void control_command_run(const struct service *s, struct control_command *c, struct bytes stream_name,
-                         struct bytes stream_arn)
+void control_command_run(const struct service *s, struct control_command *c,
+                         struct bytes stream_name, struct bytes stream_arn)
 {
     struct fault f = {0};
     if (request_stream_name(s, stream_name, stream_arn, &c->command.stream, &f) != OK) {

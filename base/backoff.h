@@ -9,7 +9,8 @@ struct backoff {
     unsigned attempt;           /* failures so far */
 };
 
-/* How long to wait before the next try; counts one more failure. Between 1 and min(most, first * 2^attempt). */
+/* How long to wait before the next try; counts one more failure. Between 1 and min(most, first *
+ * 2^attempt). */
 uint64_t backoff_next_ms(struct backoff *b, struct random *r);
 static inline void backoff_reset(struct backoff *b)
 {

@@ -1,5 +1,6 @@
-/* buf.h: an owned, growing buffer with a ceiling given at birth. Growing past it, or out of memory, is an outcome and
- * latches: later appends do nothing, `status` keeps the first failure. So a writer appends freely and checks once. */
+/* buf.h: an owned, growing buffer with a ceiling given at birth. Growing past it, or out of memory,
+ * is an outcome and latches: later appends do nothing, `status` keeps the first failure. So a
+ * writer appends freely and checks once. */
 #ifndef SLUICE_BASE_BUF_H
 #define SLUICE_BASE_BUF_H
 
@@ -9,15 +10,16 @@
 struct buf {
     uint8_t *at;
     size_t len, room;
-    size_t ceiling;      /* fixed at birth */
-    enum status status;  /* OK, TOO_LARGE or NO_MEMORY */
+    size_t ceiling;     /* fixed at birth */
+    enum status status; /* OK, TOO_LARGE or NO_MEMORY */
 };
 
 void buf_init(struct buf *b, size_t ceiling);
 void buf_fini(struct buf *b); /* frees; the buf may be initialised again */
 /* Forgets the content and the failure, keeps the memory. */
 void buf_clear(struct buf *b);
-/* Makes room for `more` bytes and returns where they go (commit them with buf_add), or NULL and latches. */
+/* Makes room for `more` bytes and returns where they go (commit them with buf_add), or NULL and
+ * latches. */
 uint8_t *buf_reserve(struct buf *b, size_t more) MUST_USE;
 void buf_add(struct buf *b, size_t written);
 void buf_append(struct buf *b, struct bytes bytes);

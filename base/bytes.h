@@ -1,5 +1,5 @@
-/* bytes.h: a borrowed view of bytes. Never owns, never NUL-terminated. `at == NULL` means absent; an empty view that
- * is present points anywhere. */
+/* bytes.h: a borrowed view of bytes. Never owns, never NUL-terminated. `at == NULL` means absent;
+ * an empty view that is present points anywhere. */
 #ifndef SLUICE_BASE_BYTES_H
 #define SLUICE_BASE_BYTES_H
 
@@ -13,7 +13,7 @@ struct bytes {
     size_t len;
 };
 
-#define BYTES_NONE ((struct bytes){0})
+#define BYTES_NONE          ((struct bytes){0})
 #define BYTES_LITERAL(text) ((struct bytes){(const uint8_t *)(text), sizeof(text) - 1})
 /* For printf("%.*s"): two arguments. */
 #define BYTES_ARGS(b) ((int)(b).len), ((const char *)(b).at)
@@ -38,7 +38,8 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
-/* Unequal lengths answer at once; equal lengths take the same time whatever the bytes. For secrets. */
+/* Unequal lengths answer at once; equal lengths take the same time whatever the bytes. For secrets.
+ */
 bool bytes_equal_constant_time(struct bytes a, struct bytes b);
 
 /* <0, 0, >0; by bytes, the shorter first when one is a prefix of the other. */

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 struct clock {
-    uint64_t (*wall_ms)(const struct clock *);  /* milliseconds since 1970, UTC; may jump */
-    uint64_t (*mono_us)(const struct clock *);  /* microseconds that never go back */
+    uint64_t (*wall_ms)(const struct clock *); /* milliseconds since 1970, UTC; may jump */
+    uint64_t (*mono_us)(const struct clock *); /* microseconds that never go back */
 };
 
 extern const struct clock clock_system;

@@ -1,4 +1,5 @@
-/* digest.h: MD5, SHA-256, HMAC-SHA-256 and CRC-32C, and hex. Thread: any (per-thread OpenSSL contexts inside). */
+/* digest.h: MD5, SHA-256, HMAC-SHA-256 and CRC-32C, and hex. Thread: any (per-thread OpenSSL
+ * contexts inside). */
 #ifndef SLUICE_BASE_DIGEST_H
 #define SLUICE_BASE_DIGEST_H
 
@@ -9,7 +10,8 @@ enum { MD5_BYTES = 16, SHA256_BYTES = 32, SHA256_HEX_BYTES = 64 };
 void digest_md5(struct bytes data, uint8_t out[MD5_BYTES]);
 void digest_sha256(struct bytes data, uint8_t out[SHA256_BYTES]);
 void digest_hmac_sha256(struct bytes key, struct bytes data, uint8_t out[SHA256_BYTES]);
-/* CRC-32C (Castagnoli, RFC 3720), with SSE4.2 where the processor has it. crc32c_extend(0, data) is the CRC of data. */
+/* CRC-32C (Castagnoli, RFC 3720), with SSE4.2 where the processor has it. crc32c_extend(0, data) is
+ * the CRC of data. */
 uint32_t crc32c_extend(uint32_t crc, struct bytes data);
 /* Lower-case hex; `out` takes 2 * data.len bytes and a NUL. */
 void hex_print(struct bytes data, char *out);

@@ -17,11 +17,13 @@ enum status folder_sync(const char *path, struct fault *f) MUST_USE;
 /* Removes a folder and the plain files in it; fine if it is not there. */
 enum status folder_remove(const char *path, struct fault *f) MUST_USE;
 bool file_exists(const char *path);
-/* Takes an exclusive lock on path (made if missing, 0600). *fd stays open as long as the lock is held. IN_USE when another process holds it. */
+/* Takes an exclusive lock on path (made if missing, 0600). *fd stays open as long as the lock is
+ * held. IN_USE when another process holds it. */
 enum status file_lock(const char *path, int *fd, struct fault *f) MUST_USE;
 /* errno as a status: ENOSPC and EDQUOT are NO_SPACE, ENOENT NOT_FOUND, the rest IO_FAILED. */
 enum status status_from_errno(int error);
 /* Bytes free to us, and the size, of the file system that holds path. */
-enum status disk_space(const char *path, uint64_t *free_bytes, uint64_t *size_bytes, struct fault *f) MUST_USE;
+enum status disk_space(const char *path, uint64_t *free_bytes, uint64_t *size_bytes,
+                       struct fault *f) MUST_USE;
 
 #endif

@@ -2,37 +2,41 @@
 #ifndef SLUICE_BASE_LIMITS_H
 #define SLUICE_BASE_LIMITS_H
 
-#define KIB(n) ((n) * 1024ull)
-#define MIB(n) ((n) * 1024ull * 1024ull)
+#define KIB(n) ((n)*1024ull)
+#define MIB(n) ((n)*1024ull * 1024ull)
 
-/* A PutRecords of 10 MiB is 13.4 MiB of base64, with 500 keys of 256 characters (each up to 4 bytes, or 12 when escaped) and JSON around. */
-#define REQUEST_BODY_BYTES_MAX     MIB(16)
-/* libmicrohttpd's pool for one connection: headers must fit. Measured: 8 to 32 KiB are equally fast, 256 KiB a third. */
-#define CONNECTION_POOL_BYTES      KIB(16)
-/* What one exchange may take for decoding and answering: 10 MiB of records decoded, and as base64 again. */
-#define EXCHANGE_ARENA_BYTES_MAX   MIB(48)
+/* A PutRecords of 10 MiB is 13.4 MiB of base64, with 500 keys of 256 characters (each up to 4
+ * bytes, or 12 when escaped) and JSON around. */
+#define REQUEST_BODY_BYTES_MAX MIB(16)
+/* libmicrohttpd's pool for one connection: headers must fit. Measured: 8 to 32 KiB are equally
+ * fast, 256 KiB a third. */
+#define CONNECTION_POOL_BYTES KIB(16)
+/* What one exchange may take for decoding and answering: 10 MiB of records decoded, and as base64
+ * again. */
+#define EXCHANGE_ARENA_BYTES_MAX MIB(48)
 /* GetRecords: 10 MiB of data an answer (AWS), 10,000 records. */
-#define READ_BYTES_MAX             MIB(10)
-#define READ_RECORDS_MAX           10000
-#define REPLY_BYTES_MAX            MIB(32)
+#define READ_BYTES_MAX   MIB(10)
+#define READ_RECORDS_MAX 10000
+#define REPLY_BYTES_MAX  MIB(32)
 /* PutRecords, by AWS: 500 records; data and keys of one request together. */
-#define PUT_RECORDS_MAX            500
-#define PUT_BYTES_MAX              MIB(10)
-#define PARTITION_KEY_CHARS_MAX    256
-#define PARTITION_KEY_BYTES_MAX    (4 * PARTITION_KEY_CHARS_MAX)
-/* AWS lets a stream have up to 20,000 shards in the large regions; one more digit would not fit our tests' patience. */
-#define STREAM_SHARDS_MAX          20000
-#define STREAM_NAME_BYTES_MAX      128
-#define STREAMS_MAX                100000
-#define ITERATOR_LIFE_MS           300000
-#define TOKEN_LIFE_MS              300000
-#define RETENTION_HOURS_MIN        24
-#define RETENTION_HOURS_MAX        8760
-#define RECORD_KIB_DEFAULT         1024
-#define RECORD_KIB_MAX             10240
+#define PUT_RECORDS_MAX         500
+#define PUT_BYTES_MAX           MIB(10)
+#define PARTITION_KEY_CHARS_MAX 256
+#define PARTITION_KEY_BYTES_MAX (4 * PARTITION_KEY_CHARS_MAX)
+/* AWS lets a stream have up to 20,000 shards in the large regions; one more digit would not fit our
+ * tests' patience. */
+#define STREAM_SHARDS_MAX     20000
+#define STREAM_NAME_BYTES_MAX 128
+#define STREAMS_MAX           100000
+#define ITERATOR_LIFE_MS      300000
+#define TOKEN_LIFE_MS         300000
+#define RETENTION_HOURS_MIN   24
+#define RETENTION_HOURS_MAX   8760
+#define RECORD_KIB_DEFAULT    1024
+#define RECORD_KIB_MAX        10240
 /* A settings file: some forty short lines. */
-#define SETTINGS_FILE_BYTES_MAX    MIB(1)
+#define SETTINGS_FILE_BYTES_MAX MIB(1)
 /* Clock skew that a signature may have (AWS). */
-#define SIGNATURE_SKEW_MS          (15 * 60 * 1000ull)
+#define SIGNATURE_SKEW_MS (15 * 60 * 1000ull)
 
 #endif

@@ -1,4 +1,5 @@
-/* list.h: intrusive doubly linked lists. A node is a member of what it links; a list is a node that links to itself. */
+/* list.h: intrusive doubly linked lists. A node is a member of what it links; a list is a node that
+ * links to itself. */
 #ifndef SLUICE_BASE_LIST_H
 #define SLUICE_BASE_LIST_H
 
@@ -9,9 +10,10 @@ struct list {
     struct list *next, *prev;
 };
 
-#define LIST_OWNER(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define LIST_OWNER(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 /* `next` is kept, so that the loop's body may remove `it`. */
-#define LIST_EACH(it, keep, head) for (struct list *it = (head)->next, *keep = it->next; it != (head); it = keep, keep = it->next)
+#define LIST_EACH(it, keep, head)                                                                  \
+    for (struct list *it = (head)->next, *keep = it->next; it != (head); it = keep, keep = it->next)
 
 static inline void list_init(struct list *l)
 {

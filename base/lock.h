@@ -1,5 +1,6 @@
-/* lock.h: a mutex that knows its name, rank and holder. Ranks stand in locks.def, in taking order: a thread that holds a lock may
- * take only locks of a higher rank (one of each). Checked in debug builds; holder checks stay on. */
+/* lock.h: a mutex that knows its name, rank and holder. Ranks stand in locks.def, in taking order:
+ * a thread that holds a lock may take only locks of a higher rank (one of each). Checked in debug
+ * builds; holder checks stay on. */
 #ifndef SLUICE_BASE_LOCK_H
 #define SLUICE_BASE_LOCK_H
 
@@ -26,7 +27,8 @@ void lock_take(struct lock *l);
 void lock_drop(struct lock *l);
 bool lock_is_mine(const struct lock *l);
 
-/* A condition to wait for under one lock. Spurious wakes happen: wait in a loop. Times are monotonic. */
+/* A condition to wait for under one lock. Spurious wakes happen: wait in a loop. Times are
+ * monotonic. */
 struct signal {
     pthread_cond_t cond;
 };

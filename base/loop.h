@@ -1,5 +1,5 @@
-/* loop.h: epoll, timers and a mailbox: one thread's event loop. Everything but loop_send and loop_stop is for the loop's own thread
- * (or before it runs). */
+/* loop.h: epoll, timers and a mailbox: one thread's event loop. Everything but loop_send and
+ * loop_stop is for the loop's own thread (or before it runs). */
 #ifndef SLUICE_BASE_LOOP_H
 #define SLUICE_BASE_LOOP_H
 
@@ -12,7 +12,8 @@
 
 struct loop;
 
-/* A file descriptor under watch. Lives in its owner; `ready` may close and free it after loop_unwatch. */
+/* A file descriptor under watch. Lives in its owner; `ready` may close and free it after
+ * loop_unwatch. */
 struct loop_watch {
     int fd;
     void (*ready)(struct loop_watch *, uint32_t epoll_events);
@@ -22,25 +23,29 @@ struct loop_watch {
 /* A timer. Lives in its owner. Resolution: 1 ms. */
 struct loop_timer {
     void (*fire)(struct loop_timer *);
-    uint64_t due_us;   /* the loop's own */
-    struct list node;  /* the loop's own */
-    bool armed;        /* the loop's own */
+    uint64_t due_us;  /* the loop's own */
+    struct list node; /* the loop's own */
+    bool armed;       /* the loop's own */
 };
 
 enum status loop_new(struct loop **out, const struct clock *clock, struct fault *f) MUST_USE;
 void loop_free(struct loop *l);
-/* Runs until loop_stop. Each turn: fd events, then the mailbox, then due timers, then `after_turn` if set. */
+/* Runs until loop_stop. Each turn: fd events, then the mailbox, then due timers, then `after_turn`
+ * if set. */
 void loop_run(struct loop *l);
 /* Thread: any, also signal handlers. */
 void loop_stop(struct loop *l);
 /* Thread: any. */
 void loop_send(struct loop *l, struct message *message);
 bool loop_is_mine(const struct loop *l);
-/* Called at the end of each turn; returns in how many ms it wants another turn even if nothing happens (0: at once; UINT64_MAX: never). */
+/* Called at the end of each turn; returns in how many ms it wants another turn even if nothing
+ * happens (0: at once; UINT64_MAX: never). */
 void loop_set_after_turn(struct loop *l, uint64_t (*after_turn)(void *), void *arg);
 
-enum status loop_watch(struct loop *l, struct loop_watch *w, uint32_t epoll_events, struct fault *f) MUST_USE;
-enum status loop_rewatch(struct loop *l, struct loop_watch *w, uint32_t epoll_events, struct fault *f) MUST_USE;
+enum status loop_watch(struct loop *l, struct loop_watch *w, uint32_t epoll_events,
+                       struct fault *f) MUST_USE;
+enum status loop_rewatch(struct loop *l, struct loop_watch *w, uint32_t epoll_events,
+                         struct fault *f) MUST_USE;
 /* Safe from inside any `ready`: events of this turn already fetched for w are dropped. */
 void loop_unwatch(struct loop *l, struct loop_watch *w);
 

@@ -1,13 +1,14 @@
-/* mailbox.h: hands a message to a thread and wakes it. Many senders, one receiver; lock-free; a message is a member of what it is
- * about, so sending never allocates and never fails. Messages of one sender arrive in order. */
+/* mailbox.h: hands a message to a thread and wakes it. Many senders, one receiver; lock-free; a
+ * message is a member of what it is about, so sending never allocates and never fails. Messages of
+ * one sender arrive in order. */
 #ifndef SLUICE_BASE_MAILBOX_H
 #define SLUICE_BASE_MAILBOX_H
 
 #include <stdbool.h>
 
 struct message {
-    struct message *next;               /* the mailbox's own while on its way */
-    void (*handle)(struct message *);   /* called on the receiving thread; may free the message */
+    struct message *next;             /* the mailbox's own while on its way */
+    void (*handle)(struct message *); /* called on the receiving thread; may free the message */
 };
 
 struct mailbox {
@@ -20,7 +21,8 @@ void mailbox_init(struct mailbox *m);
 void mailbox_fini(struct mailbox *m);
 /* Thread: any. Writes the eventfd only when the box was empty. */
 void mailbox_send(struct mailbox *m, struct message *message);
-/* Thread: the receiver. Clears the eventfd and handles all that has arrived, oldest first; returns how many. */
+/* Thread: the receiver. Clears the eventfd and handles all that has arrived, oldest first; returns
+ * how many. */
 unsigned mailbox_drain(struct mailbox *m);
 
 #endif

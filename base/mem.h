@@ -1,16 +1,20 @@
 /* mem.h: heap memory. The only caller of malloc in the program.
  *
- * mem_must is for small, fixed allocations of our own: it dies when there is none. mem_try is for whatever a request
- * or stored data sizes: it returns NULL, and the caller answers NO_MEMORY. Torture tests fail each mem_try in turn. */
+ * mem_must is for small, fixed allocations of our own: it dies when there is none. mem_try is for
+ * whatever a request or stored data sizes: it returns NULL, and the caller answers NO_MEMORY.
+ * Torture tests fail each mem_try in turn. */
 #ifndef SLUICE_BASE_MEM_H
 #define SLUICE_BASE_MEM_H
 
 #include <stddef.h>
 
-void *mem_must(size_t size) __attribute__((malloc, returns_nonnull, alloc_size(1)));                   /* zeroed */
-void *mem_try(size_t size) __attribute__((malloc, warn_unused_result, alloc_size(1)));                  /* not zeroed */
-void *mem_resize_try(void *old, size_t size) __attribute__((warn_unused_result, alloc_size(2)));        /* old stays valid on NULL */
-char *mem_strdup(const char *text) __attribute__((malloc, returns_nonnull));                            /* dies when there is none */
+void *mem_must(size_t size) __attribute__((malloc, returns_nonnull, alloc_size(1))); /* zeroed */
+void *mem_try(size_t size)
+    __attribute__((malloc, warn_unused_result, alloc_size(1))); /* not zeroed */
+void *mem_resize_try(void *old, size_t size)
+    __attribute__((warn_unused_result, alloc_size(2))); /* old stays valid on NULL */
+char *mem_strdup(const char *text)
+    __attribute__((malloc, returns_nonnull)); /* dies when there is none */
 void mem_free(void *p);
 
 #define MEM_NEW(type) ((type *)mem_must(sizeof(type)))

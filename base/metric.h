@@ -1,5 +1,5 @@
-/* metric.h: counters, gauges and histograms, printed as Prometheus text (exposition format 0.0.4). A metric lives for ever once
- * made; updating one is one relaxed atomic operation. Thread: any. */
+/* metric.h: counters, gauges and histograms, printed as Prometheus text (exposition format 0.0.4).
+ * A metric lives for ever once made; updating one is one relaxed atomic operation. Thread: any. */
 #ifndef SLUICE_BASE_METRIC_H
 #define SLUICE_BASE_METRIC_H
 
@@ -9,8 +9,9 @@
 
 struct metric;
 
-/* Same name and labels: the same metric. `labels` is ready text such as `operation="PutRecord"`, or "". Dies when there is no memory:
- * label values come from tables of ours, never from the network. */
+/* Same name and labels: the same metric. `labels` is ready text such as `operation="PutRecord"`, or
+ * "". Dies when there is no memory: label values come from tables of ours, never from the network.
+ */
 struct metric *metric_counter(const char *name, const char *help, const char *labels);
 struct metric *metric_gauge(const char *name, const char *help, const char *labels);
 /* Buckets are powers of two of microseconds, 16 us to 16 s, printed in seconds. */

@@ -1,5 +1,5 @@
-/* random.h: the only source of chance. random_bytes is the operating system's (getrandom), for keys and ids; struct random is
- * seeded and repeatable (xoshiro256**), for jitter and tests. */
+/* random.h: the only source of chance. random_bytes is the operating system's (getrandom), for keys
+ * and ids; struct random is seeded and repeatable (xoshiro256**), for jitter and tests. */
 #ifndef SLUICE_BASE_RANDOM_H
 #define SLUICE_BASE_RANDOM_H
 

@@ -7,16 +7,28 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* What a thread is; docs/THREADS.md says what each alone owns. A thread that thread_start did not start is MAIN. */
-enum thread_role { THREAD_MAIN, THREAD_LISTENER, THREAD_LOOP, THREAD_COMMITTER, THREAD_READER, THREAD_CATALOG, THREAD_HOUSEKEEPING, THREAD_ROLES };
+/* What a thread is; docs/THREADS.md says what each alone owns. A thread that thread_start did not
+ * start is MAIN. */
+enum thread_role {
+    THREAD_MAIN,
+    THREAD_LISTENER,
+    THREAD_LOOP,
+    THREAD_COMMITTER,
+    THREAD_READER,
+    THREAD_CATALOG,
+    THREAD_HOUSEKEEPING,
+    THREAD_ROLES
+};
 
 struct thread {
     pthread_t handle;
     bool started;
 };
 
-/* Name (at most 15 bytes) is shown by ps and by traces. All signals are blocked in the new thread. Dies when the system has none. */
-void thread_start(struct thread *t, enum thread_role role, const char *name, void (*run)(void *), void *arg);
+/* Name (at most 15 bytes) is shown by ps and by traces. All signals are blocked in the new thread.
+ * Dies when the system has none. */
+void thread_start(struct thread *t, enum thread_role role, const char *name, void (*run)(void *),
+                  void *arg);
 /* Waits for its end; does nothing if it was never started. */
 void thread_join(struct thread *t);
 enum thread_role thread_role(void);

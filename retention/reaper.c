@@ -1,4 +1,5 @@
-/* reaper.c: a command to the catalog for each stream that has something to remove; the catalog checks again and does it. */
+/* reaper.c: a command to the catalog for each stream that has something to remove; the catalog
+ * checks again and does it. */
 #include "retention/reaper.h"
 
 #include "base/mem.h"
@@ -52,7 +53,8 @@ unsigned reaper_turn(const struct reaper *r)
     unsigned asked = 0;
     bool more = true;
     while (more) {
-        size_t count = stream_table_list(r->streams, last[0] ? bytes_text(last) : BYTES_NONE, page, PAGE, &more);
+        size_t count = stream_table_list(r->streams, last[0] ? bytes_text(last) : BYTES_NONE, page,
+                                         PAGE, &more);
         for (size_t i = 0; i < count; i++) {
             asked += reap(r, page[i]);
             snprintf(last, sizeof(last), "%s", page[i]->settings.name);

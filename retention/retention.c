@@ -1,5 +1,5 @@
-/* retention.c: the housekeeping thread: a loop with two timers. A turn that leaves work to do is followed by the next at once, with a
- * breath between, so that trimming never starves the disk. */
+/* retention.c: the housekeeping thread: a loop with two timers. A turn that leaves work to do is
+ * followed by the next at once, with a breath between, so that trimming never starves the disk. */
 #include "retention/retention.h"
 
 #include "base/loop.h"
@@ -49,7 +49,8 @@ static void thread_run(void *arg)
     loop_run(((struct retention *)arg)->loop);
 }
 
-enum status retention_open(const struct retention_settings *s, struct retention **out, struct fault *f)
+enum status retention_open(const struct retention_settings *s, struct retention **out,
+                           struct fault *f)
 {
     struct retention *r = MEM_NEW(struct retention);
     r->settings = *s;

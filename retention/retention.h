@@ -1,4 +1,5 @@
-/* retention.h: what is old goes away: one housekeeping thread that trims logs (sweeper) and removes drained parents (reaper). */
+/* retention.h: what is old goes away: one housekeeping thread that trims logs (sweeper) and removes
+ * drained parents (reaper). */
 #ifndef SLUICE_RETENTION_RETENTION_H
 #define SLUICE_RETENTION_RETENTION_H
 
@@ -9,14 +10,15 @@ struct retention_settings {
     struct stream_table *streams;
     struct catalog *catalog;
     const struct clock *clock;
-    uint64_t sweep_ms;  /* between turns of the sweeper when there is nothing to do; default 1,000 */
-    uint64_t reap_ms;   /* between turns of the reaper; default 60,000 */
+    uint64_t sweep_ms; /* between turns of the sweeper when there is nothing to do; default 1,000 */
+    uint64_t reap_ms;  /* between turns of the reaper; default 60,000 */
 };
 void retention_defaults(struct retention_settings *s);
 
 struct retention;
 /* Starts the thread. Everything given must outlive it. */
-enum status retention_open(const struct retention_settings *s, struct retention **out, struct fault *f) MUST_USE;
+enum status retention_open(const struct retention_settings *s, struct retention **out,
+                           struct fault *f) MUST_USE;
 void retention_close(struct retention *r);
 
 #endif

@@ -11,7 +11,8 @@ struct sweeper {
     struct stream_table *streams;
     const struct clock *clock;
 };
-void sweeper_init(struct sweeper *s, struct log_engine *logs, struct stream_table *streams, const struct clock *clock);
+void sweeper_init(struct sweeper *s, struct log_engine *logs, struct stream_table *streams,
+                  const struct clock *clock);
 /* One turn; END when nothing more can go now. */
 enum status sweeper_turn(struct sweeper *s, struct fault *f) MUST_USE;
 

@@ -1,4 +1,5 @@
-/* bytes_internal.h: numbers in stored bytes. Little-endian in values, big-endian in keys, so that keys sort as numbers. */
+/* bytes_internal.h: numbers in stored bytes. Little-endian in values, big-endian in keys, so that
+ * keys sort as numbers. */
 #ifndef SLUICE_SHARDS_BYTES_INTERNAL_H
 #define SLUICE_SHARDS_BYTES_INTERNAL_H
 

@@ -1,7 +1,9 @@
-/* catalog.c: the catalog's thread: opening, reading back, carrying out commands one at a time, closing.
+/* catalog.c: the catalog's thread: opening, reading back, carrying out commands one at a time,
+ * closing.
  *
- * The verbs live beside: catalog_streams.c (create, delete, retention, reap), reshard.c (split, merge). Rows: catalog_store.c.
- * Thread: the catalog's own, a loop with a mailbox and timers. It alone changes streams; it may wait for its own disk writes. */
+ * The verbs live beside: catalog_streams.c (create, delete, retention, reap), reshard.c (split,
+ * merge). Rows: catalog_store.c. Thread: the catalog's own, a loop with a mailbox and timers. It
+ * alone changes streams; it may wait for its own disk writes. */
 #include "shards/catalog_internal.h"
 #include "shards/stream_fault.h"
 
@@ -16,8 +18,8 @@
 
 /* ---- helpers of the verbs ---- */
 
-enum status catalog_find(struct catalog *c, struct bytes name, struct stream **stream, struct stream_view **view,
-                         struct fault *f)
+enum status catalog_find(struct catalog *c, struct bytes name, struct stream **stream,
+                         struct stream_view **view, struct fault *f)
 {
     *stream = stream_table_find(c->settings.streams, name);
     if (!*stream)
@@ -26,12 +28,12 @@ enum status catalog_find(struct catalog *c, struct bytes name, struct stream **s
     return OK;
 }
 
-enum status catalog_shard_make(struct catalog *c, const struct stream_settings *s, struct shard values,
-                               struct shard **out, struct fault *f)
+enum status catalog_shard_make(struct catalog *c, const struct stream_settings *s,
+                               struct shard values, struct shard **out, struct fault *f)
 {
     struct log_engine *logs = c->settings.logs;
-    enum status st = logs->ops->open(logs, (struct log_place){s->number, values.index}, s->retention_hours,
-                                     &values.log, f);
+    enum status st = logs->ops->open(logs, (struct log_place){s->number, values.index},
+                                     s->retention_hours, &values.log, f);
     *out = st == OK ? shard_new(&values) : NULL;
     return st;
 }
@@ -45,8 +47,8 @@ struct shard **catalog_shards_of(const struct stream_view *v, uint32_t more)
 }
 
 enum status catalog_change(struct catalog *c, struct stream *stream, struct catalog_batch *batch,
-                           const struct stream_settings *settings, struct shard **shards, uint32_t count,
-                           uint64_t version, struct fault *f)
+                           const struct stream_settings *settings, struct shard **shards,
+                           uint32_t count, uint64_t version, struct fault *f)
 {
     enum status st = catalog_store_commit(c->store, batch, f);
     struct stream_view *next = stream_view_new(settings, shards, count, version);
@@ -70,7 +72,8 @@ void catalog_answer(struct catalog *c, struct catalog_command *command, enum sta
 static enum status put_key(struct catalog *c, struct catalog_command *command)
 {
     struct catalog_batch *b = catalog_batch_new();
-    catalog_batch_put_key(b, command->key.access_key, command->key.secret, clock_wall_ms(c->settings.clock));
+    catalog_batch_put_key(b, command->key.access_key, command->key.secret,
+                          clock_wall_ms(c->settings.clock));
     return catalog_store_commit(c->store, b, &command->fault);
 }
 
@@ -152,7 +155,8 @@ struct reading {
     bool have_iterator_key;
 };
 
-static enum status found_stream(struct catalog_reader *r, const struct stream_settings *s, struct fault *f)
+static enum status found_stream(struct catalog_reader *r, const struct stream_settings *s,
+                                struct fault *f)
 {
     (void)f;
     struct reading *reading = LIST_OWNER(r, struct reading, reader);
@@ -160,19 +164,22 @@ static enum status found_stream(struct catalog_reader *r, const struct stream_se
     found->settings = *s;
     found->settings.tags = s->tag_count ? mem_must(s->tag_count * sizeof(*s->tags)) : NULL;
     for (uint32_t i = 0; i < s->tag_count; i++)
-        found->settings.tags[i] = (struct stream_tag){mem_strdup(s->tags[i].key), mem_strdup(s->tags[i].value)};
+        found->settings.tags[i] =
+            (struct stream_tag){mem_strdup(s->tags[i].key), mem_strdup(s->tags[i].value)};
     list_append(&reading->found, &found->node);
     table_set(&reading->by_number, bytes_of(&found->settings.number, sizeof(uint64_t)), found);
     return OK;
 }
 
-static enum status found_shard(struct catalog_reader *r, uint64_t stream, const struct shard *s, struct fault *f)
+static enum status found_shard(struct catalog_reader *r, uint64_t stream, const struct shard *s,
+                               struct fault *f)
 {
     struct reading *reading = LIST_OWNER(r, struct reading, reader);
     struct found *found = table_find(&reading->by_number, bytes_of(&stream, sizeof(stream)));
     if (!found)
-        return fault_set(f, CORRUPT, "catalog: shard %u belongs to stream number %llu, which is not there", s->index,
-                         (unsigned long long)stream);
+        return fault_set(f, CORRUPT,
+                         "catalog: shard %u belongs to stream number %llu, which is not there",
+                         s->index, (unsigned long long)stream);
     if (found->count == found->room) {
         found->room = found->room ? 2 * found->room : 8;
         struct shard **grown = mem_must(found->room * sizeof(*grown));
@@ -181,13 +188,14 @@ static enum status found_shard(struct catalog_reader *r, uint64_t stream, const 
         mem_free(found->shards);
         found->shards = grown;
     }
-    enum status st = catalog_shard_make(reading->catalog, &found->settings, *s, &found->shards[found->count], f);
+    enum status st =
+        catalog_shard_make(reading->catalog, &found->settings, *s, &found->shards[found->count], f);
     found->count += st == OK;
     return st;
 }
 
-static enum status found_key(struct catalog_reader *r, const char *access_key, const char *secret, uint64_t created_ms,
-                             struct fault *f)
+static enum status found_key(struct catalog_reader *r, const char *access_key, const char *secret,
+                             uint64_t created_ms, struct fault *f)
 {
     (void)created_ms;
     (void)f;
@@ -206,11 +214,13 @@ static enum status found_next_stream(struct catalog_reader *r, uint64_t number, 
     return OK;
 }
 
-static enum status found_iterator_key(struct catalog_reader *r, const uint8_t *key, size_t len, struct fault *f)
+static enum status found_iterator_key(struct catalog_reader *r, const uint8_t *key, size_t len,
+                                      struct fault *f)
 {
     struct reading *reading = LIST_OWNER(r, struct reading, reader);
     if (len != ITERATOR_KEY_BYTES)
-        return fault_set(f, CORRUPT, "catalog: the iterator key has %zu bytes, not %d", len, ITERATOR_KEY_BYTES);
+        return fault_set(f, CORRUPT, "catalog: the iterator key has %zu bytes, not %d", len,
+                         ITERATOR_KEY_BYTES);
     memcpy(reading->catalog->iterator_key, key, len);
     reading->have_iterator_key = true;
     return OK;
@@ -262,7 +272,8 @@ static enum status read_all(struct catalog *c, struct fault *f)
     enum status st = catalog_store_read(c->store, &reading.reader, f);
     if (st == OK && !reading.have_iterator_key)
         st = make_iterator_key(c, f);
-    LIST_EACH (node, keep, &reading.found) {
+    LIST_EACH(node, keep, &reading.found)
+    {
         struct found *found = LIST_OWNER(node, struct found, node);
         list_remove(node);
         if (st == OK)
@@ -285,7 +296,8 @@ static void empty_table(struct catalog *c)
     struct stream_view *view;
     bool more;
     while (stream_table_list(c->settings.streams, BYTES_NONE, &view, 1, &more)) {
-        struct stream *stream = stream_table_find_number(c->settings.streams, view->settings.number);
+        struct stream *stream =
+            stream_table_find_number(c->settings.streams, view->settings.number);
         stream_table_remove(c->settings.streams, stream);
         stream_unref(stream);
         stream_view_unref(view);
@@ -297,7 +309,8 @@ static void free_all(struct catalog *c)
     reshard_close(c);
     catalog_delays_close(c);
     empty_table(c);
-    LIST_EACH (node, keep, &c->keys) {
+    LIST_EACH(node, keep, &c->keys)
+    {
         struct catalog_key *key = LIST_OWNER(node, struct catalog_key, node);
         OPENSSL_cleanse(key->secret, strlen(key->secret));
         mem_free(key->access_key);
@@ -310,7 +323,8 @@ static void free_all(struct catalog *c)
     mem_free(c);
 }
 
-enum status catalog_open(const struct catalog_settings *settings, struct catalog **out, struct fault *f)
+enum status catalog_open(const struct catalog_settings *settings, struct catalog **out,
+                         struct fault *f)
 {
     *out = NULL;
     struct catalog *c = MEM_NEW(struct catalog);
@@ -366,10 +380,12 @@ const uint8_t *catalog_iterator_key(const struct catalog *c)
     return c->iterator_key;
 }
 
-void catalog_each_key(const struct catalog *c, void (*each)(void *arg, const char *access_key, const char *secret),
+void catalog_each_key(const struct catalog *c,
+                      void (*each)(void *arg, const char *access_key, const char *secret),
                       void *arg)
 {
-    LIST_EACH (node, keep, &c->keys) {
+    LIST_EACH(node, keep, &c->keys)
+    {
         const struct catalog_key *key = LIST_OWNER(node, struct catalog_key, node);
         each(arg, key->access_key, key->secret);
     }

@@ -1,8 +1,10 @@
-/* catalog.h: makes metadata durable: streams, shards, access keys. A change is a command, carried out on the catalog's own thread: checked against
- * the state, turned into a new view, written as one synced batch, and only then published. The data plane reads views and never waits.
+/* catalog.h: makes metadata durable: streams, shards, access keys. A change is a command, carried
+ * out on the catalog's own thread: checked against the state, turned into a new view, written as
+ * one synced batch, and only then published. The data plane reads views and never waits.
  *
  * K1. A command answers OK only after its batch is durable and its view published.
- * K2. A stream found UPDATING, CREATING or DELETING at start is brought to its end: a reshard is completed, never half there. */
+ * K2. A stream found UPDATING, CREATING or DELETING at start is brought to its end: a reshard is
+ * completed, never half there. */
 #ifndef SLUICE_SHARDS_CATALOG_H
 #define SLUICE_SHARDS_CATALOG_H
 
@@ -16,35 +18,59 @@ struct catalog_settings {
     struct log_engine *logs;
     struct stream_table *streams;
     const struct clock *clock;
-    const char *account, *region;  /* for the sentences; must outlive the catalog */
+    const char *account, *region; /* for the sentences; must outlive the catalog */
     uint64_t shard_limit, on_demand_limit;
-    uint64_t state_delay_ms;       /* how long CREATING, UPDATING and DELETING last; 0: as short as can be */
+    uint64_t
+        state_delay_ms; /* how long CREATING, UPDATING and DELETING last; 0: as short as can be */
 };
 
 enum catalog_verb {
-    CATALOG_CREATE_STREAM, CATALOG_DELETE_STREAM, CATALOG_SET_RETENTION, CATALOG_SPLIT_SHARD, CATALOG_MERGE_SHARDS,
-    CATALOG_REAP_SHARDS, CATALOG_PUT_KEY, CATALOG_REMOVE_KEY, CATALOG_VERBS
+    CATALOG_CREATE_STREAM,
+    CATALOG_DELETE_STREAM,
+    CATALOG_SET_RETENTION,
+    CATALOG_SPLIT_SHARD,
+    CATALOG_MERGE_SHARDS,
+    CATALOG_REAP_SHARDS,
+    CATALOG_PUT_KEY,
+    CATALOG_REMOVE_KEY,
+    CATALOG_VERBS
 };
 
 struct catalog_command {
     enum catalog_verb verb;
-    struct bytes stream;                       /* name; all but the keys' verbs. Views must last until done */
+    struct bytes stream; /* name; all but the keys' verbs. Views must last until done */
     union {
-        struct stream_settings create;         /* name, mode, record_kib_*, warm_*, tags */
-        struct { bool increase; int64_t hours; } retention;
-        struct { uint32_t shard; u128 at; } split;
-        struct { uint32_t left, right; } merge;
-        struct { uint64_t closed_before_ms; } reap; /* removes shards closed before it */
-        struct { struct bytes access_key, secret; } key;
+        struct stream_settings create; /* name, mode, record_kib_*, warm_*, tags */
+        struct {
+            bool increase;
+            int64_t hours;
+        } retention;
+        struct {
+            uint32_t shard;
+            u128 at;
+        } split;
+        struct {
+            uint32_t left, right;
+        } merge;
+        struct {
+            uint64_t closed_before_ms;
+        } reap; /* removes shards closed before it */
+        struct {
+            struct bytes access_key, secret;
+        } key;
     };
-    uint32_t shard_count;                      /* create */
-    void (*done)(struct catalog_command *);    /* Thread: the catalog's. Must not block; may free the command */
-    enum status status;                        /* set before done; NOT_FOUND, IN_USE, LIMIT_EXCEEDED, INVALID_ARGUMENT, INVALID_VALUE, IO_FAILED, NO_SPACE, CLOSING */
+    uint32_t shard_count; /* create */
+    void (*done)(
+        struct catalog_command *); /* Thread: the catalog's. Must not block; may free the command */
+    enum status status; /* set before done; NOT_FOUND, IN_USE, LIMIT_EXCEEDED, INVALID_ARGUMENT,
+                           INVALID_VALUE, IO_FAILED, NO_SPACE, CLOSING */
     struct fault fault;
 };
 
-/* Reads everything, opens the logs of every shard, resumes what was under way (K2), starts the thread. Blocks on the disk. */
-enum status catalog_open(const struct catalog_settings *s, struct catalog **out, struct fault *f) MUST_USE;
+/* Reads everything, opens the logs of every shard, resumes what was under way (K2), starts the
+ * thread. Blocks on the disk. */
+enum status catalog_open(const struct catalog_settings *s, struct catalog **out,
+                         struct fault *f) MUST_USE;
 /* Commands not yet begun are answered CLOSING. Removes all streams from the table. */
 void catalog_close(struct catalog *c);
 /* Thread: any. */
@@ -52,6 +78,8 @@ void catalog_submit(struct catalog *c, struct catalog_command *command);
 /* Fixed at birth. */
 const uint8_t *catalog_iterator_key(const struct catalog *c);
 /* The access keys found at start. Call between open and the first command. */
-void catalog_each_key(const struct catalog *c, void (*each)(void *arg, const char *access_key, const char *secret), void *arg);
+void catalog_each_key(const struct catalog *c,
+                      void (*each)(void *arg, const char *access_key, const char *secret),
+                      void *arg);
 
 #endif

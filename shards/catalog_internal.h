@@ -1,4 +1,5 @@
-/* catalog_internal.h: what the parts of the catalog share. All of it is the catalog thread's own, but what is fixed at birth. */
+/* catalog_internal.h: what the parts of the catalog share. All of it is the catalog thread's own,
+ * but what is fixed at birth. */
 #ifndef SLUICE_SHARDS_CATALOG_INTERNAL_H
 #define SLUICE_SHARDS_CATALOG_INTERNAL_H
 
@@ -21,9 +22,9 @@ struct catalog {
     /* the catalog thread's own */
     struct catalog_store *store;
     uint64_t next_stream;
-    struct list keys;       /* as found at start */
-    struct list reshards;   /* under way: reshard_internal.h */
-    struct list delays;     /* state changes waiting for their time */
+    struct list keys;     /* as found at start */
+    struct list reshards; /* under way: reshard_internal.h */
+    struct list delays;   /* state changes waiting for their time */
     bool closing;
 };
 
@@ -34,12 +35,16 @@ enum { CATALOG_LATER = 2 };
 void catalog_answer(struct catalog *c, struct catalog_command *command, enum status status);
 
 /* The stream by name, referenced, and its view; NOT_FOUND in AWS's words. */
-enum status catalog_find(struct catalog *c, struct bytes name, struct stream **stream, struct stream_view **view, struct fault *f) MUST_USE;
+enum status catalog_find(struct catalog *c, struct bytes name, struct stream **stream,
+                         struct stream_view **view, struct fault *f) MUST_USE;
 /* Opens the log of a shard about to be, and makes it. */
-enum status catalog_shard_make(struct catalog *c, const struct stream_settings *s, struct shard values, struct shard **out, struct fault *f) MUST_USE;
-/* Writes `batch`; on OK publishes a view of `settings` and `shards` (all taken over, also on failure). */
-enum status catalog_change(struct catalog *c, struct stream *stream, struct catalog_batch *batch, const struct stream_settings *settings,
-                           struct shard **shards, uint32_t count, uint64_t version, struct fault *f) MUST_USE;
+enum status catalog_shard_make(struct catalog *c, const struct stream_settings *s,
+                               struct shard values, struct shard **out, struct fault *f) MUST_USE;
+/* Writes `batch`; on OK publishes a view of `settings` and `shards` (all taken over, also on
+ * failure). */
+enum status catalog_change(struct catalog *c, struct stream *stream, struct catalog_batch *batch,
+                           const struct stream_settings *settings, struct shard **shards,
+                           uint32_t count, uint64_t version, struct fault *f) MUST_USE;
 /* References to all shards of a view, with room for `more`. mem_free the array. */
 struct shard **catalog_shards_of(const struct stream_view *v, uint32_t more);
 
@@ -47,10 +52,12 @@ struct shard **catalog_shards_of(const struct stream_view *v, uint32_t more);
 void catalog_stop_if_idle(struct catalog *c);
 
 /* reshard.c */
-int reshard_split(struct catalog *c, struct catalog_command *command);   /* a status, or CATALOG_LATER */
+int reshard_split(struct catalog *c,
+                  struct catalog_command *command); /* a status, or CATALOG_LATER */
 int reshard_merge(struct catalog *c, struct catalog_command *command);
-void reshard_resume(struct catalog *c, struct stream *stream);           /* K2: at start, and after a failure */
-bool reshard_any_under_way(const struct catalog *c);                     /* a log still holds one of our appends */
+void reshard_resume(struct catalog *c,
+                    struct stream *stream);          /* K2: at start, and after a failure */
+bool reshard_any_under_way(const struct catalog *c); /* a log still holds one of our appends */
 void reshard_close(struct catalog *c);
 
 /* catalog_streams.c */

@@ -1,4 +1,5 @@
-/* catalog_store.c: rows as JSON, by jansson: they are few, small and read once at start, and an operator can look at them.
+/* catalog_store.c: rows as JSON, by jansson: they are few, small and read once at start, and an
+ * operator can look at them.
  *
  * C1. A batch is durable, whole, before commit answers OK.
  * C2. A row that cannot be understood is refused by name; nothing is guessed. */
@@ -30,7 +31,9 @@ struct catalog_batch {
 
 static enum status leveldb_fault(char *error, const char *what, struct fault *f)
 {
-    enum status st = strstr(error, "lock") ? IN_USE : strstr(error, "Corruption") ? CORRUPT : IO_FAILED;
+    enum status st = strstr(error, "lock")         ? IN_USE
+                     : strstr(error, "Corruption") ? CORRUPT
+                                                   : IO_FAILED;
     if (strstr(error, "No space left"))
         st = NO_SPACE;
     fault_set(f, st, "catalog: %s: %s", what, error);
@@ -77,12 +80,13 @@ void catalog_batch_put_stream(struct catalog_batch *b, const struct stream_setti
     char key[ROW_KEY_BYTES];
     snprintf(key, sizeof(key), "stream/%020" PRIu64, s->number);
     put_row(b, key,
-            json_pack("{s:I s:s s:i s:i s:I s:i s:i s:b s:b s:i s:i s:o}", "number", (json_int_t)s->number, "name",
-                      s->name, "mode", (int)s->mode, "status", (int)s->status, "created_ms",
-                      (json_int_t)s->created_ms, "retention_hours", (int)s->retention_hours, "record_kib_max",
-                      (int)s->record_kib_max, "record_kib_given", (int)s->record_kib_given, "warm_given",
-                      (int)s->warm_given, "warm_mibps", (int)s->warm_mibps, "next_shard", (int)s->next_shard, "tags",
-                      tags_json(s)));
+            json_pack("{s:I s:s s:i s:i s:I s:i s:i s:b s:b s:i s:i s:o}", "number",
+                      (json_int_t)s->number, "name", s->name, "mode", (int)s->mode, "status",
+                      (int)s->status, "created_ms", (json_int_t)s->created_ms, "retention_hours",
+                      (int)s->retention_hours, "record_kib_max", (int)s->record_kib_max,
+                      "record_kib_given", (int)s->record_kib_given, "warm_given",
+                      (int)s->warm_given, "warm_mibps", (int)s->warm_mibps, "next_shard",
+                      (int)s->next_shard, "tags", tags_json(s)));
 }
 
 void catalog_batch_remove_stream(struct catalog_batch *b, uint64_t number)
@@ -99,10 +103,10 @@ void catalog_batch_put_shard(struct catalog_batch *b, uint64_t stream, const str
     u128_print(s->start, start);
     u128_print(s->end, end);
     put_row(b, key,
-            json_pack("{s:I s:i s:s s:s s:I s:I s:I s:I}", "index", (json_int_t)s->index, "state", (int)s->state,
-                      "start", start, "end", end, "parent", (json_int_t)s->parent, "adjacent",
-                      (json_int_t)s->adjacent, "created_s", (json_int_t)s->created_s, "closed_ms",
-                      (json_int_t)s->closed_ms));
+            json_pack("{s:I s:i s:s s:s s:I s:I s:I s:I}", "index", (json_int_t)s->index, "state",
+                      (int)s->state, "start", start, "end", end, "parent", (json_int_t)s->parent,
+                      "adjacent", (json_int_t)s->adjacent, "created_s", (json_int_t)s->created_s,
+                      "closed_ms", (json_int_t)s->closed_ms));
 }
 
 void catalog_batch_remove_shard(struct catalog_batch *b, uint64_t stream, uint32_t index)
@@ -125,7 +129,8 @@ void catalog_batch_put_iterator_key(struct catalog_batch *b, const uint8_t *key,
     put_row(b, "meta/iterator-key", json_pack("{s:s}", "hex", hex));
 }
 
-void catalog_batch_put_key(struct catalog_batch *b, struct bytes access_key, struct bytes secret, uint64_t created_ms)
+void catalog_batch_put_key(struct catalog_batch *b, struct bytes access_key, struct bytes secret,
+                           uint64_t created_ms)
 {
     char key[ROW_KEY_BYTES];
     must(access_key.len < 128);
@@ -180,8 +185,8 @@ static void read_tags(const json_t *tags, struct stream_settings *s)
     json_object_foreach((json_t *)(uintptr_t)tags, name, value)
     {
         if (json_is_string(value))
-            s->tags[s->tag_count++] =
-                (struct stream_tag){(char *)(uintptr_t)name, (char *)(uintptr_t)json_string_value(value)};
+            s->tags[s->tag_count++] = (struct stream_tag){
+                (char *)(uintptr_t)name, (char *)(uintptr_t)json_string_value(value)};
     }
 }
 
@@ -189,13 +194,14 @@ static enum status read_stream(struct catalog_reader *reader, const struct row *
 {
     json_int_t number, mode, status, created, hours, kib, kib_given, warm_given, warm, next;
     const char *name = json_string_value(json_object_get(r->object, "name"));
-    bool fine = number_of(r, "number", &number) && number_of(r, "mode", &mode) && number_of(r, "status", &status) &&
-                number_of(r, "created_ms", &created) && number_of(r, "retention_hours", &hours) &&
-                number_of(r, "record_kib_max", &kib) && number_of(r, "record_kib_given", &kib_given) &&
+    bool fine = number_of(r, "number", &number) && number_of(r, "mode", &mode) &&
+                number_of(r, "status", &status) && number_of(r, "created_ms", &created) &&
+                number_of(r, "retention_hours", &hours) && number_of(r, "record_kib_max", &kib) &&
+                number_of(r, "record_kib_given", &kib_given) &&
                 number_of(r, "warm_given", &warm_given) && number_of(r, "warm_mibps", &warm) &&
                 number_of(r, "next_shard", &next);
-    if (!fine || !name || strlen(name) > STREAM_NAME_BYTES_MAX || mode < 0 || mode > STREAM_ON_DEMAND || status < 0 ||
-        status > STREAM_DELETING)
+    if (!fine || !name || strlen(name) > STREAM_NAME_BYTES_MAX || mode < 0 ||
+        mode > STREAM_ON_DEMAND || status < 0 || status > STREAM_DELETING)
         return row_fault(r, f);
     struct stream_settings s = {
         .number = (uint64_t)number,
@@ -220,11 +226,12 @@ static enum status read_shard(struct catalog_reader *reader, const struct row *r
 {
     json_int_t index, state, parent, adjacent, created, closed;
     struct shard s = {0};
-    bool fine = number_of(r, "index", &index) && number_of(r, "state", &state) && number_of(r, "parent", &parent) &&
-                number_of(r, "adjacent", &adjacent) && number_of(r, "created_s", &created) &&
-                number_of(r, "closed_ms", &closed) &&
-                u128_parse(bytes_text(json_string_value(json_object_get(r->object, "start"))), &s.start) &&
-                u128_parse(bytes_text(json_string_value(json_object_get(r->object, "end"))), &s.end);
+    bool fine =
+        number_of(r, "index", &index) && number_of(r, "state", &state) &&
+        number_of(r, "parent", &parent) && number_of(r, "adjacent", &adjacent) &&
+        number_of(r, "created_s", &created) && number_of(r, "closed_ms", &closed) &&
+        u128_parse(bytes_text(json_string_value(json_object_get(r->object, "start"))), &s.start) &&
+        u128_parse(bytes_text(json_string_value(json_object_get(r->object, "end"))), &s.end);
     uint64_t stream;
     if (!fine || state < 0 || state > SHARD_CLOSED || r->key.len < 26 ||
         !bytes_to_u64(bytes_of(r->key.at + 6, 20), &stream))
@@ -245,11 +252,13 @@ static enum status read_key(struct catalog_reader *reader, const struct row *r, 
     if (!secret || !number_of(r, "created_ms", &created))
         return row_fault(r, f);
     char access_key[ROW_KEY_BYTES];
-    snprintf(access_key, sizeof(access_key), "%.*s", (int)(r->key.len - 4), (const char *)r->key.at + 4);
+    snprintf(access_key, sizeof(access_key), "%.*s", (int)(r->key.len - 4),
+             (const char *)r->key.at + 4);
     return reader->key(reader, access_key, secret, (uint64_t)created, f);
 }
 
-static enum status read_next_stream(struct catalog_reader *reader, const struct row *r, struct fault *f)
+static enum status read_next_stream(struct catalog_reader *reader, const struct row *r,
+                                    struct fault *f)
 {
     json_int_t number;
     if (!number_of(r, "number", &number))
@@ -257,7 +266,8 @@ static enum status read_next_stream(struct catalog_reader *reader, const struct 
     return reader->next_stream(reader, (uint64_t)number, f);
 }
 
-static enum status read_iterator_key(struct catalog_reader *reader, const struct row *r, struct fault *f)
+static enum status read_iterator_key(struct catalog_reader *reader, const struct row *r,
+                                     struct fault *f)
 {
     struct bytes hex = bytes_text(json_string_value(json_object_get(r->object, "hex")));
     uint8_t key[64];
@@ -272,7 +282,9 @@ static enum status read_format(const struct row *r, struct fault *f)
     if (!number_of(r, "format", &format))
         return row_fault(r, f);
     if (format != CATALOG_FORMAT)
-        return fault_set(f, UNSUPPORTED, "catalog: this folder has format %" JSON_INTEGER_FORMAT ", and this program knows only %d",
+        return fault_set(f, UNSUPPORTED,
+                         "catalog: this folder has format %" JSON_INTEGER_FORMAT
+                         ", and this program knows only %d",
                          format, CATALOG_FORMAT);
     return OK;
 }
@@ -294,11 +306,13 @@ static enum status read_row(struct catalog_reader *reader, const struct row *r, 
     return row_fault(r, f); /* C2 */
 }
 
-static enum status read_range(struct catalog_store *s, const char *prefix, struct catalog_reader *reader, struct fault *f)
+static enum status read_range(struct catalog_store *s, const char *prefix,
+                              struct catalog_reader *reader, struct fault *f)
 {
     leveldb_iterator_t *it = leveldb_create_iterator(s->db, s->checked);
     enum status st = OK;
-    for (leveldb_iter_seek(it, prefix, strlen(prefix)); st == OK && leveldb_iter_valid(it); leveldb_iter_next(it)) {
+    for (leveldb_iter_seek(it, prefix, strlen(prefix)); st == OK && leveldb_iter_valid(it);
+         leveldb_iter_next(it)) {
         struct row r = {0};
         const char *key = leveldb_iter_key(it, &r.key.len);
         r.key.at = (const uint8_t *)key;

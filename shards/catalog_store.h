@@ -1,4 +1,5 @@
-/* catalog_store.h: the catalog's rows on disk: one LevelDB of small JSON objects. A change is one synced batch.
+/* catalog_store.h: the catalog's rows on disk: one LevelDB of small JSON objects. A change is one
+ * synced batch.
  *
  *   meta/format                      {"format": 1}
  *   meta/next-stream                 {"number": 7}
@@ -7,15 +8,18 @@
  *   shard/<number>/<index, 10>       a shard
  *   key/<access key id>              {"secret": "...", "created_ms": ...}
  *
- * Thread: one at a time (the catalog's, or a command line's with no server running). Blocks on the disk. */
+ * Thread: one at a time (the catalog's, or a command line's with no server running). Blocks on the
+ * disk. */
 #ifndef SLUICE_SHARDS_CATALOG_STORE_H
 #define SLUICE_SHARDS_CATALOG_STORE_H
 
 #include "shards/stream_view.h"
 
 struct catalog_store;
-/* Makes it if there is none. IN_USE when another process has it open; CORRUPT or UNSUPPORTED when it is not ours to read. */
-enum status catalog_store_open(const char *folder, struct catalog_store **out, struct fault *f) MUST_USE;
+/* Makes it if there is none. IN_USE when another process has it open; CORRUPT or UNSUPPORTED when
+ * it is not ours to read. */
+enum status catalog_store_open(const char *folder, struct catalog_store **out,
+                               struct fault *f) MUST_USE;
 void catalog_store_close(struct catalog_store *s);
 
 /* A change being put together; commit frees it, whatever the outcome. */
@@ -28,19 +32,26 @@ void catalog_batch_put_shard(struct catalog_batch *b, uint64_t stream, const str
 void catalog_batch_remove_shard(struct catalog_batch *b, uint64_t stream, uint32_t index);
 void catalog_batch_put_next_stream(struct catalog_batch *b, uint64_t number);
 void catalog_batch_put_iterator_key(struct catalog_batch *b, const uint8_t *key, size_t len);
-void catalog_batch_put_key(struct catalog_batch *b, struct bytes access_key, struct bytes secret, uint64_t created_ms);
+void catalog_batch_put_key(struct catalog_batch *b, struct bytes access_key, struct bytes secret,
+                           uint64_t created_ms);
 void catalog_batch_remove_key(struct catalog_batch *b, struct bytes access_key);
-enum status catalog_store_commit(struct catalog_store *s, struct catalog_batch *b, struct fault *f) MUST_USE;
+enum status catalog_store_commit(struct catalog_store *s, struct catalog_batch *b,
+                                 struct fault *f) MUST_USE;
 
-/* What is there, row by row, streams before shards. A callback's failure ends the walk. Pointers last for the call. */
+/* What is there, row by row, streams before shards. A callback's failure ends the walk. Pointers
+ * last for the call. */
 struct catalog_reader {
     enum status (*stream)(struct catalog_reader *, const struct stream_settings *, struct fault *);
-    enum status (*shard)(struct catalog_reader *, uint64_t stream, const struct shard *, struct fault *); /* log is NULL */
-    enum status (*key)(struct catalog_reader *, const char *access_key, const char *secret, uint64_t created_ms, struct fault *);
+    enum status (*shard)(struct catalog_reader *, uint64_t stream, const struct shard *,
+                         struct fault *); /* log is NULL */
+    enum status (*key)(struct catalog_reader *, const char *access_key, const char *secret,
+                       uint64_t created_ms, struct fault *);
     enum status (*next_stream)(struct catalog_reader *, uint64_t number, struct fault *);
-    enum status (*iterator_key)(struct catalog_reader *, const uint8_t *key, size_t len, struct fault *);
+    enum status (*iterator_key)(struct catalog_reader *, const uint8_t *key, size_t len,
+                                struct fault *);
 };
 /* A NULL callback skips its rows. CORRUPT names the row that cannot be read. */
-enum status catalog_store_read(struct catalog_store *s, struct catalog_reader *r, struct fault *f) MUST_USE;
+enum status catalog_store_read(struct catalog_store *s, struct catalog_reader *r,
+                               struct fault *f) MUST_USE;
 
 #endif

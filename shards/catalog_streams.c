@@ -3,8 +3,8 @@
  *   (none) --create--> CREATING --delay--> ACTIVE --delete--> DELETING --delay--> (none)
  *                                          ACTIVE <--> UPDATING: reshard.c
  *
- * With no delay, create goes straight to ACTIVE and delete straight to none. The disk of a deleted stream comes back by log_trim, for
- * which its number is then unknown. */
+ * With no delay, create goes straight to ACTIVE and delete straight to none. The disk of a deleted
+ * stream comes back by log_trim, for which its number is then unknown. */
 #include "shards/catalog_internal.h"
 #include "shards/stream_fault.h"
 
@@ -36,33 +36,36 @@ static void delay_fire(struct loop_timer *t)
     delay_free(d);
 }
 
-static void delay_start(struct catalog *c, struct stream *s, uint64_t ms, void (*then)(struct catalog *, struct stream *))
+static void delay_start(struct catalog *c, struct stream *s, uint64_t ms,
+                        void (*then)(struct catalog *, struct stream *))
 {
     struct delay *d = MEM_NEW(struct delay);
-    *d = (struct delay){.timer = {.fire = delay_fire}, .catalog = c, .stream = stream_ref(s), .then = then};
+    *d = (struct delay){
+        .timer = {.fire = delay_fire}, .catalog = c, .stream = stream_ref(s), .then = then};
     list_append(&c->delays, &d->node);
     loop_timer_set(c->loop, &d->timer, ms);
 }
 
 void catalog_delays_close(struct catalog *c)
 {
-    LIST_EACH (node, keep, &c->delays)
-        delay_free(LIST_OWNER(node, struct delay, node));
+    LIST_EACH(node, keep, &c->delays)
+    delay_free(LIST_OWNER(node, struct delay, node));
 }
 
 enum { AGAIN_MS = 500 };
 
 /* ---- create ---- */
 
-static enum status set_status(struct catalog *c, struct stream *stream, enum stream_status status, struct fault *f)
+static enum status set_status(struct catalog *c, struct stream *stream, enum stream_status status,
+                              struct fault *f)
 {
     struct stream_view *v = stream_look(stream);
     struct stream_settings settings = v->settings;
     settings.status = status;
     struct catalog_batch *b = catalog_batch_new();
     catalog_batch_put_stream(b, &settings);
-    enum status st =
-        catalog_change(c, stream, b, &settings, catalog_shards_of(v, 0), v->shard_count, v->version + 1, f);
+    enum status st = catalog_change(c, stream, b, &settings, catalog_shards_of(v, 0),
+                                    v->shard_count, v->version + 1, f);
     stream_view_unref(v);
     return st;
 }
@@ -86,23 +89,28 @@ static void activate(struct catalog *c, struct stream *stream)
     }
 }
 
-static enum status check_limits(struct catalog *c, const struct catalog_command *command, struct fault *f)
+static enum status check_limits(struct catalog *c, const struct catalog_command *command,
+                                struct fault *f)
 {
     const struct catalog_settings *s = &c->settings;
     struct stream_totals totals;
     stream_table_totals(s->streams, &totals);
     if (totals.open_shards + command->shard_count > s->shard_limit)
-        return fault_shard_limit(f, s->account, s->region, totals.open_shards, s->shard_limit, command->shard_count);
+        return fault_shard_limit(f, s->account, s->region, totals.open_shards, s->shard_limit,
+                                 command->shard_count);
     if (command->shard_count > STREAM_SHARDS_MAX)
-        return fault_shard_limit(f, s->account, s->region, totals.open_shards, STREAM_SHARDS_MAX, command->shard_count);
+        return fault_shard_limit(f, s->account, s->region, totals.open_shards, STREAM_SHARDS_MAX,
+                                 command->shard_count);
     if (command->create.mode == STREAM_ON_DEMAND && totals.on_demand_streams >= s->on_demand_limit)
         return fault_set(f, LIMIT_EXCEEDED,
-                         "This request would exceed the on-demand stream limit for the account %s in %s. Current "
+                         "This request would exceed the on-demand stream limit for the account %s "
+                         "in %s. Current "
                          "on-demand stream count for the account: %llu. Limit: %llu.",
                          s->account, s->region, (unsigned long long)totals.on_demand_streams,
                          (unsigned long long)s->on_demand_limit);
     if (totals.streams >= STREAMS_MAX)
-        return fault_set(f, LIMIT_EXCEEDED, "This server holds %d streams, the most it can.", STREAMS_MAX);
+        return fault_set(f, LIMIT_EXCEEDED, "This server holds %d streams, the most it can.",
+                         STREAMS_MAX);
     return OK;
 }
 
@@ -182,7 +190,8 @@ static enum status remove_rows(struct catalog *c, struct stream *stream, struct 
     enum status st = catalog_store_commit(c->store, b, f);
     if (st == OK) {
         stream_table_remove(c->settings.streams, stream);
-        /* Out of reach; whoever still holds it sees DELETING, and who waits for a newer view is told. */
+        /* Out of reach; whoever still holds it sees DELETING, and who waits for a newer view is
+         * told. */
         struct stream_settings settings = v->settings;
         settings.status = STREAM_DELETING;
         struct shard **shards = catalog_shards_of(v, 0);
@@ -231,28 +240,33 @@ void catalog_resume(struct catalog *c, struct stream *stream)
 
 /* ---- retention ---- */
 
-static enum status check_retention(const struct stream_settings *s, bool increase, int64_t hours, struct fault *f)
+static enum status check_retention(const struct stream_settings *s, bool increase, int64_t hours,
+                                   struct fault *f)
 {
     if (hours < RETENTION_HOURS_MIN)
         return fault_set(f, INVALID_ARGUMENT,
-                         "Minimum allowed retention period is %d hours. Requested retention period (%lld hours) is "
+                         "Minimum allowed retention period is %d hours. Requested retention period "
+                         "(%lld hours) is "
                          "too short.",
                          RETENTION_HOURS_MIN, (long long)hours);
     if (hours > RETENTION_HOURS_MAX)
         return fault_set(f, INVALID_ARGUMENT,
-                         "Maximum allowed retention period is %d hours. Requested retention period (%lld hours) is "
+                         "Maximum allowed retention period is %d hours. Requested retention period "
+                         "(%lld hours) is "
                          "too long.",
                          RETENTION_HOURS_MAX, (long long)hours);
     if (increase && hours < s->retention_hours)
         return fault_set(f, INVALID_ARGUMENT,
-                         "Requested retention period (%lld hours) for stream %s can not be shorter than existing "
+                         "Requested retention period (%lld hours) for stream %s can not be shorter "
+                         "than existing "
                          "retention period (%u hours). Use DecreaseRetentionPeriod API.",
                          (long long)hours, s->name, s->retention_hours);
     if (!increase && hours > s->retention_hours)
-        return fault_set(f, INVALID_ARGUMENT,
-                         "Requested retention period (%lld hours) for stream %s can not be longer than existing "
-                         "retention period (%u hours). Use IncreaseRetentionPeriod API.",
-                         (long long)hours, s->name, s->retention_hours);
+        return fault_set(
+            f, INVALID_ARGUMENT,
+            "Requested retention period (%lld hours) for stream %s can not be longer than existing "
+            "retention period (%u hours). Use IncreaseRetentionPeriod API.",
+            (long long)hours, s->name, s->retention_hours);
     return OK;
 }
 
@@ -273,7 +287,8 @@ enum status catalog_set_retention(struct catalog *c, struct catalog_command *com
         settings.retention_hours = (uint32_t)command->retention.hours;
         struct catalog_batch *b = catalog_batch_new();
         catalog_batch_put_stream(b, &settings);
-        st = catalog_change(c, stream, b, &settings, catalog_shards_of(v, 0), v->shard_count, v->version + 1, f);
+        st = catalog_change(c, stream, b, &settings, catalog_shards_of(v, 0), v->shard_count,
+                            v->version + 1, f);
         for (uint32_t i = 0; st == OK && i < v->shard_count; i++)
             c->settings.logs->ops->set_retention(v->shards[i]->log, settings.retention_hours);
     }
@@ -307,7 +322,8 @@ enum status catalog_reap_shards(struct catalog *c, struct catalog_command *comma
         mem_free(kept);
         catalog_batch_free(b);
     } else {
-        st = catalog_change(c, stream, b, &v->settings, kept, count, v->version + 1, &command->fault);
+        st = catalog_change(c, stream, b, &v->settings, kept, count, v->version + 1,
+                            &command->fault);
     }
     stream_view_unref(v);
     stream_unref(stream);

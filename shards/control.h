@@ -1,17 +1,24 @@
 /* control.h: control batches: what a log says of its own shard. One so far: the seal.
  *
- *   body:  | kind u8 = 1 (seal) | zero u8[3] | count of children u32 | index of each child, u32 ... |      little-endian
+ *   body:  | kind u8 = 1 (seal) | zero u8[3] | count of children u32 | index of each child, u32 ...
+ * |      little-endian
  *
- * A seal is the last batch of a log for ever. So "after the end of the shard" is decided by log order, not by clocks. */
+ * A seal is the last batch of a log for ever. So "after the end of the shard" is decided by log
+ * order, not by clocks. */
 #ifndef SLUICE_SHARDS_CONTROL_H
 #define SLUICE_SHARDS_CONTROL_H
 
 #include "base/bytes.h"
 
-enum { CONTROL_SEAL = 1, CONTROL_CHILDREN_MAX = 2, CONTROL_SEAL_BYTES_MAX = 8 + 4 * CONTROL_CHILDREN_MAX };
+enum {
+    CONTROL_SEAL = 1,
+    CONTROL_CHILDREN_MAX = 2,
+    CONTROL_SEAL_BYTES_MAX = 8 + 4 * CONTROL_CHILDREN_MAX
+};
 
 /* Returns the body's length. */
-static inline size_t control_seal_pack(const uint32_t *children, uint32_t count, uint8_t out[CONTROL_SEAL_BYTES_MAX])
+static inline size_t control_seal_pack(const uint32_t *children, uint32_t count,
+                                       uint8_t out[CONTROL_SEAL_BYTES_MAX])
 {
     memset(out, 0, CONTROL_SEAL_BYTES_MAX);
     out[0] = CONTROL_SEAL;

@@ -1,4 +1,5 @@
-/* horizon.h: where a log begins, given the time; pure. Lives beside the streams, since reads keep to it as much as the sweeper does. */
+/* horizon.h: where a log begins, given the time; pure. Lives beside the streams, since reads keep
+ * to it as much as the sweeper does. */
 #ifndef SLUICE_SHARDS_HORIZON_H
 #define SLUICE_SHARDS_HORIZON_H
 

@@ -1,4 +1,5 @@
-/* iterator.c: AES-256-GCM around a fixed plaintext. One cipher context a thread, since making one costs more than using it. */
+/* iterator.c: AES-256-GCM around a fixed plaintext. One cipher context a thread, since making one
+ * costs more than using it. */
 #include "shards/iterator.h"
 
 #include "base/must.h"
@@ -51,7 +52,8 @@ static uint64_t get_number(const uint8_t *at, int bytes)
     return value;
 }
 
-void iterator_seal(const struct iterator *it, const uint8_t key[ITERATOR_KEY_BYTES], uint8_t out[ITERATOR_BYTES])
+void iterator_seal(const struct iterator *it, const uint8_t key[ITERATOR_KEY_BYTES],
+                   uint8_t out[ITERATOR_BYTES])
 {
     uint8_t plain[PLAIN] = {0};
     size_t name_len = strlen(it->name);
@@ -77,7 +79,8 @@ void iterator_seal(const struct iterator *it, const uint8_t key[ITERATOR_KEY_BYT
     must(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, TAG, tag) == 1);
 }
 
-static bool decrypt(struct bytes sealed, const uint8_t key[ITERATOR_KEY_BYTES], uint8_t plain[PLAIN])
+static bool decrypt(struct bytes sealed, const uint8_t key[ITERATOR_KEY_BYTES],
+                    uint8_t plain[PLAIN])
 {
     const uint8_t *nonce = sealed.at + HEAD, *cipher = nonce + NONCE;
     uint8_t tag[TAG];
@@ -91,11 +94,12 @@ static bool decrypt(struct bytes sealed, const uint8_t key[ITERATOR_KEY_BYTES], 
            EVP_DecryptFinal_ex(c, plain + PLAIN, &len) == 1;
 }
 
-enum status iterator_open(struct bytes sealed, enum iterator_kind kind, const uint8_t key[ITERATOR_KEY_BYTES],
-                          struct iterator *out)
+enum status iterator_open(struct bytes sealed, enum iterator_kind kind,
+                          const uint8_t key[ITERATOR_KEY_BYTES], struct iterator *out)
 {
     uint8_t plain[PLAIN + 16];
-    if (sealed.len != ITERATOR_BYTES || memcmp(sealed.at, head, HEAD) != 0 || !decrypt(sealed, key, plain))
+    if (sealed.len != ITERATOR_BYTES || memcmp(sealed.at, head, HEAD) != 0 ||
+        !decrypt(sealed, key, plain))
         return INVALID_ARGUMENT;
     if (get_number(plain, 4) != kind || plain[48] > STREAM_NAME_BYTES_MAX)
         return INVALID_ARGUMENT;

@@ -1,12 +1,13 @@
 /* record.c: the stored form of records: batch headers written and read, records packed and walked.
  *
- * Everything that is read here may come from a disk that lies, so every length is checked against what is left before it is
- * used, and nothing is asserted about stored bytes. Layout: see record.h.
+ * Everything that is read here may come from a disk that lies, so every length is checked against
+ * what is left before it is used, and nothing is asserted about stored bytes. Layout: see record.h.
  *
- * I1. batch_header_read accepts exactly what batch_header_write makes: any flipped bit of the 40 bytes is CORRUPT.
- * I2. A walk never looks outside the batch it was given, whatever the bytes say.
+ * I1. batch_header_read accepts exactly what batch_header_write makes: any flipped bit of the 40
+ * bytes is CORRUPT. I2. A walk never looks outside the batch it was given, whatever the bytes say.
  *
- * Left to others: the words of control batches; keys and offsets of stored values (segment.c). Thread: any. */
+ * Left to others: the words of control batches; keys and offsets of stored values (segment.c).
+ * Thread: any. */
 #include "shards/record.h"
 
 #include "base/digest.h"

@@ -1,22 +1,27 @@
 /* record.h: the stored form of records, drawn in bytes. Numbers are little-endian, lengths u32.
  *
- * A batch is what one append leaves in a shard's log. A stored value (one LevelDB value) is one or more batches, end to end.
+ * A batch is what one append leaves in a shard's log. A stored value (one LevelDB value) is one or
+ * more batches, end to end.
  *
- *   batch:   0        1        2          4         8          12         16            24           32          36          40
- *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+--------- - -
- *            | format | flags  | zero u16 | count   | body len | body CRC | base offset | base time  | zero u32  | head CRC  | body ...
- *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+--------- - -
- *   format 1. flags: bit 0, control batch; bit 1, the log ends behind it. The head CRC covers bytes 0..35; the body CRC the body. Both are CRC-32C.
+ *   batch:   0        1        2          4         8          12         16            24 32 36 40
+ *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+---------
+ * - - | format | flags  | zero u16 | count   | body len | body CRC | base offset | base time  |
+ * zero u32  | head CRC  | body ...
+ *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+---------
+ * - - format 1. flags: bit 0, control batch; bit 1, the log ends behind it. The head CRC covers
+ * bytes 0..35; the body CRC the body. Both are CRC-32C.
  *
  *   body, of a data batch: count records, each:
  *            +--------+-------------+---------------+----------+--------------------------------+-----------+------+
- *            | flags  | time delta  | key len (u16) | data len | explicit hash key (16, big-end | partition | data |
- *            | u8     | u32, ms     |               | u32      | ian; only when flags bit 0)    | key       |      |
+ *            | flags  | time delta  | key len (u16) | data len | explicit hash key (16, big-end |
+ * partition | data | | u8     | u32, ms     |               | u32      | ian; only when flags bit
+ * 0)    | key       |      |
  *            +--------+-------------+---------------+----------+--------------------------------+-----------+------+
  *   body, of a control batch: its kind and words, see control.h. It takes one offset (count is 1).
  *
- * The writer of records packs bodies (record_pack) without knowing offset or time; the log's committer writes the header. So nothing is
- * copied to number it, and the body's CRC is computed where the body is made. */
+ * The writer of records packs bodies (record_pack) without knowing offset or time; the log's
+ * committer writes the header. So nothing is copied to number it, and the body's CRC is computed
+ * where the body is made. */
 #ifndef SLUICE_SHARDS_RECORD_H
 #define SLUICE_SHARDS_RECORD_H
 
@@ -24,11 +29,18 @@
 #include "base/status.h"
 #include "base/u128.h"
 
-enum { BATCH_HEADER_BYTES = 40, BATCH_FORMAT = 1, BATCH_CONTROL = 1, BATCH_SEALS = 2, RECORD_HEADER_BYTES = 11, RECORD_EXPLICIT_HASH = 1 };
+enum {
+    BATCH_HEADER_BYTES = 40,
+    BATCH_FORMAT = 1,
+    BATCH_CONTROL = 1,
+    BATCH_SEALS = 2,
+    RECORD_HEADER_BYTES = 11,
+    RECORD_EXPLICIT_HASH = 1
+};
 
 struct batch_header {
     uint8_t flags;
-    uint32_t count;      /* offsets taken: base_offset .. base_offset + count - 1 */
+    uint32_t count; /* offsets taken: base_offset .. base_offset + count - 1 */
     uint32_t body_len, body_crc;
     uint64_t base_offset;
     uint64_t base_time_ms;
@@ -43,8 +55,10 @@ struct record {
 };
 
 void batch_header_write(const struct batch_header *h, uint8_t out[BATCH_HEADER_BYTES]);
-/* CORRUPT when the head CRC, the format or the length (against bytes.len) does not fit. Does not look at the body. */
-enum status batch_header_read(struct bytes bytes, struct batch_header *out, struct fault *f) MUST_USE;
+/* CORRUPT when the head CRC, the format or the length (against bytes.len) does not fit. Does not
+ * look at the body. */
+enum status batch_header_read(struct bytes bytes, struct batch_header *out,
+                              struct fault *f) MUST_USE;
 /* CORRUPT when the body does not fit its CRC. `bytes` starts at the header. */
 enum status batch_check(struct bytes bytes, const struct batch_header *h, struct fault *f) MUST_USE;
 
@@ -53,7 +67,8 @@ size_t record_packed_len(size_t key_len, size_t data_len, bool has_explicit_hash
 /* Writes one record (time delta 0) at `out`, returns the byte after it. */
 uint8_t *record_pack(uint8_t *out, struct bytes key, struct bytes data, const u128 *explicit_hash);
 
-/* Walks the records of one batch. Init after batch_check; next gives END after the last, CORRUPT if the body does not hold `count` records exactly. */
+/* Walks the records of one batch. Init after batch_check; next gives END after the last, CORRUPT if
+ * the body does not hold `count` records exactly. */
 struct record_walk {
     struct bytes rest;
     uint32_t left;

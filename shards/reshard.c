@@ -2,14 +2,15 @@
  *
  *   ACTIVE --begin: children written as PENDING, stream UPDATING--> begun
  *   begun --(after the state delay) seal: a control batch into each parent's log--> sealing
- *   sealing --sealed: parents CLOSED at the seal's time, children OPEN, stream ACTIVE, one batch--> ACTIVE
- *   sealing --a log refused: again in AGAIN_MS--> begun
+ *   sealing --sealed: parents CLOSED at the seal's time, children OPEN, stream ACTIVE, one batch-->
+ * ACTIVE sealing --a log refused: again in AGAIN_MS--> begun
  *
- * R1. Nothing is appended to a child before its parents' seals are durable: children are routed to only by the view that `finish` publishes.
- *     So a reader who finishes the parents first sees every key in order.
- * R2. A crash anywhere between leaves a stream UPDATING with PENDING children; reshard_resume begins again at "begun". A log that is
- *     sealed already answers SEALED, which is as good.
- * R3. Puts that meet a seal wait for the next view (stream_wait) and go to the children; they are woken too when a try fails. */
+ * R1. Nothing is appended to a child before its parents' seals are durable: children are routed to
+ * only by the view that `finish` publishes. So a reader who finishes the parents first sees every
+ * key in order. R2. A crash anywhere between leaves a stream UPDATING with PENDING children;
+ * reshard_resume begins again at "begun". A log that is sealed already answers SEALED, which is as
+ * good. R3. Puts that meet a seal wait for the next view (stream_wait) and go to the children; they
+ * are woken too when a try fails. */
 #include "shards/catalog_internal.h"
 #include "shards/control.h"
 #include "shards/stream_fault.h"
@@ -32,17 +33,17 @@ struct seal {
 struct reshard {
     struct list node;
     struct catalog *catalog;
-    struct stream *stream;                 /* referenced */
-    struct shard *parents[PARENTS_MAX];    /* referenced */
+    struct stream *stream;              /* referenced */
+    struct shard *parents[PARENTS_MAX]; /* referenced */
     uint32_t parent_count;
-    uint32_t children[CHILDREN_MAX];       /* indexes */
+    uint32_t children[CHILDREN_MAX]; /* indexes */
     uint32_t child_count;
     struct seal seals[PARENTS_MAX];
-    _Atomic uint32_t sealing;              /* seals not done yet */
-    bool under_way;                        /* seals were sent, and `sealed` has not run */
+    _Atomic uint32_t sealing; /* seals not done yet */
+    bool under_way;           /* seals were sent, and `sealed` has not run */
     struct message message;
     struct loop_timer timer;
-    struct catalog_command *command;       /* unanswered, or NULL */
+    struct catalog_command *command; /* unanswered, or NULL */
 };
 
 static void reshard_free(struct reshard *r)
@@ -91,9 +92,11 @@ static uint64_t closed_ms_of(const struct reshard *r)
     return closed_ms;
 }
 
-/* The shard as it will be in the next view: itself, or changed and written. NULL with a fault when its log cannot be opened again. */
-static enum status changed(struct reshard *r, struct shard *s, uint64_t closed_ms, struct catalog_batch *b,
-                           const struct stream_settings *settings, struct shard **out, struct fault *f)
+/* The shard as it will be in the next view: itself, or changed and written. NULL with a fault when
+ * its log cannot be opened again. */
+static enum status changed(struct reshard *r, struct shard *s, uint64_t closed_ms,
+                           struct catalog_batch *b, const struct stream_settings *settings,
+                           struct shard **out, struct fault *f)
 {
     struct shard values = *s;
     if (is_parent(r, s->index)) {
@@ -210,7 +213,8 @@ static void seal_parents(struct loop_timer *t)
     log_append_all(r->catalog->settings.logs, appends, r->parent_count);
 }
 
-static struct reshard *reshard_new(struct catalog *c, struct stream *stream, struct catalog_command *command)
+static struct reshard *reshard_new(struct catalog *c, struct stream *stream,
+                                   struct catalog_command *command)
 {
     struct reshard *r = MEM_NEW(struct reshard);
     r->catalog = c;
@@ -224,9 +228,10 @@ static struct reshard *reshard_new(struct catalog *c, struct stream *stream, str
 
 /* ---- begin ---- */
 
-/* Writes the children as PENDING and the stream as UPDATING, publishes that, and sets the machine going. Takes over the stream and the view. */
-static int begin(struct catalog *c, struct catalog_command *command, struct stream *stream, struct stream_view *v,
-                 const struct shard *children, uint32_t child_count)
+/* Writes the children as PENDING and the stream as UPDATING, publishes that, and sets the machine
+ * going. Takes over the stream and the view. */
+static int begin(struct catalog *c, struct catalog_command *command, struct stream *stream,
+                 struct stream_view *v, const struct shard *children, uint32_t child_count)
 {
     struct stream_settings settings = v->settings;
     settings.status = STREAM_UPDATING;
@@ -242,7 +247,8 @@ static int begin(struct catalog *c, struct catalog_command *command, struct stre
             catalog_batch_put_shard(b, settings.number, shards[count++]);
     }
     if (st == OK) {
-        st = catalog_change(c, stream, b, &settings, shards, count, v->version + 1, &command->fault);
+        st =
+            catalog_change(c, stream, b, &settings, shards, count, v->version + 1, &command->fault);
     } else {
         for (uint32_t i = 0; i < count; i++)
             shard_unref(shards[i]);
@@ -253,9 +259,11 @@ static int begin(struct catalog *c, struct catalog_command *command, struct stre
         struct reshard *r = reshard_new(c, stream, command);
         for (uint32_t i = 0; i < child_count; i++)
             r->children[r->child_count++] = children[i].index;
-        r->parents[r->parent_count++] = shard_ref(stream_view_shard(v, (uint32_t)children[0].parent));
+        r->parents[r->parent_count++] =
+            shard_ref(stream_view_shard(v, (uint32_t)children[0].parent));
         if (children[0].adjacent != SHARD_NONE)
-            r->parents[r->parent_count++] = shard_ref(stream_view_shard(v, (uint32_t)children[0].adjacent));
+            r->parents[r->parent_count++] =
+                shard_ref(stream_view_shard(v, (uint32_t)children[0].adjacent));
         if (c->settings.state_delay_ms) {
             answer(r, OK);
             loop_timer_set(c->loop, &r->timer, c->settings.state_delay_ms);
@@ -268,48 +276,57 @@ static int begin(struct catalog *c, struct catalog_command *command, struct stre
     return st == OK ? CATALOG_LATER : (int)st;
 }
 
-static enum status check_stream(struct catalog *c, struct catalog_command *command, const struct stream_view *v)
+static enum status check_stream(struct catalog *c, struct catalog_command *command,
+                                const struct stream_view *v)
 {
     if (v->settings.status != STREAM_ACTIVE)
-        return fault_stream_busy(&command->fault, command->stream, c->settings.account, v->settings.status);
+        return fault_stream_busy(&command->fault, command->stream, c->settings.account,
+                                 v->settings.status);
     if (v->settings.mode == STREAM_ON_DEMAND)
-        return fault_set(&command->fault, INVALID_VALUE, "Request is invalid. Stream %.*s under account %s is in On-Demand mode.",
+        return fault_set(&command->fault, INVALID_VALUE,
+                         "Request is invalid. Stream %.*s under account %s is in On-Demand mode.",
                          BYTES_ARGS(command->stream), c->settings.account);
     return OK;
 }
 
 /* The shard, if it is there and open. */
-static enum status find_open(struct catalog *c, struct catalog_command *command, const struct stream_view *v,
-                             uint32_t index, struct shard **out)
+static enum status find_open(struct catalog *c, struct catalog_command *command,
+                             const struct stream_view *v, uint32_t index, struct shard **out)
 {
     char id[SHARD_ID_BYTES];
     shard_id_print(index, id);
     *out = stream_view_shard(v, index);
     if (!*out)
-        return fault_shard_not_found(&command->fault, bytes_text(id), command->stream, c->settings.account);
+        return fault_shard_not_found(&command->fault, bytes_text(id), command->stream,
+                                     c->settings.account);
     if ((*out)->state != SHARD_OPEN)
         return fault_set(&command->fault, INVALID_ARGUMENT,
-                         "Shard %s in stream %.*s under account %s has already been merged or split, and thus is not "
+                         "Shard %s in stream %.*s under account %s has already been merged or "
+                         "split, and thus is not "
                          "eligible for merging or splitting.",
                          id, BYTES_ARGS(command->stream), c->settings.account);
     return OK;
 }
 
-static enum status check_split(struct catalog *c, struct catalog_command *command, const struct shard *s)
+static enum status check_split(struct catalog *c, struct catalog_command *command,
+                               const struct shard *s)
 {
     u128 at = command->split.at;
     if (at > s->start + 1 && s->start < U128_MAX - 1 && at < s->end)
         return OK;
-    char id[SHARD_ID_BYTES], key[U128_DECIMAL_BYTES_MAX], start[U128_DECIMAL_BYTES_MAX], end[U128_DECIMAL_BYTES_MAX];
+    char id[SHARD_ID_BYTES], key[U128_DECIMAL_BYTES_MAX], start[U128_DECIMAL_BYTES_MAX],
+        end[U128_DECIMAL_BYTES_MAX];
     shard_id_print(s->index, id);
     u128_print(at, key);
     u128_print(s->start, start);
     u128_print(s->end, end);
-    return fault_set(&command->fault, INVALID_ARGUMENT,
-                     "NewStartingHashKey %s used in SplitShard() on shard %s in stream %.*s under account %s is not "
-                     "both greater than one plus the shard's StartingHashKey %s and less than the shard's "
-                     "EndingHashKey %s.",
-                     key, id, BYTES_ARGS(command->stream), c->settings.account, start, end);
+    return fault_set(
+        &command->fault, INVALID_ARGUMENT,
+        "NewStartingHashKey %s used in SplitShard() on shard %s in stream %.*s under account %s is "
+        "not "
+        "both greater than one plus the shard's StartingHashKey %s and less than the shard's "
+        "EndingHashKey %s.",
+        key, id, BYTES_ARGS(command->stream), c->settings.account, start, end);
 }
 
 static enum status check_room(struct catalog *c, struct catalog_command *command)
@@ -317,8 +334,8 @@ static enum status check_room(struct catalog *c, struct catalog_command *command
     struct stream_totals totals;
     stream_table_totals(c->settings.streams, &totals);
     if (totals.open_shards + 1 > c->settings.shard_limit)
-        return fault_shard_limit(&command->fault, c->settings.account, c->settings.region, totals.open_shards,
-                                 c->settings.shard_limit, 1);
+        return fault_shard_limit(&command->fault, c->settings.account, c->settings.region,
+                                 totals.open_shards, c->settings.shard_limit, 1);
     return OK;
 }
 
@@ -358,8 +375,8 @@ int reshard_split(struct catalog *c, struct catalog_command *command)
     return begin(c, command, stream, v, (struct shard[]){left, right}, 2);
 }
 
-static enum status check_merge(struct catalog *c, struct catalog_command *command, const struct shard *left,
-                               const struct shard *right)
+static enum status check_merge(struct catalog *c, struct catalog_command *command,
+                               const struct shard *left, const struct shard *right)
 {
     if (left->end != U128_MAX && left->end + 1 == right->start)
         return OK;
@@ -367,7 +384,8 @@ static enum status check_merge(struct catalog *c, struct catalog_command *comman
     shard_id_print(left->index, left_id);
     shard_id_print(right->index, right_id);
     return fault_set(&command->fault, INVALID_ARGUMENT,
-                     "Shards %s and %s in stream %.*s under account %s are not an adjacent pair of shards eligible for "
+                     "Shards %s and %s in stream %.*s under account %s are not an adjacent pair of "
+                     "shards eligible for "
                      "merging",
                      left_id, right_id, BYTES_ARGS(command->stream), c->settings.account);
 }
@@ -434,15 +452,16 @@ void reshard_resume(struct catalog *c, struct stream *stream)
 
 bool reshard_any_under_way(const struct catalog *c)
 {
-    LIST_EACH (node, keep, &c->reshards)
-        if (LIST_OWNER(node, struct reshard, node)->under_way)
-            return true;
+    LIST_EACH(node, keep, &c->reshards)
+    if (LIST_OWNER(node, struct reshard, node)->under_way)
+        return true;
     return false;
 }
 
 void reshard_close(struct catalog *c)
 {
-    LIST_EACH (node, keep, &c->reshards) {
+    LIST_EACH(node, keep, &c->reshards)
+    {
         struct reshard *r = LIST_OWNER(node, struct reshard, node);
         answer(r, CLOSING);
         reshard_free(r);

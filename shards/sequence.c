@@ -1,7 +1,8 @@
 /* sequence.c: 188 bits to 56 decimal digits and back.
  *
- * The number is kept as three 64-bit words and divided by 10^19 (the largest power of ten in a word) three times: six divisions of
- * 128 by 64 bits, about 100 ns, since GetRecords prints one for each record. */
+ * The number is kept as three 64-bit words and divided by 10^19 (the largest power of ten in a
+ * word) three times: six divisions of 128 by 64 bits, about 100 ns, since GetRecords prints one for
+ * each record. */
 #include "shards/sequence.h"
 
 #include "base/u128.h"
@@ -19,8 +20,8 @@ static struct words pack(const struct sequence *s)
     return (struct words){
         .low = (uint64_t)tail,
         .mid = (uint64_t)(tail >> 64) | (s->place << 16),
-        .high = (s->place >> 48) | ((uint64_t)(s->shard & 15) << 16) | ((s->created_s & 0xfffffffffull) << 20) |
-                (2ull << 56),
+        .high = (s->place >> 48) | ((uint64_t)(s->shard & 15) << 16) |
+                ((s->created_s & 0xfffffffffull) << 20) | (2ull << 56),
     };
 }
 
@@ -105,7 +106,8 @@ enum status sequence_parse(struct bytes text, struct sequence *out, bool *shard_
         return INVALID_ARGUMENT;
     *shard_known = out->shard <= INT32_MAX;
     struct words again = pack(out);
-    if (again.high != w.high || again.mid != w.mid || again.low != w.low || out->place > SEQUENCE_PLACE_END)
+    if (again.high != w.high || again.mid != w.mid || again.low != w.low ||
+        out->place > SEQUENCE_PLACE_END)
         return INVALID_ARGUMENT;
     return *shard_known ? OK : INVALID_ARGUMENT;
 }

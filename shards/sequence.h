@@ -2,10 +2,12 @@
  *
  * A number is 188 bits, printed in decimal (56 digits). From the most significant hex digit:
  *
- *   2 | shard creation, s (9) | shard index & 15 (1) | place (16) | 00 | arrival, s (9) | shard index (8) | 2
+ *   2 | shard creation, s (9) | shard index & 15 (1) | place (16) | 00 | arrival, s (9) | shard
+ * index (8) | 2
  *
- * place is the offset plus 1: 0 is the start of a shard, before any record; 7fffffffffffffff the end of a closed one.
- * Source: numbers seen from AWS (AWS documents only that they grow); clients compare them as big integers, and KCL parses none. */
+ * place is the offset plus 1: 0 is the start of a shard, before any record; 7fffffffffffffff the
+ * end of a closed one. Source: numbers seen from AWS (AWS documents only that they grow); clients
+ * compare them as big integers, and KCL parses none. */
 #ifndef SLUICE_SHARDS_SEQUENCE_H
 #define SLUICE_SHARDS_SEQUENCE_H
 
@@ -16,16 +18,18 @@ enum { SEQUENCE_TEXT_BYTES = 64 };
 #define SEQUENCE_PLACE_END 0x7fffffffffffffffull
 
 struct sequence {
-    uint64_t created_s;  /* of the shard */
-    uint64_t place;      /* offset + 1 */
+    uint64_t created_s; /* of the shard */
+    uint64_t place;     /* offset + 1 */
     uint64_t time_s;
     uint32_t shard;
 };
 
 /* Returns the length; NUL-terminated. */
 size_t sequence_print(const struct sequence *s, char out[SEQUENCE_TEXT_BYTES]);
-/* INVALID_ARGUMENT (no text: the caller knows the sentence) unless it is a number that sequence_print could have made. *shard_known says that
- * out->shard was readable all the same: AWS complains of the wrong shard first. Numbers under 2^124 are an older form: they hold only the shard. */
+/* INVALID_ARGUMENT (no text: the caller knows the sentence) unless it is a number that
+ * sequence_print could have made. *shard_known says that out->shard was readable all the same: AWS
+ * complains of the wrong shard first. Numbers under 2^124 are an older form: they hold only the
+ * shard. */
 enum status sequence_parse(struct bytes text, struct sequence *out, bool *shard_known) MUST_USE;
 
 #endif

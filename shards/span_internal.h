@@ -28,13 +28,15 @@ struct span_facts {
     uint32_t count;
     bool seals; /* its last batch does */
 };
-/* Reads all headers of a stored value. CORRUPT unless batches fill it exactly, offsets follow without a gap and times never
- * decrease. `bodies` says whether to check the bodies' CRCs as well. */
-enum status span_survey(struct bytes value, bool bodies, struct span_facts *out, struct fault *f)
-    MUST_USE;
+/* Reads all headers of a stored value. CORRUPT unless batches fill it exactly, offsets follow
+ * without a gap and times never decrease. `bodies` says whether to check the bodies' CRCs as well.
+ */
+enum status span_survey(struct bytes value, bool bodies, struct span_facts *out,
+                        struct fault *f) MUST_USE;
 /* Like span_new, from a stored value, all of it checked. NO_MEMORY, CORRUPT. */
 enum status span_from_value(struct bytes value, struct log_span **out, struct fault *f) MUST_USE;
-/* The first offset in the span whose batch's time is at least time_ms; END when there is none. The span was checked before. */
+/* The first offset in the span whose batch's time is at least time_ms; END when there is none. The
+ * span was checked before. */
 enum status span_find_time(const struct log_span *s, uint64_t time_ms, uint64_t *offset) MUST_USE;
 
 #endif

@@ -1,6 +1,8 @@
-/* store.c: the embedded log engine's door: settings, opening, logs, closing. docs/STORAGE.md tells the whole.
+/* store.c: the embedded log engine's door: settings, opening, logs, closing. docs/STORAGE.md tells
+ * the whole.
  *
- * Segments are shared by all streams of one retention class (ADR 0001): one write and one sync hold whatever was queued by all of them. */
+ * Segments are shared by all streams of one retention class (ADR 0001): one write and one sync hold
+ * whatever was queued by all of them. */
 #include "shards/store_internal.h"
 
 #include "base/file.h"
@@ -28,7 +30,8 @@ void log_leveldb_defaults(struct log_leveldb_settings *s)
     };
 }
 
-/* The class of a period: the next of a grid in which each is at most 25/24 of the one before, so that streams kept together go at one time. */
+/* The class of a period: the next of a grid in which each is at most 25/24 of the one before, so
+ * that streams kept together go at one time. */
 uint32_t store_class_hours(uint32_t retention_hours)
 {
     uint32_t class_hours = RETENTION_HOURS_MIN;
@@ -46,7 +49,9 @@ uint64_t store_seal_age_ms(const struct store *s, uint32_t class_hours)
 
 enum status store_leveldb_fault(char *error, const char *where, struct fault *f)
 {
-    enum status st = strstr(error, "No space left") ? NO_SPACE : strstr(error, "orruption") ? CORRUPT : IO_FAILED;
+    enum status st = strstr(error, "No space left") ? NO_SPACE
+                     : strstr(error, "orruption")   ? CORRUPT
+                                                    : IO_FAILED;
     fault_set(f, st, "%s: %s", where, error);
     leveldb_free(error);
     return st;
@@ -70,7 +75,8 @@ static enum status find_ends(struct store *s, struct store_log *l, struct fault 
     return st == END ? OK : st;
 }
 
-static enum status store_log_open(struct log_engine *engine, struct log_place place, uint32_t hours, struct log **out, struct fault *f)
+static enum status store_log_open(struct log_engine *engine, struct log_place place, uint32_t hours,
+                                  struct log **out, struct fault *f)
 {
     struct store *s = store_of(engine);
     uint8_t key[SEGMENT_KEY_BYTES];
@@ -97,7 +103,8 @@ static enum status store_log_open(struct log_engine *engine, struct log_place pl
         return st;
     }
     lock_take(&s->mu);
-    must(table_set(&s->logs, bytes_of(l->key, 12), l) == NULL); /* one thread opens logs: the catalog's */
+    must(table_set(&s->logs, bytes_of(l->key, 12), l) ==
+         NULL); /* one thread opens logs: the catalog's */
     lock_drop(&s->mu);
     *out = &l->log;
     return OK;
@@ -117,7 +124,8 @@ static void log_free(struct store *s, struct store_log *l)
     mem_free(l);
 }
 
-/* A log stays known until the store closes: live segments keep rows under its key, and 300 bytes for a deleted shard are cheap. */
+/* A log stays known until the store closes: live segments keep rows under its key, and 300 bytes
+ * for a deleted shard are cheap. */
 static void store_release(struct log *log)
 {
     struct store *s = store_of(log->engine);
@@ -159,9 +167,11 @@ static void stop_threads(struct store *s)
     lock_drop(&s->readers_mu);
     for (uint32_t i = 0; i < s->settings.readers; i++)
         thread_join(&s->readers[i]);
-    /* Seal what is not empty: the next start then has nothing to replay. What cannot be sealed is recovered then. */
+    /* Seal what is not empty: the next start then has nothing to replay. What cannot be sealed is
+     * recovered then. */
     lock_take(&s->mu);
-    LIST_EACH (node, keep, &s->volumes) {
+    LIST_EACH(node, keep, &s->volumes)
+    {
         struct volume *v = LIST_OWNER(node, struct volume, node);
         if (v->active && v->active->bytes && !v->failed)
             segment_seal_locked(s, v);
@@ -178,12 +188,14 @@ static void stop_threads(struct store *s)
 
 static void free_lists(struct store *s)
 {
-    LIST_EACH (node, keep, &s->volumes) {
+    LIST_EACH(node, keep, &s->volumes)
+    {
         struct volume *v = LIST_OWNER(node, struct volume, node);
         segment_unref(v->active);
         mem_free(v);
     }
-    LIST_EACH (node, keep, &s->live) {
+    LIST_EACH(node, keep, &s->live)
+    {
         list_remove(node);
         segment_unref(LIST_OWNER(node, struct segment, node));
     }
@@ -257,7 +269,8 @@ static struct store *store_new(const struct log_leveldb_settings *settings)
     struct store *s = MEM_NEW(struct store);
     s->engine.ops = &ops;
     s->settings = *settings;
-    must((size_t)snprintf(s->folder, sizeof(s->folder), "%s", settings->folder) < sizeof(s->folder) - 64);
+    must((size_t)snprintf(s->folder, sizeof(s->folder), "%s", settings->folder) <
+         sizeof(s->folder) - 64);
     s->cache = leveldb_cache_create_lru(MIB(4));
     /* Far above a segment: LevelDB must never switch memtables by itself. */
     s->options = options_new(s, settings->segment_bytes * 4 + MIB(64));
@@ -301,7 +314,8 @@ static enum status open_index(struct store *s, struct fault *f)
     return error ? store_leveldb_fault(error, "the segment index", f) : OK;
 }
 
-enum status log_leveldb_open(const struct log_leveldb_settings *settings, struct log_engine **out, struct fault *f)
+enum status log_leveldb_open(const struct log_leveldb_settings *settings, struct log_engine **out,
+                             struct fault *f)
 {
     must(settings->committers <= STORE_THREADS_MAX && settings->readers <= STORE_THREADS_MAX);
     struct store *s = store_new(settings);

@@ -1,12 +1,14 @@
 /* store_commit.c: many appends, one sync.
  *
- * A sync costs about the same for one record as for a thousand. While one write is at the disk, appends of all streams of a volume gather, and
- * all of them are the next write. Load makes commits large; a lone record waits for nobody.
+ * A sync costs about the same for one record as for a thousand. While one write is at the disk,
+ * appends of all streams of a volume gather, and all of them are the next write. Load makes commits
+ * large; a lone record waits for nobody.
  *
  * S1. An append completes with OK only after the write that holds it is synced.
- * S2. Appends to one log complete, and take offsets, in the order in which they were queued: a volume is at one committer at a time, and a log
- *     changes volumes only when nothing of it is queued.
- * S3. After a failed write or sync the volume is failed: it refuses every append until store_revive has read back where its logs end.
+ * S2. Appends to one log complete, and take offsets, in the order in which they were queued: a
+ * volume is at one committer at a time, and a log changes volumes only when nothing of it is
+ * queued. S3. After a failed write or sync the volume is failed: it refuses every append until
+ * store_revive has read back where its logs end.
  *
  * Thread: any may append; only committers write. */
 #include "shards/store_internal.h"
@@ -21,7 +23,8 @@
 
 struct volume *store_volume_locked(struct store *s, uint32_t class_hours)
 {
-    LIST_EACH (node, keep, &s->volumes) {
+    LIST_EACH(node, keep, &s->volumes)
+    {
         struct volume *v = LIST_OWNER(node, struct volume, node);
         if (v->class_hours == class_hours)
             return v;
@@ -96,9 +99,9 @@ struct commit {
     struct store *store;
     struct volume *volume;
     struct segment *segment;
-    struct list appends;      /* in queue order */
-    struct list logs;         /* store_log.commit_node */
-    struct list spans;        /* span_box.node: made by this commit, in order of log */
+    struct list appends; /* in queue order */
+    struct list logs;    /* store_log.commit_node */
+    struct list spans;   /* span_box.node: made by this commit, in order of log */
     leveldb_writebatch_t *batch;
     uint64_t bytes;
     enum status status;
@@ -121,7 +124,8 @@ static void gather_locked(struct commit *c)
 
 static struct list *link_of(struct log_append *a)
 {
-    _Static_assert(sizeof(a->engine_private) >= sizeof(struct list), "the engine's room in an append");
+    _Static_assert(sizeof(a->engine_private) >= sizeof(struct list),
+                   "the engine's room in an append");
     return (struct list *)(void *)a->engine_private;
 }
 
@@ -133,7 +137,8 @@ static struct log_append *append_of(struct list *link)
 /* Sorts the appends by log, keeping their order in each. */
 static void group(struct commit *c)
 {
-    LIST_EACH (node, keep, &c->appends) {
+    LIST_EACH(node, keep, &c->appends)
+    {
         struct log_append *a = LIST_OWNER(node, struct log_append, node);
         struct store_log *l = store_log_of(a->log);
         if (list_empty(&l->commit_node)) {
@@ -202,7 +207,8 @@ static bool write_value(struct commit *c, struct store_log *l, uint64_t now_ms)
     list_append(&c->spans, &span_box(span)->node);
     uint8_t key[SEGMENT_KEY_BYTES];
     segment_key(l->log.place, span->first_offset, key);
-    leveldb_writebatch_put(c->batch, (const char *)key, SEGMENT_KEY_BYTES, (const char *)span->bytes, len);
+    leveldb_writebatch_put(c->batch, (const char *)key, SEGMENT_KEY_BYTES,
+                           (const char *)span->bytes, len);
     return true;
 }
 
@@ -211,7 +217,8 @@ static enum status write_batch(struct commit *c, struct fault *f)
     struct store *s = c->store;
     uint64_t now_ms = clock_wall_ms(s->settings.clock);
     bool any = false;
-    LIST_EACH (node, keep, &c->logs) {
+    LIST_EACH(node, keep, &c->logs)
+    {
         struct store_log *l = LIST_OWNER(node, struct store_log, commit_node);
         while (!list_empty(&l->commit)) {
             if (!write_value(c, l, now_ms))
@@ -246,20 +253,23 @@ static void note_row_locked(struct commit *c, struct store_log *l, const struct 
     g->bytes += span->len + 64;
 }
 
-/* What was synced becomes visible: the segment's rows first, so that a reader whom the tail cannot serve finds the segment. */
+/* What was synced becomes visible: the segment's rows first, so that a reader whom the tail cannot
+ * serve finds the segment. */
 static void publish(struct commit *c)
 {
     struct store *s = c->store;
     struct list gone;
     list_init(&gone);
     lock_take(&s->mu);
-    LIST_EACH (node, keep, &c->spans) {
+    LIST_EACH(node, keep, &c->spans)
+    {
         struct span_box *box = LIST_OWNER(node, struct span_box, node);
         note_row_locked(c, LIST_OWNER(box->owner, struct store_log, tail), &box->span);
     }
     lock_drop(&s->mu);
     lock_take(&s->tail.mu);
-    LIST_EACH (node, keep, &c->spans) {
+    LIST_EACH(node, keep, &c->spans)
+    {
         struct span_box *box = LIST_OWNER(node, struct span_box, node);
         struct store_log *l = LIST_OWNER(box->owner, struct store_log, tail);
         bool last = box->span.first_offset + box->span.count == l->next;
@@ -277,18 +287,21 @@ static void publish(struct commit *c)
 static void abandon(struct commit *c, enum status st, const struct fault *f)
 {
     struct store *s = c->store;
-    LIST_EACH (node, keep, &c->spans) {
+    LIST_EACH(node, keep, &c->spans)
+    {
         list_remove(node);
         log_span_unref(&LIST_OWNER(node, struct span_box, node)->span);
     }
-    LIST_EACH (node, keep, &c->appends) {
+    LIST_EACH(node, keep, &c->appends)
+    {
         struct log_append *a = LIST_OWNER(node, struct log_append, node);
         if (a->status == OK)
             a->status = st;
     }
     if (st == NO_MEMORY)
         return; /* nothing was written: the volume is as it was */
-    trace(TRACE_ERROR, "store", "a commit failed, and puts are refused until it can be read back: %s", f->text);
+    trace(TRACE_ERROR, "store",
+          "a commit failed, and puts are refused until it can be read back: %s", f->text);
     lock_take(&s->mu);
     c->volume->failed = true; /* S3 */
     c->volume->failure = st;
@@ -301,7 +314,8 @@ static void complete(struct commit *c)
 {
     struct store *s = c->store;
     lock_take(&s->mu);
-    LIST_EACH (node, keep, &c->appends) {
+    LIST_EACH(node, keep, &c->appends)
+    {
         struct log_append *a = LIST_OWNER(node, struct log_append, node);
         store_log_of(a->log)->queued--;
         s->queued_bytes -= a->body.len;
@@ -330,10 +344,11 @@ static void run_commit(struct commit *c)
         publish(c);
     else
         abandon(c, st, &f);
-    LIST_EACH (node, keep, &c->logs) {
+    LIST_EACH(node, keep, &c->logs)
+    {
         struct store_log *l = LIST_OWNER(node, struct store_log, commit_node);
-        LIST_EACH (link, keep_link, &l->commit)
-            list_remove(link);
+        LIST_EACH(link, keep_link, &l->commit)
+        list_remove(link);
         list_remove(node);
     }
     complete(c);
@@ -349,8 +364,8 @@ static void refuse_queue(struct store *s, struct volume *v)
         list_splice(&c.appends, &v->queue);
     enum status why = v->failure;
     lock_drop(&s->mu);
-    LIST_EACH (node, keep, &c.appends)
-        LIST_OWNER(node, struct log_append, node)->status = why;
+    LIST_EACH(node, keep, &c.appends)
+    LIST_OWNER(node, struct log_append, node)->status = why;
     complete(&c);
 }
 
@@ -359,7 +374,8 @@ static void commit_volume(struct store *s, struct volume *v)
     struct commit c = {.store = s, .volume = v};
     list_init(&c.appends);
     lock_take(&s->mu);
-    while (s->sealing_bytes > s->settings.memtables_bytes_max && !s->closing) /* the sealer is behind: do not outrun memory */
+    while (s->sealing_bytes > s->settings.memtables_bytes_max &&
+           !s->closing) /* the sealer is behind: do not outrun memory */
         signal_wait(&s->sealing, &s->mu);
     gather_locked(&c);
     c.segment = v->active ? segment_ref(v->active) : NULL;

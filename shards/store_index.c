@@ -1,7 +1,9 @@
-/* store_index.c: where everything is: one LevelDB, so that memory does not grow with what is retained.
+/* store_index.c: where everything is: one LevelDB, so that memory does not grow with what is
+ * retained.
  *
- *   "I" stream(8) shard(4) first offset(8), big-endian -> segment, last offset, first ms, last ms, bytes, flags: six u64
- *   "S" segment(8)                                      -> state u8, class u32, count u32, then count x (stream, last ms, bytes) u64
+ *   "I" stream(8) shard(4) first offset(8), big-endian -> segment, last offset, first ms, last ms,
+ * bytes, flags: six u64 "S" segment(8)                                      -> state u8, class u32,
+ * count u32, then count x (stream, last ms, bytes) u64
  *
  * Thread: any that may wait for the disk. */
 #include "shards/store_internal.h"
@@ -21,7 +23,8 @@ static void row_key(struct log_place place, uint64_t first, uint8_t out[ROW_KEY]
 void index_put_row(leveldb_writebatch_t *b, const struct store_row *row)
 {
     uint8_t key[ROW_KEY], value[ROW_VALUE];
-    const uint64_t words[] = {row->segment, row->last, row->first_ms, row->last_ms, row->bytes, row->seals};
+    const uint64_t words[] = {row->segment, row->last,  row->first_ms,
+                              row->last_ms, row->bytes, row->seals};
     row_key(row->place, row->first, key);
     for (int i = 0; i < 6; i++)
         put_le64(value + 8 * i, words[i]);
@@ -93,7 +96,8 @@ static enum status finish(leveldb_iterator_t *it, enum status st, struct fault *
     return error ? store_leveldb_fault(error, "the segment index", f) : st;
 }
 
-enum status index_find(struct store *s, struct log_place place, uint64_t offset, struct store_row *out, struct fault *f)
+enum status index_find(struct store *s, struct log_place place, uint64_t offset,
+                       struct store_row *out, struct fault *f)
 {
     uint8_t key[ROW_KEY];
     row_key(place, offset, key);
@@ -127,7 +131,8 @@ enum status index_find(struct store *s, struct log_place place, uint64_t offset,
     return finish(it, here ? OK : END, f);
 }
 
-enum status index_last(struct store *s, struct log_place place, struct store_row *out, struct fault *f)
+enum status index_last(struct store *s, struct log_place place, struct store_row *out,
+                       struct fault *f)
 {
     struct store_row found;
     enum status st = index_find(s, place, UINT64_MAX, &found, f);
@@ -150,7 +155,8 @@ enum status index_last(struct store *s, struct log_place place, struct store_row
     return finish(it, there ? OK : END, f);
 }
 
-enum status index_next_summary(struct store *s, uint64_t after, struct segment_summary *out, struct fault *f)
+enum status index_next_summary(struct store *s, uint64_t after, struct segment_summary *out,
+                               struct fault *f)
 {
     uint8_t key[SUMMARY_KEY] = {'S'};
     put_be64(key + 1, after + 1);
@@ -163,8 +169,12 @@ enum status index_next_summary(struct store *s, uint64_t after, struct segment_s
     const uint8_t *value = (const uint8_t *)leveldb_iter_value(it, &len);
     if (key_len != SUMMARY_KEY || k[0] != 'S' || len < SUMMARY_HEAD ||
         len != SUMMARY_HEAD + (size_t)get_le32(value + 5) * SUMMARY_EACH)
-        return finish(it, fault_set(f, CORRUPT, "the segment index has a row that cannot be read"), f);
-    *out = (struct segment_summary){.number = get_be64(k + 1), .state = value[0], .class_hours = get_le32(value + 1), .streams = get_le32(value + 5)};
+        return finish(it, fault_set(f, CORRUPT, "the segment index has a row that cannot be read"),
+                      f);
+    *out = (struct segment_summary){.number = get_be64(k + 1),
+                                    .state = value[0],
+                                    .class_hours = get_le32(value + 1),
+                                    .streams = get_le32(value + 5)};
     out->of = mem_must((out->streams + 1) * sizeof(*out->of));
     for (uint32_t i = 0; i < out->streams; i++) {
         out->of[i].stream = get_le64(value + SUMMARY_HEAD + i * SUMMARY_EACH);

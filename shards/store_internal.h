@@ -1,9 +1,12 @@
-/* store_internal.h: the parts of the embedded engine. docs/STORAGE.md draws the files; log_leveldb.h is the door.
+/* store_internal.h: the parts of the embedded engine. docs/STORAGE.md draws the files;
+ * log_leveldb.h is the door.
  *
- *   append -> volume queue -> committer: one WriteBatch, one sync (store_commit.c) -> tail + ends -> done
- *   full segment -> sealer: flush, index rows (store_segment.c) -> sealed -> trim drops it (store_trim.c)
+ *   append -> volume queue -> committer: one WriteBatch, one sync (store_commit.c) -> tail + ends
+ * -> done full segment -> sealer: flush, index rows (store_segment.c) -> sealed -> trim drops it
+ * (store_trim.c)
  *
- * Locks: `mu` guards queues, volumes and the list of live segments; the tail has its own. No disk is touched under either. */
+ * Locks: `mu` guards queues, volumes and the list of live segments; the tail has its own. No disk
+ * is touched under either. */
 #ifndef SLUICE_SHARDS_STORE_INTERNAL_H
 #define SLUICE_SHARDS_STORE_INTERNAL_H
 
@@ -16,59 +19,65 @@
 
 #include <leveldb/c.h>
 
-enum { SEGMENT_KEY_BYTES = 20, VALUE_BYTES_MERGED = 256 * 1024, STORE_THREADS_MAX = 16, STORE_PATH_BYTES = 512 };
+enum {
+    SEGMENT_KEY_BYTES = 20,
+    VALUE_BYTES_MERGED = 256 * 1024,
+    STORE_THREADS_MAX = 16,
+    STORE_PATH_BYTES = 512
+};
 
 /* What one segment holds of one log. */
 struct store_row {
     struct log_place place;
-    uint64_t first, last;      /* offsets, inclusive */
+    uint64_t first, last; /* offsets, inclusive */
     uint64_t first_ms, last_ms;
     uint64_t bytes;
     uint64_t segment;
-    bool seals;                /* its last batch does */
+    bool seals; /* its last batch does */
 };
 
 enum segment_state { SEGMENT_ACTIVE, SEGMENT_SEALING, SEGMENT_FAILED, SEGMENT_SEALED };
 
 struct segment {
     _Atomic uint32_t refs;
-    uint64_t number;           /* fixed at birth */
-    leveldb_t *db;             /* fixed at birth */
-    struct list node;          /* under mu: live list, or the cache's */
-    enum segment_state state;  /* under mu */
-    struct volume *volume;     /* under mu; of a live one */
-    uint64_t born_us, bytes;   /* under mu */
-    struct table rows;         /* under mu: log pointer -> store_row; of a live one */
-    uint64_t used_us;          /* the cache's */
+    uint64_t number;          /* fixed at birth */
+    leveldb_t *db;            /* fixed at birth */
+    struct list node;         /* under mu: live list, or the cache's */
+    enum segment_state state; /* under mu */
+    struct volume *volume;    /* under mu; of a live one */
+    uint64_t born_us, bytes;  /* under mu */
+    struct table rows;        /* under mu: log pointer -> store_row; of a live one */
+    uint64_t used_us;         /* the cache's */
 };
 
-/* All streams of one retention class: a queue, and the segment that it writes to. At one committer at a time. */
+/* All streams of one retention class: a queue, and the segment that it writes to. At one committer
+ * at a time. */
 struct volume {
     struct store *store;
     uint32_t class_hours;
     /* under mu */
     struct list node, ready_node;
-    struct list queue;         /* log_append.node */
-    struct segment *active;    /* counted; NULL until the first commit */
+    struct list queue;      /* log_append.node */
+    struct segment *active; /* counted; NULL until the first commit */
     bool ready, busy, failed, damaged;
     uint64_t retry_us;
     enum status failure;
-    uint64_t unrecovered;      /* the sealer's: a failed segment still to be read back, or 0 */
+    uint64_t unrecovered; /* the sealer's: a failed segment still to be read back, or 0 */
 };
 
 struct store_log {
     struct log log;
-    struct tail_log tail;      /* under the tail's mu */
-    char key[12];              /* stream, shard: big-endian; the table's key */
+    struct tail_log tail; /* under the tail's mu */
+    char key[12];         /* stream, shard: big-endian; the table's key */
     /* under mu */
     uint32_t uses;
-    uint32_t queued;           /* appends in the queue or at the committer */
+    uint32_t queued; /* appends in the queue or at the committer */
     struct volume *volume;
-    uint32_t class_hours;      /* wanted */
+    uint32_t class_hours; /* wanted */
     bool damaged;
     char damage[160];
     /* the committer's, during a commit */
-    struct list commit;        /* its appends, in order: append.engine_private holds the link */
+    struct list commit; /* its appends, in order: append.engine_private holds the link */
     struct list commit_node;
     uint64_t next, last_ms;
     bool sealed;
@@ -88,8 +97,8 @@ struct store {
     struct thread committers[STORE_THREADS_MAX], readers[STORE_THREADS_MAX], sealer;
     /* under mu */
     struct lock mu;
-    struct signal work;        /* committers: a volume is ready */
-    struct signal sealing;     /* the sealer: a segment to seal; committers: one was */
+    struct signal work;    /* committers: a volume is ready */
+    struct signal sealing; /* the sealer: a segment to seal; committers: one was */
     struct list ready, volumes, live;
     struct table logs;
     struct segment *spare;
@@ -130,14 +139,17 @@ struct volume *store_volume_locked(struct store *s, uint32_t class_hours);
 void segment_path(const struct store *s, uint64_t number, char out[STORE_PATH_BYTES]);
 struct segment *segment_ref(struct segment *g);
 void segment_unref(struct segment *g);
-enum status segment_create(struct store *s, uint64_t number, struct segment **out, struct fault *f) MUST_USE;
+enum status segment_create(struct store *s, uint64_t number, struct segment **out,
+                           struct fault *f) MUST_USE;
 /* The spare, or a new one; its row in the index is synced. Not under mu. */
-enum status segment_take(struct store *s, struct volume *v, struct segment **out, struct fault *f) MUST_USE;
+enum status segment_take(struct store *s, struct volume *v, struct segment **out,
+                         struct fault *f) MUST_USE;
 /* Hands the volume's active segment to the sealer. Under mu. */
 void segment_seal_locked(struct store *s, struct volume *v);
 void store_sealer_run(void *store);
 /* A sealed segment, open: from the cache. Referenced. */
-enum status segment_open_sealed(struct store *s, uint64_t number, struct segment **out, struct fault *f) MUST_USE;
+enum status segment_open_sealed(struct store *s, uint64_t number, struct segment **out,
+                                struct fault *f) MUST_USE;
 void segment_cache_drop(struct store *s, uint64_t number, bool idle_only);
 void segment_key(struct log_place place, uint64_t offset, uint8_t out[SEGMENT_KEY_BYTES]);
 bool segment_key_parse(const char *key, size_t len, struct log_place *place, uint64_t *offset);
@@ -145,37 +157,48 @@ bool segment_key_parse(const char *key, size_t len, struct log_place *place, uin
 /* store_index.c */
 struct segment_summary {
     uint64_t number;
-    uint8_t state;             /* 0 live, 1 sealed, 2 dropping, 3 damaged */
+    uint8_t state; /* 0 live, 1 sealed, 2 dropping, 3 damaged */
     uint32_t class_hours;
     uint32_t streams;
-    struct { uint64_t stream, last_ms, bytes; } *of;
+    struct {
+        uint64_t stream, last_ms, bytes;
+    } * of;
 };
 void index_put_row(leveldb_writebatch_t *b, const struct store_row *row);
 void index_remove_row(leveldb_writebatch_t *b, const struct store_row *row);
 void index_put_summary(leveldb_writebatch_t *b, const struct segment_summary *m);
 void index_remove_summary(leveldb_writebatch_t *b, uint64_t number);
-enum status index_commit(struct store *s, leveldb_writebatch_t *b, struct fault *f) MUST_USE; /* frees b */
+enum status index_commit(struct store *s, leveldb_writebatch_t *b,
+                         struct fault *f) MUST_USE; /* frees b */
 /* The row that holds `offset` or the first after it; END when there is none. */
-enum status index_find(struct store *s, struct log_place place, uint64_t offset, struct store_row *out, struct fault *f) MUST_USE;
-enum status index_last(struct store *s, struct log_place place, struct store_row *out, struct fault *f) MUST_USE;
+enum status index_find(struct store *s, struct log_place place, uint64_t offset,
+                       struct store_row *out, struct fault *f) MUST_USE;
+enum status index_last(struct store *s, struct log_place place, struct store_row *out,
+                       struct fault *f) MUST_USE;
 /* Summaries with a number above `after`; END at the end. mem_free out->of. */
-enum status index_next_summary(struct store *s, uint64_t after, struct segment_summary *out, struct fault *f) MUST_USE;
+enum status index_next_summary(struct store *s, uint64_t after, struct segment_summary *out,
+                               struct fault *f) MUST_USE;
 
 /* store_read.c */
 void store_read(struct log_read *r);
 void store_reader_run(void *store);
 /* The rows of a segment, by walking its keys; for recovery and purge. */
-enum status segment_walk(struct store *s, struct segment *g, enum status (*each)(void *, const struct store_row *, struct fault *), void *arg, struct fault *f) MUST_USE;
+enum status segment_walk(struct store *s, struct segment *g,
+                         enum status (*each)(void *, const struct store_row *, struct fault *),
+                         void *arg, struct fault *f) MUST_USE;
 
 /* store_recover.c */
-/* Brings an unsealed segment (after a crash or a failure) into the index as a sealed one. The segment must not be open. */
-enum status store_recover_segment(struct store *s, uint64_t number, uint32_t class_hours, struct fault *f) MUST_USE;
+/* Brings an unsealed segment (after a crash or a failure) into the index as a sealed one. The
+ * segment must not be open. */
+enum status store_recover_segment(struct store *s, uint64_t number, uint32_t class_hours,
+                                  struct fault *f) MUST_USE;
 enum status store_recover_all(struct store *s, struct fault *f) MUST_USE;
 /* A failed volume: tries to get it going again. Thread: the sealer's. */
 void store_revive(struct store *s, struct volume *v);
 
 /* store_trim.c */
-enum status store_trim(struct log_engine *engine, const struct log_keeper *k, uint64_t now_ms, uint64_t budget_ms, struct fault *f);
+enum status store_trim(struct log_engine *engine, const struct log_keeper *k, uint64_t now_ms,
+                       uint64_t budget_ms, struct fault *f);
 void store_usage(struct log_engine *engine, struct log_usage *out);
 
 #endif

@@ -1,10 +1,11 @@
 /* store_read.c: reads that memory could not answer, on disk readers' threads.
  *
- *   FROM: tail? -> else find the row that holds the offset: live segments in memory, sealed ones in the index -> iterate its values, checked
+ *   FROM: tail? -> else find the row that holds the offset: live segments in memory, sealed ones in
+ * the index -> iterate its values, checked
  *   -> the next row, until the read is full or the durable end
  *
- * D1. Offsets given follow each other without a gap, or the read ends with CORRUPT that names the segment.
- * D2. Every batch is checked against its CRC before it is given. */
+ * D1. Offsets given follow each other without a gap, or the read ends with CORRUPT that names the
+ * segment. D2. Every batch is checked against its CRC before it is given. */
 #include "shards/store_internal.h"
 
 #include "base/mem.h"
@@ -18,11 +19,13 @@
 /* ---- finding ---- */
 
 /* The live row that holds the offset or is the first after it, and its segment, referenced. */
-static bool find_live(struct store *s, struct store_log *l, uint64_t offset, struct store_row *out, struct segment **segment)
+static bool find_live(struct store *s, struct store_log *l, uint64_t offset, struct store_row *out,
+                      struct segment **segment)
 {
     *segment = NULL;
     lock_take(&s->mu);
-    LIST_EACH (node, keep, &s->live) {
+    LIST_EACH(node, keep, &s->live)
+    {
         struct segment *g = LIST_OWNER(node, struct segment, node);
         const struct store_row *row = table_find(&g->rows, bytes_of(l->key, sizeof(l->key)));
         if (!row || row->last < offset || (*segment && row->first >= out->first))
@@ -36,9 +39,11 @@ static bool find_live(struct store *s, struct store_log *l, uint64_t offset, str
     return *segment != NULL;
 }
 
-/* The row for an offset, wherever it is; its segment referenced. A segment may be sealed between the two looks, so the index is asked first only
- * for what is older than all live rows: the live list first, then the index, and the lower of both. */
-static enum status find_row(struct store *s, struct store_log *l, uint64_t offset, struct store_row *out, struct segment **g, struct fault *f)
+/* The row for an offset, wherever it is; its segment referenced. A segment may be sealed between
+ * the two looks, so the index is asked first only for what is older than all live rows: the live
+ * list first, then the index, and the lower of both. */
+static enum status find_row(struct store *s, struct store_log *l, uint64_t offset,
+                            struct store_row *out, struct segment **g, struct fault *f)
 {
     struct store_row live, sealed;
     bool is_live = find_live(s, l, offset, &live, g);
@@ -87,7 +92,8 @@ static bool at_log(leveldb_iterator_t *it, struct log_place wanted, uint64_t *of
     if (!leveldb_iter_valid(it))
         return false;
     const char *key = leveldb_iter_key(it, &len);
-    return segment_key_parse(key, len, &place, offset) && place.stream == wanted.stream && place.shard == wanted.shard;
+    return segment_key_parse(key, len, &place, offset) && place.stream == wanted.stream &&
+           place.shard == wanted.shard;
 }
 
 /* Seeks to the value that holds `offset`, or the first after it. */
@@ -107,14 +113,17 @@ static void seek_holding(leveldb_iterator_t *it, struct log_place place, uint64_
         leveldb_iter_seek(it, (const char *)key, SEGMENT_KEY_BYTES);
 }
 
-/* Adds values from *next on, out of one segment. OK when it is through with it or the read is full. */
-static enum status read_values(struct store *s, struct log_read *r, struct segment *g, uint64_t *next, uint64_t end)
+/* Adds values from *next on, out of one segment. OK when it is through with it or the read is full.
+ */
+static enum status read_values(struct store *s, struct log_read *r, struct segment *g,
+                               uint64_t *next, uint64_t end)
 {
     leveldb_iterator_t *it = leveldb_create_iterator(g->db, s->checked);
     struct log_place place = r->log->place;
     uint64_t at;
     enum status st = OK;
-    for (seek_holding(it, place, *next); at_log(it, place, &at) && at < end && !log_read_full(r); leveldb_iter_next(it)) {
+    for (seek_holding(it, place, *next); at_log(it, place, &at) && at < end && !log_read_full(r);
+         leveldb_iter_next(it)) {
         size_t len;
         struct log_span *span;
         const char *value = leveldb_iter_value(it, &len);
@@ -123,7 +132,8 @@ static enum status read_values(struct store *s, struct log_read *r, struct segme
             st = st == CORRUPT ? damaged(g->number, r->fault.text, &r->fault) : st;
             break;
         }
-        if (at > *next || span->first_offset != at || span->first_offset + span->count <= *next) { /* D1 */
+        if (at > *next || span->first_offset != at ||
+            span->first_offset + span->count <= *next) { /* D1 */
             log_span_unref(span);
             if (at + 1 > *next)
                 st = damaged(g->number, "batches are missing", &r->fault);
@@ -155,7 +165,8 @@ static enum status read_from(struct store *s, struct log_read *r)
         struct segment *g = NULL;
         enum status st = find_row(s, l, next, &row, &g, &r->fault);
         if (st == END || (st == OK && row.first > next))
-            st = damaged(st == END ? 0 : row.segment, "the batches before its first are missing", &r->fault); /* D1 */
+            st = damaged(st == END ? 0 : row.segment, "the batches before its first are missing",
+                         &r->fault); /* D1 */
         uint64_t before = next;
         if (st == OK)
             st = read_values(s, r, g, &next, bounds.end);
@@ -171,7 +182,8 @@ static enum status read_from(struct store *s, struct log_read *r)
 /* ---- by time ---- */
 
 /* The first offset in this row whose batch's time is at least time_ms: by halves. */
-static enum status find_in_row(struct store *s, struct log_read *r, struct segment *g, const struct store_row *row)
+static enum status find_in_row(struct store *s, struct log_read *r, struct segment *g,
+                               const struct store_row *row)
 {
     leveldb_iterator_t *it = leveldb_create_iterator(g->db, s->checked);
     uint64_t low = row->first, high = row->last; /* the value wanted begins in low .. high */
@@ -284,12 +296,14 @@ void store_reader_run(void *arg)
 
 /* ---- walking a segment ---- */
 
-enum status segment_walk(struct store *s, struct segment *g, enum status (*each)(void *, const struct store_row *, struct fault *),
+enum status segment_walk(struct store *s, struct segment *g,
+                         enum status (*each)(void *, const struct store_row *, struct fault *),
                          void *arg, struct fault *f)
 {
     leveldb_iterator_t *it = leveldb_create_iterator(g->db, s->checked);
     enum status st = OK;
-    for (leveldb_iter_seek_to_first(it); st == OK && leveldb_iter_valid(it); leveldb_iter_next(it)) {
+    for (leveldb_iter_seek_to_first(it); st == OK && leveldb_iter_valid(it);
+         leveldb_iter_next(it)) {
         size_t key_len, len;
         struct span_facts facts;
         struct store_row row = {.segment = g->number};

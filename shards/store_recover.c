@@ -1,12 +1,14 @@
 /* store_recover.c: from folders to a working store again: after a crash, and after a failed write.
  *
- * An unsealed segment (state 0 in the index, or a folder the index does not know) is opened by LevelDB, which replays its write-ahead log into a
- * table; its keys are walked into index rows, and it is sealed. Writing goes on in a new segment.
+ * An unsealed segment (state 0 in the index, or a folder the index does not know) is opened by
+ * LevelDB, which replays its write-ahead log into a table; its keys are walked into index rows, and
+ * it is sealed. Writing goes on in a new segment.
  *
- * B1. What was acknowledged is in the replayed log: every commit was synced. A torn last write was never acknowledged, and LevelDB drops it.
- * B2. A segment that cannot be read is set aside in the index as damaged, by name, and every log of its retention class refuses appends: where
- *     they end is no longer known. Reads of all other segments, and other classes, go on.
- * Thread: the opener's, or the sealer's. */
+ * B1. What was acknowledged is in the replayed log: every commit was synced. A torn last write was
+ * never acknowledged, and LevelDB drops it. B2. A segment that cannot be read is set aside in the
+ * index as damaged, by name, and every log of its retention class refuses appends: where they end
+ * is no longer known. Reads of all other segments, and other classes, go on. Thread: the opener's,
+ * or the sealer's. */
 #include "shards/store_internal.h"
 
 #include "base/file.h"
@@ -51,9 +53,11 @@ static void end_row(struct gathering *g)
 static enum status gather_value(void *arg, const struct store_row *value, struct fault *f)
 {
     struct gathering *g = arg;
-    bool same = g->any && g->row.place.stream == value->place.stream && g->row.place.shard == value->place.shard;
+    bool same = g->any && g->row.place.stream == value->place.stream &&
+                g->row.place.shard == value->place.shard;
     if (same && value->first != g->row.last + 1)
-        return fault_set(f, CORRUPT, "batches are missing between offsets %" PRIu64 " and %" PRIu64, g->row.last, value->first);
+        return fault_set(f, CORRUPT, "batches are missing between offsets %" PRIu64 " and %" PRIu64,
+                         g->row.last, value->first);
     if (!same) {
         end_row(g);
         g->row = *value;
@@ -67,10 +71,12 @@ static enum status gather_value(void *arg, const struct store_row *value, struct
     return OK;
 }
 
-static enum status set_aside(struct store *s, uint64_t number, uint32_t class_hours, struct fault *f)
+static enum status set_aside(struct store *s, uint64_t number, uint32_t class_hours,
+                             struct fault *f)
 {
     leveldb_writebatch_t *b = leveldb_writebatch_create();
-    index_put_summary(b, &(struct segment_summary){.number = number, .state = 3, .class_hours = class_hours});
+    index_put_summary(
+        b, &(struct segment_summary){.number = number, .state = 3, .class_hours = class_hours});
     return index_commit(s, b, f);
 }
 
@@ -86,10 +92,12 @@ static enum status drop_empty(struct store *s, uint64_t number, struct fault *f)
     return st == OK ? folder_remove(path, f) : st;
 }
 
-enum status store_recover_segment(struct store *s, uint64_t number, uint32_t class_hours, struct fault *f)
+enum status store_recover_segment(struct store *s, uint64_t number, uint32_t class_hours,
+                                  struct fault *f)
 {
     struct segment *g = NULL;
-    struct gathering all = {.batch = leveldb_writebatch_create(), .summary = {.number = number, .state = 1, .class_hours = class_hours}};
+    struct gathering all = {.batch = leveldb_writebatch_create(),
+                            .summary = {.number = number, .state = 1, .class_hours = class_hours}};
     enum status st = segment_open_sealed(s, number, &g, f);
     if (st == OK)
         st = segment_walk(s, g, gather_value, &all, f);
@@ -97,15 +105,18 @@ enum status store_recover_segment(struct store *s, uint64_t number, uint32_t cla
     if (st == OK) {
         end_row(&all);
         index_put_summary(all.batch, &all.summary);
-        st = all.any ? index_commit(s, all.batch, f) : (leveldb_writebatch_destroy(all.batch), drop_empty(s, number, f));
+        st = all.any ? index_commit(s, all.batch, f)
+                     : (leveldb_writebatch_destroy(all.batch), drop_empty(s, number, f));
     } else {
         leveldb_writebatch_destroy(all.batch);
     }
     mem_free(all.summary.of);
     if (st != CORRUPT)
         return st;
-    trace(TRACE_ERROR, "store", "segment %020" PRIu64 " is damaged and set aside; puts to streams kept %u hours are refused: %s", number,
-          class_hours, f->text);
+    trace(TRACE_ERROR, "store",
+          "segment %020" PRIu64
+          " is damaged and set aside; puts to streams kept %u hours are refused: %s",
+          number, class_hours, f->text);
     return set_aside(s, number, class_hours, f); /* B2 */
 }
 
@@ -211,7 +222,8 @@ static enum status reload_ends(struct store *s, struct volume *v, struct fault *
             lock_take(&s->tail.mu);
             uint64_t end = any ? row.last + 1 : 0;
             if (end != logs[i]->tail.bounds.end) {
-                must(end > logs[i]->tail.bounds.end || logs[i]->tail.bounds.end == 0); /* acknowledged is never lost */
+                must(end > logs[i]->tail.bounds.end ||
+                     logs[i]->tail.bounds.end == 0); /* acknowledged is never lost */
                 tail_forget_locked(&s->tail, &logs[i]->tail, &gone);
                 logs[i]->tail.bounds.end = end;
                 logs[i]->tail.bounds.last_ms = any ? row.last_ms : 0;

@@ -1,11 +1,13 @@
 /* store_segment.c: a segment's life.
  *
- *   spare --segment_take (its row in the index synced)--> ACTIVE --full, old, or memory is short--> SEALING --sealer: memtable to a table,
- *   rows into the index--> SEALED, closed --> opened again on demand, in a bounded cache --> dropped (store_trim.c)
- *   ACTIVE --write failed--> FAILED --store_revive--> SEALED
+ *   spare --segment_take (its row in the index synced)--> ACTIVE --full, old, or memory is short-->
+ * SEALING --sealer: memtable to a table, rows into the index--> SEALED, closed --> opened again on
+ * demand, in a bounded cache --> dropped (store_trim.c) ACTIVE --write failed--> FAILED
+ * --store_revive--> SEALED
  *
- * G1. A segment's folder is synced into its parent, and its row into the index, before anything in it is acknowledged.
- * G2. Each byte is written twice: to LevelDB's write-ahead log, and once into a table when the segment is sealed. Nothing is compacted.
+ * G1. A segment's folder is synced into its parent, and its row into the index, before anything in
+ * it is acknowledged. G2. Each byte is written twice: to LevelDB's write-ahead log, and once into a
+ * table when the segment is sealed. Nothing is compacted.
  *
  * Thread: committers take, the sealer seals, readers open. */
 #include "shards/store_internal.h"
@@ -23,7 +25,8 @@
 
 void segment_path(const struct store *s, uint64_t number, char out[STORE_PATH_BYTES])
 {
-    must(snprintf(out, STORE_PATH_BYTES, "%s/segments/%020" PRIu64, s->folder, number) < STORE_PATH_BYTES);
+    must(snprintf(out, STORE_PATH_BYTES, "%s/segments/%020" PRIu64, s->folder, number) <
+         STORE_PATH_BYTES);
 }
 
 void segment_key(struct log_place place, uint64_t offset, uint8_t out[SEGMENT_KEY_BYTES])
@@ -95,7 +98,8 @@ enum status segment_create(struct store *s, uint64_t number, struct segment **ou
     return st;
 }
 
-static enum status record_birth(struct store *s, uint64_t number, uint32_t class_hours, struct fault *f)
+static enum status record_birth(struct store *s, uint64_t number, uint32_t class_hours,
+                                struct fault *f)
 {
     leveldb_writebatch_t *b = leveldb_writebatch_create();
     index_put_summary(b, &(struct segment_summary){.number = number, .class_hours = class_hours});
@@ -146,7 +150,8 @@ enum { IDLE_US = 10000000 };
 
 static struct segment *cache_find(struct store *s, uint64_t number)
 {
-    LIST_EACH (node, keep, &s->cached) {
+    LIST_EACH(node, keep, &s->cached)
+    {
         struct segment *g = LIST_OWNER(node, struct segment, node);
         if (g->number == number)
             return g;
@@ -154,14 +159,15 @@ static struct segment *cache_find(struct store *s, uint64_t number)
     return NULL;
 }
 
-/* Takes over the reference; returns who had to go, to be unreferenced outside the lock. Those in use stay: their folder cannot be opened twice. */
+/* Takes over the reference; returns who had to go, to be unreferenced outside the lock. Those in
+ * use stay: their folder cannot be opened twice. */
 static struct segment *cache_add_locked(struct store *s, struct segment *g)
 {
     struct segment *oldest = NULL;
     if (s->cached_count >= s->settings.open_segments_max)
-        LIST_EACH (node, keep, &s->cached)
-            if (atomic_load(&LIST_OWNER(node, struct segment, node)->refs) == 1)
-                oldest = LIST_OWNER(node, struct segment, node);
+        LIST_EACH(node, keep, &s->cached)
+    if (atomic_load(&LIST_OWNER(node, struct segment, node)->refs) == 1)
+        oldest = LIST_OWNER(node, struct segment, node);
     if (oldest)
         list_remove(&oldest->node);
     else
@@ -171,9 +177,11 @@ static struct segment *cache_add_locked(struct store *s, struct segment *g)
     return oldest;
 }
 
-enum status segment_open_sealed(struct store *s, uint64_t number, struct segment **out, struct fault *f)
+enum status segment_open_sealed(struct store *s, uint64_t number, struct segment **out,
+                                struct fault *f)
 {
-    /* Opening under the lock: LevelDB lets a folder be open once, and readers of one segment want it at once. */
+    /* Opening under the lock: LevelDB lets a folder be open once, and readers of one segment want
+     * it at once. */
     lock_take(&s->cache_mu);
     struct segment *g = cache_find(s, number), *oldest = NULL;
     leveldb_t *db;
@@ -200,17 +208,20 @@ void segment_cache_drop(struct store *s, uint64_t number, bool idle_only)
     list_init(&out);
     uint64_t now_us = clock_mono_us(s->settings.clock);
     lock_take(&s->cache_mu);
-    LIST_EACH (node, keep, &s->cached) {
+    LIST_EACH(node, keep, &s->cached)
+    {
         struct segment *g = LIST_OWNER(node, struct segment, node);
         bool in_use = atomic_load(&g->refs) > 1;
-        if (!in_use && (idle_only ? now_us - g->used_us > IDLE_US : number == 0 || g->number == number)) {
+        if (!in_use &&
+            (idle_only ? now_us - g->used_us > IDLE_US : number == 0 || g->number == number)) {
             list_remove(node);
             list_append(&out, node);
             s->cached_count--;
         }
     }
     lock_drop(&s->cache_mu);
-    LIST_EACH (node, keep, &out) {
+    LIST_EACH(node, keep, &out)
+    {
         list_remove(node);
         segment_unref(LIST_OWNER(node, struct segment, node));
     }
@@ -235,7 +246,8 @@ static void add_stream(struct segment_summary *m, const struct store_row *row)
 static enum status write_rows(struct store *s, struct segment *g, struct fault *f)
 {
     leveldb_writebatch_t *b = leveldb_writebatch_create();
-    struct segment_summary m = {.number = g->number, .state = 1, .class_hours = g->volume->class_hours};
+    struct segment_summary m = {
+        .number = g->number, .state = 1, .class_hours = g->volume->class_hours};
     m.of = mem_must((g->rows.count + 1) * sizeof(*m.of));
     size_t at = 0;
     void *row;
@@ -270,13 +282,15 @@ static void seal(struct store *s, struct segment *g)
         segment_unref(oldest);
         malloc_trim(0);
     } else {
-        TRACE_SELDOM(TRACE_WARN, "store", "segment %020" PRIu64 " is not sealed yet: %s", g->number, f.text);
+        TRACE_SELDOM(TRACE_WARN, "store", "segment %020" PRIu64 " is not sealed yet: %s", g->number,
+                     f.text);
     }
 }
 
 static struct segment *to_seal_locked(struct store *s)
 {
-    LIST_EACH (node, keep, &s->live) {
+    LIST_EACH(node, keep, &s->live)
+    {
         struct segment *g = LIST_OWNER(node, struct segment, node);
         if (g->state == SEGMENT_SEALING)
             return segment_ref(g);
@@ -289,7 +303,8 @@ static void choose_locked(struct store *s)
 {
     uint64_t now_us = clock_mono_us(s->settings.clock), total = 0;
     struct volume *fullest = NULL;
-    LIST_EACH (node, keep, &s->volumes) {
+    LIST_EACH(node, keep, &s->volumes)
+    {
         struct volume *v = LIST_OWNER(node, struct volume, node);
         if (!v->active || v->busy || v->failed)
             continue;
@@ -331,18 +346,20 @@ static void check_space(struct store *s)
     struct fault f;
     if (disk_space(s->folder, &free_bytes, &size, &f) != OK)
         return;
-    uint64_t reserve = s->settings.disk_reserve_bytes < size / 50 ? s->settings.disk_reserve_bytes : size / 50;
+    uint64_t reserve =
+        s->settings.disk_reserve_bytes < size / 50 ? s->settings.disk_reserve_bytes : size / 50;
     lock_take(&s->mu);
     uint64_t owed = 0;
-    LIST_EACH (node, keep, &s->live)
-        owed += LIST_OWNER(node, struct segment, node)->bytes;
+    LIST_EACH(node, keep, &s->live)
+    owed += LIST_OWNER(node, struct segment, node)->bytes;
     bool low = free_bytes < reserve + owed + owed / 8;
     bool changed = low != s->low_space;
     s->low_space = low;
     lock_drop(&s->mu);
     if (changed)
         trace(low ? TRACE_ERROR : TRACE_INFO, "store",
-              low ? "the disk is nearly full (%" PRIu64 " bytes free): puts are refused" : "puts are taken again: %" PRIu64 " bytes free",
+              low ? "the disk is nearly full (%" PRIu64 " bytes free): puts are refused"
+                  : "puts are taken again: %" PRIu64 " bytes free",
               free_bytes);
 }
 
@@ -351,9 +368,11 @@ static void revive_failed(struct store *s)
     uint64_t now_us = clock_mono_us(s->settings.clock);
     struct volume *failed = NULL;
     lock_take(&s->mu);
-    LIST_EACH (node, keep, &s->volumes) {
+    LIST_EACH(node, keep, &s->volumes)
+    {
         struct volume *v = LIST_OWNER(node, struct volume, node);
-        if (v->failed && !v->busy && !s->low_space && now_us >= v->retry_us && list_empty(&v->queue))
+        if (v->failed && !v->busy && !s->low_space && now_us >= v->retry_us &&
+            list_empty(&v->queue))
             failed = v;
     }
     lock_drop(&s->mu);

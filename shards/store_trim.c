@@ -1,9 +1,10 @@
 /* store_trim.c: gives the disk back.
  *
- * T1. A segment goes whole once everything in it is past its stream's horizon, or of deleted streams. Its index rows go first, in one synced
- *     change with its state "dropping"; then its folder: a crash between is finished at the next start.
- * T2. A sealed segment of which deleted streams hold more than 20 % is purged of them: keys deleted and compacted away.
- * T3. A live segment that holds much of deleted streams is sealed early, so that T1 and T2 can have it.
+ * T1. A segment goes whole once everything in it is past its stream's horizon, or of deleted
+ * streams. Its index rows go first, in one synced change with its state "dropping"; then its
+ * folder: a crash between is finished at the next start. T2. A sealed segment of which deleted
+ * streams hold more than 20 % is purged of them: keys deleted and compacted away. T3. A live
+ * segment that holds much of deleted streams is sealed early, so that T1 and T2 can have it.
  * Thread: housekeeping. */
 #include "shards/store_internal.h"
 
@@ -62,7 +63,8 @@ static enum status drop_value(void *arg, const struct store_row *value, struct f
         segment_key(value->place, value->first, key);
         leveldb_writebatch_delete(d->keys, (const char *)key, SEGMENT_KEY_BYTES);
     }
-    if (d->any && d->row.place.stream == value->place.stream && d->row.place.shard == value->place.shard) {
+    if (d->any && d->row.place.stream == value->place.stream &&
+        d->row.place.shard == value->place.shard) {
         d->row.last = value->last;
         return OK;
     }
@@ -72,7 +74,8 @@ static enum status drop_value(void *arg, const struct store_row *value, struct f
     return OK;
 }
 
-static enum status drop_segment(struct store *s, const struct segment_summary *m, const struct log_keeper *k, struct fault *f)
+static enum status drop_segment(struct store *s, const struct segment_summary *m,
+                                const struct log_keeper *k, struct fault *f)
 {
     struct segment *g;
     struct dropping d = {.store = s, .keeper = k, .batch = leveldb_writebatch_create()};
@@ -86,7 +89,8 @@ static enum status drop_segment(struct store *s, const struct segment_summary *m
         leveldb_writebatch_destroy(d.batch);
         return st;
     }
-    struct segment_summary dropping = {.number = m->number, .state = 2, .class_hours = m->class_hours};
+    struct segment_summary dropping = {
+        .number = m->number, .state = 2, .class_hours = m->class_hours};
     index_put_summary(d.batch, &dropping);
     st = index_commit(s, d.batch, f); /* T1 */
     if (st != OK)
@@ -102,7 +106,8 @@ static enum status drop_segment(struct store *s, const struct segment_summary *m
     return index_commit(s, b, f);
 }
 
-static enum status purge_segment(struct store *s, struct segment_summary *m, const struct log_keeper *k, struct fault *f)
+static enum status purge_segment(struct store *s, struct segment_summary *m,
+                                 const struct log_keeper *k, struct fault *f)
 {
     struct segment *g;
     struct dropping d = {.store = s, .keeper = k, .dead_only = true};
@@ -141,7 +146,7 @@ struct holding {
     size_t count;
     struct held {
         uint64_t stream, bytes;
-    } *of;
+    } * of;
 };
 
 static bool look_locked(struct volume *v, struct holding *out)
@@ -173,7 +178,8 @@ static bool holds_much_dead(const struct holding *h, const struct log_keeper *k)
 static void seal_dead(struct store *s, const struct log_keeper *k)
 {
     lock_take(&s->mu);
-    LIST_EACH (node, keep, &s->volumes) {
+    LIST_EACH(node, keep, &s->volumes)
+    {
         struct volume *v = LIST_OWNER(node, struct volume, node);
         struct holding h;
         if (!look_locked(v, &h))
@@ -188,7 +194,8 @@ static void seal_dead(struct store *s, const struct log_keeper *k)
     lock_drop(&s->mu);
 }
 
-static enum status trim_one(struct store *s, struct segment_summary *m, const struct log_keeper *k, bool *changed, struct fault *f)
+static enum status trim_one(struct store *s, struct segment_summary *m, const struct log_keeper *k,
+                            bool *changed, struct fault *f)
 {
     uint64_t dead = 0, all = 0;
     bool past = true;
@@ -204,7 +211,8 @@ static enum status trim_one(struct store *s, struct segment_summary *m, const st
     return *changed ? purge_segment(s, m, k, f) : OK;
 }
 
-enum status store_trim(struct log_engine *engine, const struct log_keeper *k, uint64_t now_ms, uint64_t budget_ms, struct fault *f)
+enum status store_trim(struct log_engine *engine, const struct log_keeper *k, uint64_t now_ms,
+                       uint64_t budget_ms, struct fault *f)
 {
     struct store *s = store_of(engine);
     uint64_t until_us = clock_mono_us(s->settings.clock) + budget_ms * 1000;
@@ -220,7 +228,8 @@ enum status store_trim(struct log_engine *engine, const struct log_keeper *k, ui
             st = trim_one(s, &m, k, &changed, f);
         mem_free(m.of);
         if (st != OK) {
-            TRACE_SELDOM(TRACE_WARN, "store", "segment %020" PRIu64 " could not be trimmed: %s", after, f->text);
+            TRACE_SELDOM(TRACE_WARN, "store", "segment %020" PRIu64 " could not be trimmed: %s",
+                         after, f->text);
             return st;
         }
         if (changed && clock_mono_us(s->settings.clock) > until_us)
@@ -245,8 +254,8 @@ void store_usage(struct log_engine *engine, struct log_usage *out)
     }
     lock_take(&s->mu);
     out->queued_bytes = s->queued_bytes;
-    LIST_EACH (node, keep, &s->live)
-        out->memory_bytes += LIST_OWNER(node, struct segment, node)->bytes;
+    LIST_EACH(node, keep, &s->live)
+    out->memory_bytes += LIST_OWNER(node, struct segment, node)->bytes;
     lock_drop(&s->mu);
     out->disk_bytes = out->live_bytes + out->memory_bytes;
 }

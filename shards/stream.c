@@ -1,4 +1,5 @@
-/* stream.c: publishes views. The lock is held for a pointer and a count; nobody does work under it. */
+/* stream.c: publishes views. The lock is held for a pointer and a count; nobody does work under it.
+ */
 #include "shards/stream.h"
 
 #include "base/mem.h"

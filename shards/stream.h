@@ -1,4 +1,5 @@
-/* stream.h: one stream: the view in force, and who waits for the next one. stream_table.h finds it by name or number. */
+/* stream.h: one stream: the view in force, and who waits for the next one. stream_table.h finds it
+ * by name or number. */
 #ifndef SLUICE_SHARDS_STREAM_H
 #define SLUICE_SHARDS_STREAM_H
 
@@ -10,7 +11,8 @@ struct stream;
 
 /* Someone who waits for a newer view: a put that met the seal of a shard. Lives in its owner. */
 struct stream_waiter {
-    void (*wake)(struct stream_waiter *); /* Thread: the catalog's, or the caller's when there is a newer one already. One shot; must not block */
+    void (*wake)(struct stream_waiter *); /* Thread: the catalog's, or the caller's when there is a
+                                             newer one already. One shot; must not block */
     struct list node;
 };
 
@@ -22,9 +24,11 @@ void stream_unref(struct stream *s);
 struct stream_view *stream_look(struct stream *s);
 /* Puts another view in force (taken over) and wakes all who wait. Thread: the catalog's. */
 void stream_publish(struct stream *s, struct stream_view *next);
-/* Wakes all who wait though nothing changed: a reshard failed for now, let them answer. Thread: the catalog's. */
+/* Wakes all who wait though nothing changed: a reshard failed for now, let them answer. Thread: the
+ * catalog's. */
 void stream_wake(struct stream *s);
-/* Wakes when a view newer than `version` is in force, or when stream_wake is called. Thread: any. */
+/* Wakes when a view newer than `version` is in force, or when stream_wake is called. Thread: any.
+ */
 void stream_wait(struct stream *s, uint64_t version, struct stream_waiter *w);
 
 #endif

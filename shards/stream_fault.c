@@ -9,42 +9,51 @@ const char *stream_status_name(enum stream_status status)
 
 enum status fault_stream_not_found(struct fault *f, struct bytes name, const char *account)
 {
-    return fault_set(f, NOT_FOUND, "Stream %.*s under account %s not found.", BYTES_ARGS(name), account);
+    return fault_set(f, NOT_FOUND, "Stream %.*s under account %s not found.", BYTES_ARGS(name),
+                     account);
 }
 
 enum status fault_stream_exists(struct fault *f, struct bytes name, const char *account)
 {
-    return fault_set(f, IN_USE, "Stream %.*s under account %s already exists.", BYTES_ARGS(name), account);
-}
-
-enum status fault_stream_busy(struct fault *f, struct bytes name, const char *account, enum stream_status status)
-{
-    return fault_set(f, IN_USE, "Stream %.*s under account %s not ACTIVE, instead in state %s", BYTES_ARGS(name),
-                     account, stream_status_name(status));
-}
-
-enum status fault_shard_not_found(struct fault *f, struct bytes shard_id, struct bytes stream, const char *account)
-{
-    return fault_set(f, NOT_FOUND, "Could not find shard %.*s in stream %.*s under account %s.", BYTES_ARGS(shard_id),
-                     BYTES_ARGS(stream), account);
-}
-
-enum status fault_shard_missing(struct fault *f, uint32_t index, struct bytes stream, const char *account)
-{
-    char id[SHARD_ID_BYTES];
-    shard_id_print(index, id);
-    return fault_set(f, NOT_FOUND, "Shard %s in stream %.*s under account %s does not exist", id, BYTES_ARGS(stream),
+    return fault_set(f, IN_USE, "Stream %.*s under account %s already exists.", BYTES_ARGS(name),
                      account);
 }
 
-enum status fault_shard_limit(struct fault *f, const char *account, const char *region, uint64_t now, uint64_t limit,
-                              uint64_t more)
+enum status fault_stream_busy(struct fault *f, struct bytes name, const char *account,
+                              enum stream_status status)
+{
+    return fault_set(f, IN_USE, "Stream %.*s under account %s not ACTIVE, instead in state %s",
+                     BYTES_ARGS(name), account, stream_status_name(status));
+}
+
+enum status fault_shard_not_found(struct fault *f, struct bytes shard_id, struct bytes stream,
+                                  const char *account)
+{
+    return fault_set(f, NOT_FOUND, "Could not find shard %.*s in stream %.*s under account %s.",
+                     BYTES_ARGS(shard_id), BYTES_ARGS(stream), account);
+}
+
+enum status fault_shard_missing(struct fault *f, uint32_t index, struct bytes stream,
+                                const char *account)
+{
+    char id[SHARD_ID_BYTES];
+    shard_id_print(index, id);
+    return fault_set(f, NOT_FOUND, "Shard %s in stream %.*s under account %s does not exist", id,
+                     BYTES_ARGS(stream), account);
+}
+
+enum status fault_shard_limit(struct fault *f, const char *account, const char *region,
+                              uint64_t now, uint64_t limit, uint64_t more)
 {
     return fault_set(f, LIMIT_EXCEEDED,
-                     "This request would exceed the shard limit for the account %s in %s. Current shard count for the "
-                     "account: %llu. Limit: %llu. Number of additional shards that would have resulted from this "
+                     "This request would exceed the shard limit for the account %s in %s. Current "
+                     "shard count for the "
+                     "account: %llu. Limit: %llu. Number of additional shards that would have "
+                     "resulted from this "
                      "request: %llu. Refer to the AWS Service Limits page "
-                     "(http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits and "
+                     "(http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for "
+                     "current limits and "
                      "how to request higher limits.",
-                     account, region, (unsigned long long)now, (unsigned long long)limit, (unsigned long long)more);
+                     account, region, (unsigned long long)now, (unsigned long long)limit,
+                     (unsigned long long)more);
 }

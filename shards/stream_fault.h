@@ -1,5 +1,6 @@
-/* stream_fault.h: what is said of streams and shards that are missing, busy or full, in AWS's own sentences (seen from the real service; see
- * docs/API.md). One place, since the catalog and the operations say the same. Each returns the status it sets. */
+/* stream_fault.h: what is said of streams and shards that are missing, busy or full, in AWS's own
+ * sentences (seen from the real service; see docs/API.md). One place, since the catalog and the
+ * operations say the same. Each returns the status it sets. */
 #ifndef SLUICE_SHARDS_STREAM_FAULT_H
 #define SLUICE_SHARDS_STREAM_FAULT_H
 
@@ -10,10 +11,14 @@
 enum status fault_stream_not_found(struct fault *f, struct bytes name, const char *account);
 enum status fault_stream_exists(struct fault *f, struct bytes name, const char *account);
 /* not ACTIVE */
-enum status fault_stream_busy(struct fault *f, struct bytes name, const char *account, enum stream_status status);
-enum status fault_shard_not_found(struct fault *f, struct bytes shard_id, struct bytes stream, const char *account); /* "Could not find shard" */
-enum status fault_shard_missing(struct fault *f, uint32_t index, struct bytes stream, const char *account);          /* "does not exist" */
-enum status fault_shard_limit(struct fault *f, const char *account, const char *region, uint64_t now, uint64_t limit, uint64_t more);
+enum status fault_stream_busy(struct fault *f, struct bytes name, const char *account,
+                              enum stream_status status);
+enum status fault_shard_not_found(struct fault *f, struct bytes shard_id, struct bytes stream,
+                                  const char *account); /* "Could not find shard" */
+enum status fault_shard_missing(struct fault *f, uint32_t index, struct bytes stream,
+                                const char *account); /* "does not exist" */
+enum status fault_shard_limit(struct fault *f, const char *account, const char *region,
+                              uint64_t now, uint64_t limit, uint64_t more);
 const char *stream_status_name(enum stream_status status);
 
 #endif

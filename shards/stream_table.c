@@ -1,4 +1,5 @@
-/* stream_table.c: two hash tables for finding and one sorted array for listing, under one lock that is held for a few memory reads. */
+/* stream_table.c: two hash tables for finding and one sorted array for listing, under one lock that
+ * is held for a few memory reads. */
 #include "shards/stream_table.h"
 
 #include "base/mem.h"
@@ -126,7 +127,8 @@ struct stream *stream_table_find_number(struct stream_table *t, uint64_t number)
     return find(t, &t->by_number, bytes_of(&number, sizeof(number)));
 }
 
-size_t stream_table_list(struct stream_table *t, struct bytes after, struct stream_view **out, size_t most, bool *more)
+size_t stream_table_list(struct stream_table *t, struct bytes after, struct stream_view **out,
+                         size_t most, bool *more)
 {
     lock_take(&t->mu);
     size_t at = bytes_present(after) ? place_of(t, after) : 0;

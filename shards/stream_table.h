@@ -1,4 +1,5 @@
-/* stream_table.h: all streams, by name and by number. Thread: any may look; only the catalog's changes it. */
+/* stream_table.h: all streams, by name and by number. Thread: any may look; only the catalog's
+ * changes it. */
 #ifndef SLUICE_SHARDS_STREAM_TABLE_H
 #define SLUICE_SHARDS_STREAM_TABLE_H
 
@@ -14,9 +15,10 @@ void stream_table_remove(struct stream_table *t, struct stream *s);
 /* Referenced, or NULL. */
 struct stream *stream_table_find(struct stream_table *t, struct bytes name);
 struct stream *stream_table_find_number(struct stream_table *t, uint64_t number);
-/* Views of the streams whose names come after `after` (absent: from the first), in order of name, at most `most`; each referenced.
- * *more says whether others follow. */
-size_t stream_table_list(struct stream_table *t, struct bytes after, struct stream_view **out, size_t most, bool *more);
+/* Views of the streams whose names come after `after` (absent: from the first), in order of name,
+ * at most `most`; each referenced. *more says whether others follow. */
+size_t stream_table_list(struct stream_table *t, struct bytes after, struct stream_view **out,
+                         size_t most, bool *more);
 
 struct stream_totals {
     uint64_t streams, on_demand_streams, open_shards;

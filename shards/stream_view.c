@@ -1,8 +1,9 @@
-/* stream_view.c: builds views, counts references, routes hash keys by binary search over the starts of open shards.
+/* stream_view.c: builds views, counts references, routes hash keys by binary search over the starts
+ * of open shards.
  *
- * V1. The open shards of a view cover 0 .. 2^128-1 without gap or overlap. (A shard being split counts as open, and its pending
- *     children do not, until the view in which it is closed.)
- * Left to others: what changes when (catalog_apply.c), publication (stream.c). */
+ * V1. The open shards of a view cover 0 .. 2^128-1 without gap or overlap. (A shard being split
+ * counts as open, and its pending children do not, until the view in which it is closed.) Left to
+ * others: what changes when (catalog_apply.c), publication (stream.c). */
 #include "shards/stream_view.h"
 
 #include "base/mem.h"
@@ -51,10 +52,13 @@ bool shard_id_parse(struct bytes id, uint32_t *index)
     return true;
 }
 
-static size_t print(const struct shard *s, uint64_t place, uint64_t time_s, char out[SEQUENCE_TEXT_BYTES])
+static size_t print(const struct shard *s, uint64_t place, uint64_t time_s,
+                    char out[SEQUENCE_TEXT_BYTES])
 {
     return sequence_print(
-        &(struct sequence){.created_s = s->created_s, .place = place, .time_s = time_s, .shard = s->index}, out);
+        &(struct sequence){
+            .created_s = s->created_s, .place = place, .time_s = time_s, .shard = s->index},
+        out);
 }
 
 size_t shard_sequence_first(const struct shard *s, char out[SEQUENCE_TEXT_BYTES])
@@ -62,7 +66,8 @@ size_t shard_sequence_first(const struct shard *s, char out[SEQUENCE_TEXT_BYTES]
     return print(s, 0, s->created_s, out);
 }
 
-size_t shard_sequence_at(const struct shard *s, uint64_t offset, uint64_t time_ms, char out[SEQUENCE_TEXT_BYTES])
+size_t shard_sequence_at(const struct shard *s, uint64_t offset, uint64_t time_ms,
+                         char out[SEQUENCE_TEXT_BYTES])
 {
     return print(s, offset + 1, time_ms / 1000, out);
 }
@@ -86,8 +91,8 @@ static void copy_tags(struct stream_settings *s)
         s->tags[i] = (struct stream_tag){mem_strdup(from[i].key), mem_strdup(from[i].value)};
 }
 
-struct stream_view *stream_view_new(const struct stream_settings *settings, struct shard **shards, uint32_t count,
-                                    uint64_t version)
+struct stream_view *stream_view_new(const struct stream_settings *settings, struct shard **shards,
+                                    uint32_t count, uint64_t version)
 {
     struct stream_view *v = MEM_NEW(struct stream_view);
     atomic_store(&v->refs, 1);

@@ -1,7 +1,9 @@
-/* stream_view.h: an immutable picture of one stream: its settings, its shards, and which shard owns which hash key.
+/* stream_view.h: an immutable picture of one stream: its settings, its shards, and which shard owns
+ * which hash key.
  *
- * The catalog's thread builds a new view for each change and publishes it (stream.h); readers hold references, and never wait. Shards
- * are shared between views: a change copies pointers, not shards. */
+ * The catalog's thread builds a new view for each change and publishes it (stream.h); readers hold
+ * references, and never wait. Shards are shared between views: a change copies pointers, not
+ * shards. */
 #ifndef SLUICE_SHARDS_STREAM_VIEW_H
 #define SLUICE_SHARDS_STREAM_VIEW_H
 
@@ -19,13 +21,13 @@ enum { SHARD_NONE = -1, SHARD_ID_BYTES = 32 };
 /* One shard as it is in some view. Immutable; counted. */
 struct shard {
     _Atomic uint32_t refs;
-    uint32_t index;               /* in the stream; never used again */
+    uint32_t index; /* in the stream; never used again */
     enum shard_state state;
-    u128 start, end;              /* hash keys, both inclusive */
-    int64_t parent, adjacent;     /* indexes, or SHARD_NONE */
+    u128 start, end;          /* hash keys, both inclusive */
+    int64_t parent, adjacent; /* indexes, or SHARD_NONE */
     uint64_t created_s;
-    uint64_t closed_ms;           /* of a CLOSED shard: when */
-    struct log *log;              /* one use of it */
+    uint64_t closed_ms; /* of a CLOSED shard: when */
+    struct log *log;    /* one use of it */
 };
 
 struct stream_tag {
@@ -34,45 +36,52 @@ struct stream_tag {
 
 /* What a stream is, beside its shards. Plain values; tags are owned by the view. */
 struct stream_settings {
-    uint64_t number;              /* never used again */
+    uint64_t number; /* never used again */
     char name[STREAM_NAME_BYTES_MAX + 1];
     enum stream_mode mode;
     enum stream_status status;
     uint64_t created_ms;
     uint32_t retention_hours;
-    uint32_t record_kib_max;      /* MaxRecordSizeInKiB */
+    uint32_t record_kib_max; /* MaxRecordSizeInKiB */
     bool record_kib_given;
     bool warm_given;
     uint32_t warm_mibps;
-    uint32_t next_shard;          /* index of the next shard made */
+    uint32_t next_shard; /* index of the next shard made */
     uint32_t tag_count;
     struct stream_tag *tags;
 };
 
 struct stream_view {
     _Atomic uint32_t refs;
-    uint64_t version;             /* grows with each view of this stream */
+    uint64_t version; /* grows with each view of this stream */
     struct stream_settings settings;
     uint32_t shard_count, open_count;
-    struct shard **shards;        /* by index, ascending; without those that the reaper removed */
-    u128 *open_starts;            /* of the open shards (and of closing ones, until their children open), ascending */
-    struct shard **open;          /* beside them */
+    struct shard **shards; /* by index, ascending; without those that the reaper removed */
+    u128 *open_starts;     /* of the open shards (and of closing ones, until their children open),
+                              ascending */
+    struct shard **open;   /* beside them */
 };
 
-struct shard *shard_new(const struct shard *values); /* copies; takes over values->log; one reference */
+struct shard *
+shard_new(const struct shard *values); /* copies; takes over values->log; one reference */
 struct shard *shard_ref(struct shard *s);
 void shard_unref(struct shard *s);
 /* "shardId-000000000000" */
 void shard_id_print(uint32_t index, char out[SHARD_ID_BYTES]);
-/* AWS takes the text after the first '-' (or all of it) if it is only digits and at most 2147483647. */
+/* AWS takes the text after the first '-' (or all of it) if it is only digits and at most
+ * 2147483647. */
 bool shard_id_parse(struct bytes id, uint32_t *index);
-/* The number before the first record; of the record at `offset`; and after the last of a closed shard. Lengths; NUL-terminated. */
+/* The number before the first record; of the record at `offset`; and after the last of a closed
+ * shard. Lengths; NUL-terminated. */
 size_t shard_sequence_first(const struct shard *s, char out[SEQUENCE_TEXT_BYTES]);
-size_t shard_sequence_at(const struct shard *s, uint64_t offset, uint64_t time_ms, char out[SEQUENCE_TEXT_BYTES]);
+size_t shard_sequence_at(const struct shard *s, uint64_t offset, uint64_t time_ms,
+                         char out[SEQUENCE_TEXT_BYTES]);
 size_t shard_sequence_last(const struct shard *s, char out[SEQUENCE_TEXT_BYTES]);
 
-/* A view with these settings (tags are copied) and shards (each given up to the view). One reference. */
-struct stream_view *stream_view_new(const struct stream_settings *settings, struct shard **shards, uint32_t count, uint64_t version);
+/* A view with these settings (tags are copied) and shards (each given up to the view). One
+ * reference. */
+struct stream_view *stream_view_new(const struct stream_settings *settings, struct shard **shards,
+                                    uint32_t count, uint64_t version);
 struct stream_view *stream_view_ref(struct stream_view *v);
 void stream_view_unref(struct stream_view *v);
 /* The shard that owns a hash key; never NULL while the stream has shards that are open. */

@@ -1,14 +1,16 @@
 /* tail.c: the newest spans of every log, in memory.
  *
- * Most readers are at the end: what was just committed is handed to them by reference, without the disk and without a copy.
- * All logs share one bound in bytes; over it the oldest span of all goes first, whichever log it is of, so a busy log takes
- * the room of an idle one.
+ * Most readers are at the end: what was just committed is handed to them by reference, without the
+ * disk and without a copy. All logs share one bound in bytes; over it the oldest span of all goes
+ * first, whichever log it is of, so a busy log takes the room of an idle one.
  *
- * A log's spans stand in a ring of pointers, in offset order: a search is a binary search, a push and a pop are a store.
+ * A log's spans stand in a ring of pointers, in offset order: a search is a binary search, a push
+ * and a pop are a store.
  *
- * I1. A log's spans are its newest, without a gap, up to its end. So an offset at or past the first of them is here.
- * I2. Nobody sees a span before the write that holds it is durable: publish is called only then.
- * I3. A waiter is woken at most once, and never after tail_cancel has returned: waking happens under the lock.
+ * I1. A log's spans are its newest, without a gap, up to its end. So an offset at or past the first
+ * of them is here. I2. Nobody sees a span before the write that holds it is durable: publish is
+ * called only then. I3. A waiter is woken at most once, and never after tail_cancel has returned:
+ * waking happens under the lock.
  *
  * Left to others: reading what is no longer here (log_reader.c). Thread: any; one lock. */
 #include "shards/tail_internal.h"
@@ -68,7 +70,8 @@ void tail_forget_locked(struct tail *t, struct tail_log *l, struct list *out)
 
 void tail_release(struct list *spans)
 {
-    LIST_EACH (node, keep, spans) {
+    LIST_EACH(node, keep, spans)
+    {
         list_remove(node);
         log_span_unref(&LIST_OWNER(node, struct span_box, node)->span);
     }
@@ -105,7 +108,8 @@ static bool ring_has_room(struct tail_log *l)
     return true;
 }
 
-/* A ring that grew for a burst of small spans shrinks when they are gone; it may stay when there is no memory to shrink it. */
+/* A ring that grew for a burst of small spans shrinks when they are gone; it may stay when there is
+ * no memory to shrink it. */
 static void ring_shrink(struct tail_log *l)
 {
     if (l->room <= 64 || l->count > l->room / 8)
@@ -142,8 +146,7 @@ void tail_publish_locked(struct tail *t, struct tail_log *l, struct log_span *sp
     t->bytes += cost(span);
     list_append(&t->by_age, &box->node);
     while (t->bytes > t->bytes_max) {
-        struct tail_log *oldest =
-            LIST_OWNER(list_first(&t->by_age), struct span_box, node)->owner;
+        struct tail_log *oldest = LIST_OWNER(list_first(&t->by_age), struct span_box, node)->owner;
         pop_oldest(t, oldest, out);
         ring_shrink(oldest);
     }
@@ -151,7 +154,8 @@ void tail_publish_locked(struct tail *t, struct tail_log *l, struct log_span *sp
 
 void tail_wake_locked(struct tail_log *l)
 {
-    LIST_EACH (node, keep, &l->waiters) {
+    LIST_EACH(node, keep, &l->waiters)
+    {
         struct log_waiter *w = LIST_OWNER(node, struct log_waiter, node);
         list_remove(node);
         w->wake(w); /* I3 */
@@ -217,7 +221,8 @@ static bool read_from_locked(const struct tail_log *l, struct log_read *r)
     return tail_collect_locked(l, from, r) != from;
 }
 
-/* Gives the span that holds the first batch at or after time_ms, referenced; NULL: not to be known from here, unless END. */
+/* Gives the span that holds the first batch at or after time_ms, referenced; NULL: not to be known
+ * from here, unless END. */
 static struct log_span *time_span_locked(const struct tail_log *l, uint64_t time_ms)
 {
     uint32_t low = 0, high = l->count - 1;

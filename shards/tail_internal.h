@@ -1,7 +1,8 @@
-/* tail_internal.h: the newest spans of every log in memory, what each log's readers may see, and who waits for more.
+/* tail_internal.h: the newest spans of every log in memory, what each log's readers may see, and
+ * who waits for more.
  *
- * Its lock also guards what readers need to know of a log (bounds), so that one commit takes it once for all its logs. Functions named
- * tail_*_locked want the lock held. */
+ * Its lock also guards what readers need to know of a log (bounds), so that one commit takes it
+ * once for all its logs. Functions named tail_*_locked want the lock held. */
 #ifndef SLUICE_SHARDS_TAIL_INTERNAL_H
 #define SLUICE_SHARDS_TAIL_INTERNAL_H
 
@@ -10,8 +11,8 @@
 
 struct tail {
     struct lock mu;
-    size_t bytes_max;  /* fixed at birth */
-    size_t bytes;      /* under mu */
+    size_t bytes_max;   /* fixed at birth */
+    size_t bytes;       /* under mu */
     struct list by_age; /* under mu: span_box.node, oldest first */
 };
 
@@ -30,8 +31,9 @@ void tail_log_init(struct tail_log *l, const struct log_bounds *bounds);
 /* Drops its spans. Nobody may wait. */
 void tail_log_fini(struct tail *t, struct tail_log *l);
 
-/* Makes a durable span visible: moves the end, takes over the caller's reference. What must go to stay within the bound is
- * appended to `out` (span_box.node), to be released by tail_release after the lock was dropped. */
+/* Makes a durable span visible: moves the end, takes over the caller's reference. What must go to
+ * stay within the bound is appended to `out` (span_box.node), to be released by tail_release after
+ * the lock was dropped. */
 void tail_publish_locked(struct tail *t, struct tail_log *l, struct log_span *span, bool seals,
                          struct list *out);
 /* Wakes everybody who waits. Once a commit and log. */
@@ -40,9 +42,11 @@ void tail_wake_locked(struct tail_log *l);
 void tail_forget_locked(struct tail *t, struct tail_log *l, struct list *out);
 void tail_release(struct list *spans);
 
-/* Answers from memory if it can: FROM with spans or END, FIND_TIME likewise. false: only the disk knows. Thread: any */
+/* Answers from memory if it can: FROM with spans or END, FIND_TIME likewise. false: only the disk
+ * knows. Thread: any */
 bool tail_read(struct tail *t, struct tail_log *l, struct log_read *r) MUST_USE;
-/* Adds spans from r->offset-like `from` on to r, as far as r's bounds allow; returns the next offset (from: nothing was there). */
+/* Adds spans from r->offset-like `from` on to r, as far as r's bounds allow; returns the next
+ * offset (from: nothing was there). */
 uint64_t tail_collect_locked(const struct tail_log *l, uint64_t from, struct log_read *r);
 /* Whether r has had enough. */
 bool log_read_full(const struct log_read *r);

@@ -1,16 +1,16 @@
 /* base64.c: base64 text to bytes and back, and AWS's words for what is not base64.
  *
- * Idea: record data is nearly all of a request and of an answer, and all of it passes through here. The kernels of
- * base64_simd.c take as many whole quads as they can and stop before the first one that is not plain; the portable loop
- * takes the rest, and is the only one that has an opinion on what is wrong. So the paths cannot differ in their
- * answers, only in how far the fast part came.
+ * Idea: record data is nearly all of a request and of an answer, and all of it passes through here.
+ * The kernels of base64_simd.c take as many whole quads as they can and stop before the first one
+ * that is not plain; the portable loop takes the rest, and is the only one that has an opinion on
+ * what is wrong. So the paths cannot differ in their answers, only in how far the fast part came.
  *
- * I1. Decoding accepts exactly what encoding prints: a length that is a multiple of 4, no spaces, at most two '=' and
- *     only at the end, unused bits zero.
- * I2. In place, no byte of text is overwritten before it was read; a failure can still quote the text (see quote()).
+ * I1. Decoding accepts exactly what encoding prints: a length that is a multiple of 4, no spaces,
+ * at most two '=' and only at the end, unused bits zero. I2. In place, no byte of text is
+ * overwritten before it was read; a failure can still quote the text (see quote()).
  *
- * Order of the complaints, from AWS's examples: length, then the first foreign character, then the unused bits.
- * Thread: any. */
+ * Order of the complaints, from AWS's examples: length, then the first foreign character, then the
+ * unused bits. Thread: any. */
 #include "wire/base64.h"
 
 #include "wire/base64_internal.h"
@@ -19,23 +19,25 @@
 
 enum { QUOTE_BYTES_MAX = 1200, BAD = 0xff };
 
-static const uint8_t digits[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const uint8_t digits[64] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* By character: its six bits, or BAD. */
 static const uint8_t values[256] = {
-    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-    255, 255, 255, 62, 255, 255, 255, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 255, 255,
-    255, 255, 255, 255, 255, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
-    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 255, 255, 255, 255, 255, 255, 26, 27, 28,
-    29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48,
-    49, 50, 51, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 62,  255, 255, 255, 63,  52,  53,  54,  55,  56,  57,  58,  59,  60,
+    61,  255, 255, 255, 255, 255, 255, 255, 0,   1,   2,   3,   4,   5,   6,   7,   8,   9,   10,
+    11,  12,  13,  14,  15,  16,  17,  18,  19,  20,  21,  22,  23,  24,  25,  255, 255, 255, 255,
+    255, 255, 26,  27,  28,  29,  30,  31,  32,  33,  34,  35,  36,  37,  38,  39,  40,  41,  42,
+    43,  44,  45,  46,  47,  48,  49,  50,  51,  255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255,
 };
 
 enum { PATH_UNKNOWN = -1 };
@@ -122,8 +124,9 @@ static size_t decode_fast(struct bytes text, uint8_t *out)
     return 0;
 }
 
-/* The first bytes of the text, for a complaint. In place, `done` characters of it are decoded already: encoding them
- * again gives back exactly what stood there (I1). Cut between characters of UTF-8. */
+/* The first bytes of the text, for a complaint. In place, `done` characters of it are decoded
+ * already: encoding them again gives back exactly what stood there (I1). Cut between characters of
+ * UTF-8. */
 static int quote(struct bytes text, const uint8_t *out, size_t done, char to[QUOTE_BYTES_MAX])
 {
     size_t len = text.len < QUOTE_BYTES_MAX ? text.len : QUOTE_BYTES_MAX;
@@ -140,14 +143,16 @@ static enum status refuse_length(struct bytes text, struct fault *f)
 {
     char shown[QUOTE_BYTES_MAX];
     int len = quote(text, text.at, 0, shown);
-    return fault_set(f, MALFORMED,
-                     "'%.*s' can not be converted to a Blob: Base64 encoded length is expected a multiple of 4 "
-                     "bytes but found: %zu",
-                     len, shown, text.len);
+    return fault_set(
+        f, MALFORMED,
+        "'%.*s' can not be converted to a Blob: Base64 encoded length is expected a multiple of 4 "
+        "bytes but found: %zu",
+        len, shown, text.len);
 }
 
 /* The character at or after `from`, before `to`, that has no place there. */
-static enum status refuse_character(struct bytes text, const uint8_t *out, size_t from, size_t to, struct fault *f)
+static enum status refuse_character(struct bytes text, const uint8_t *out, size_t from, size_t to,
+                                    struct fault *f)
 {
     size_t at = from;
     while (at < to && values[text.at[at]] != BAD)
@@ -157,17 +162,20 @@ static enum status refuse_character(struct bytes text, const uint8_t *out, size_
         len++;
     char shown[QUOTE_BYTES_MAX];
     int shown_len = quote(text, out, from, shown);
-    return fault_set(f, MALFORMED, "'%.*s' can not be converted to a Blob: Invalid Base64 character: '%.*s'", shown_len,
-                     shown, (int)len, (const char *)text.at + at);
+    return fault_set(f, MALFORMED,
+                     "'%.*s' can not be converted to a Blob: Invalid Base64 character: '%.*s'",
+                     shown_len, shown, (int)len, (const char *)text.at + at);
 }
 
-static enum status refuse_unused_bits(struct bytes text, const uint8_t *out, size_t done, struct fault *f)
+static enum status refuse_unused_bits(struct bytes text, const uint8_t *out, size_t done,
+                                      struct fault *f)
 {
     char shown[QUOTE_BYTES_MAX];
     int len = quote(text, out, done, shown);
-    return fault_set(f, MALFORMED,
-                     "'%.*s' can not be converted to a Blob: Invalid last non-pad Base64 character dectected", len,
-                     shown);
+    return fault_set(
+        f, MALFORMED,
+        "'%.*s' can not be converted to a Blob: Invalid last non-pad Base64 character dectected",
+        len, shown);
 }
 
 static unsigned count_pads(struct bytes text)

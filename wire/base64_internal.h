@@ -1,7 +1,7 @@
-/* base64_internal.h: the fast kernels, for base64.c alone. Each takes whole groups from the front, stops where it
- * cannot go on at full width or meets a character that is not base64, and returns how much of its input it took.
- * Decoders may run in place, write up to 8 bytes past what they decoded, never past text.len / 4 * 3.
- * Thread: any. */
+/* base64_internal.h: the fast kernels, for base64.c alone. Each takes whole groups from the front,
+ * stops where it cannot go on at full width or meets a character that is not base64, and returns
+ * how much of its input it took. Decoders may run in place, write up to 8 bytes past what they
+ * decoded, never past text.len / 4 * 3. Thread: any. */
 #ifndef SLUICE_WIRE_BASE64_INTERNAL_H
 #define SLUICE_WIRE_BASE64_INTERNAL_H
 

@@ -1,8 +1,8 @@
 /* check.c: a struct against its shape's bounds.
  *
- * Walks the struct with its table. Nothing is allocated or written while all is well; each violation appends one sentence, in AWS's words, to
- * a text of bounded size. Paths are built on the stack, a link for each member on the way.
- * Thread: any. */
+ * Walks the struct with its table. Nothing is allocated or written while all is well; each
+ * violation appends one sentence, in AWS's words, to a text of bounded size. Paths are built on the
+ * stack, a link for each member on the way. Thread: any. */
 #include "wire/check.h"
 
 #include "base/buf.h"
@@ -34,7 +34,8 @@ static void say(struct checker *c, const char *format, ...)
     int len = vsnprintf(c->text + c->len, sizeof(c->text) - c->len, format, args);
     va_end(args);
     if (len > 0)
-        c->len += (size_t)len < sizeof(c->text) - c->len ? (size_t)len : sizeof(c->text) - c->len - 1;
+        c->len +=
+            (size_t)len < sizeof(c->text) - c->len ? (size_t)len : sizeof(c->text) - c->len - 1;
 }
 
 static void say_path(struct checker *c, const struct step *s)
@@ -67,15 +68,18 @@ static void say_map(struct checker *c, const struct shape_list *list)
 }
 
 /* "Value 'x' at 'a.b'", as far as AWS tells the value: not of blobs, nor of lists of structures. */
-static void say_value(struct checker *c, const struct shape *s, const void *in, const struct step *path)
+static void say_value(struct checker *c, const struct shape *s, const void *in,
+                      const struct step *path)
 {
     const struct bytes *text = in;
     say(c, "%sValue ", c->violations++ ? "; " : "");
     if (s->kind == SHAPE_STRING) {
-        say(c, "'%.*s' ", (int)(text->len < VALUE_SHOWN_MAX ? text->len : VALUE_SHOWN_MAX), (const char *)text->at);
+        say(c, "'%.*s' ", (int)(text->len < VALUE_SHOWN_MAX ? text->len : VALUE_SHOWN_MAX),
+            (const char *)text->at);
     } else if (s->kind == SHAPE_INTEGER || s->kind == SHAPE_LONG) {
         say(c, "'%" PRId64 "' ", ((const struct opt_int *)in)->value);
-    } else if (s->kind == SHAPE_MAP || (s->kind == SHAPE_LIST && s->element->kind == SHAPE_STRING)) {
+    } else if (s->kind == SHAPE_MAP ||
+               (s->kind == SHAPE_LIST && s->element->kind == SHAPE_STRING)) {
         say(c, "'");
         s->kind == SHAPE_MAP ? say_map(c, in) : say_list(c, s, in);
         say(c, "' ");
@@ -109,17 +113,19 @@ static bool in_bounds(const struct shape *s, int64_t n)
 }
 
 /* Lengths and values: one sentence each for what is broken. */
-static void check_bounds(struct checker *c, const struct shape *s, const void *in, int64_t n, const char *what,
-                         const struct step *path)
+static void check_bounds(struct checker *c, const struct shape *s, const void *in, int64_t n,
+                         const char *what, const struct step *path)
 {
     if (in_bounds(s, n) || c->violations >= VIOLATIONS_MAX)
         return;
     say_value(c, s, in, path);
     bool over = s->has_max && n > s->max;
-    say(c, "Member must have %s%s than or equal to %" PRId64, what, over ? "less" : "greater", over ? s->max : s->min);
+    say(c, "Member must have %s%s than or equal to %" PRId64, what, over ? "less" : "greater",
+        over ? s->max : s->min);
 }
 
-static void check_string(struct checker *c, const struct shape *s, const struct bytes *text, const struct step *path)
+static void check_string(struct checker *c, const struct shape *s, const struct bytes *text,
+                         const struct step *path)
 {
     /* As many bytes as fit need no counting; a text of n bytes has at least n / 3 units. */
     if (s->has_min || s->has_max) {
@@ -140,10 +146,12 @@ static void check_string(struct checker *c, const struct shape *s, const struct 
 
 static bool string_fits(const struct shape *s, struct bytes text)
 {
-    return in_bounds(s, java_length(text)) && (!s->pattern || shape_pattern_matches(s->pattern, text));
+    return in_bounds(s, java_length(text)) &&
+           (!s->pattern || shape_pattern_matches(s->pattern, text));
 }
 
-/* "[Member must have length less than or equal to 128, Member must have length greater than or equal to 1]" */
+/* "[Member must have length less than or equal to 128, Member must have length greater than or
+ * equal to 1]" */
 static void say_constraints(struct checker *c, const struct shape *s)
 {
     const char *comma = "";
@@ -151,7 +159,8 @@ static void say_constraints(struct checker *c, const struct shape *s)
     if (s->has_max)
         say(c, "Member must have length less than or equal to %" PRId64, s->max), comma = ", ";
     if (s->has_min)
-        say(c, "%sMember must have length greater than or equal to %" PRId64, comma, s->min), comma = ", ";
+        say(c, "%sMember must have length greater than or equal to %" PRId64, comma, s->min),
+            comma = ", ";
     if (s->pattern)
         say(c, "%sMember must satisfy regular expression pattern: %s", comma, s->pattern->text);
     if (s->enum_values)
@@ -159,9 +168,11 @@ static void say_constraints(struct checker *c, const struct shape *s)
     say(c, "]");
 }
 
-static void check_structure(struct checker *c, const struct shape *s, const void *in, const struct step *up);
+static void check_structure(struct checker *c, const struct shape *s, const void *in,
+                            const struct step *up);
 
-static void check_list(struct checker *c, const struct shape *s, const struct shape_list *list, const struct step *path)
+static void check_list(struct checker *c, const struct shape *s, const struct shape_list *list,
+                       const struct step *path)
 {
     check_bounds(c, s, list, list->count, "length ", path);
     if (s->has_max && list->count > s->max)
@@ -186,14 +197,16 @@ static void check_list(struct checker *c, const struct shape *s, const struct sh
     }
 }
 
-static void check_map(struct checker *c, const struct shape *s, const struct shape_list *list, const struct step *path)
+static void check_map(struct checker *c, const struct shape *s, const struct shape_list *list,
+                      const struct step *path)
 {
     check_bounds(c, s, list, list->count, "length ", path);
     bool keys_fit = true, values_fit = true;
     for (uint32_t i = 0; i < list->count; i++) {
         const struct shape_pair *pair = (const struct shape_pair *)list->at + i;
         keys_fit = keys_fit && string_fits(s->element, pair->key);
-        values_fit = values_fit && bytes_present(pair->value) && string_fits(s->map_value, pair->value);
+        values_fit =
+            values_fit && bytes_present(pair->value) && string_fits(s->map_value, pair->value);
     }
     if (!keys_fit && c->violations < VIOLATIONS_MAX) {
         say_value(c, s, list, path);
@@ -207,7 +220,8 @@ static void check_map(struct checker *c, const struct shape *s, const struct sha
     }
 }
 
-static void check_member(struct checker *c, const struct shape_field *field, const void *member, const struct step *path)
+static void check_member(struct checker *c, const struct shape_field *field, const void *member,
+                         const struct step *path)
 {
     const struct shape *s = field->shape;
     bool present;
@@ -218,7 +232,8 @@ static void check_member(struct checker *c, const struct shape_field *field, con
         if (present && s->kind == SHAPE_STRING)
             check_string(c, s, member, path);
         else if (present)
-            check_bounds(c, s, member, (int64_t)((const struct bytes *)member)->len, "length ", path);
+            check_bounds(c, s, member, (int64_t)((const struct bytes *)member)->len, "length ",
+                         path);
         break;
     case SHAPE_STRUCTURE:
         present = *(const void *const *)member != NULL;
@@ -243,7 +258,8 @@ static void check_member(struct checker *c, const struct shape_field *field, con
         null_value(c, path);
 }
 
-static void check_structure(struct checker *c, const struct shape *s, const void *in, const struct step *up)
+static void check_structure(struct checker *c, const struct shape *s, const void *in,
+                            const struct step *up)
 {
     for (uint32_t i = 0; i < s->field_count; i++) {
         const struct shape_field *field = &s->fields[i];
@@ -261,6 +277,6 @@ enum status check(const struct shape *s, const void *in, struct fault *f)
     check_structure(&c, s, in, NULL);
     if (c.violations == 0)
         return OK;
-    return fault_set(f, INVALID_VALUE, "%u validation error%s detected: %s", c.violations, c.violations == 1 ? "" : "s",
-                     c.text);
+    return fault_set(f, INVALID_VALUE, "%u validation error%s detected: %s", c.violations,
+                     c.violations == 1 ? "" : "s", c.text);
 }

@@ -1,11 +1,12 @@
 /* json_decode.c: bytes to a shape's struct, in one pass.
  *
- * A recursive descent over the text, led by the shape's table: known members go to their place, unknown ones are skipped with their syntax
- * checked. Strings are views of the text; escapes and base64 are decoded over their own text, which never grows.
+ * A recursive descent over the text, led by the shape's table: known members go to their place,
+ * unknown ones are skipped with their syntax checked. Strings are views of the text; escapes and
+ * base64 are decoded over their own text, which never grows.
  *
- * J1. A syntax error anywhere answers MALFORMED without words, also behind a member of the wrong type: AWS parses before it looks at types.
- * J2. Nothing is read outside the text, and nothing written outside it but the arena.
- * Thread: any. */
+ * J1. A syntax error anywhere answers MALFORMED without words, also behind a member of the wrong
+ * type: AWS parses before it looks at types. J2. Nothing is read outside the text, and nothing
+ * written outside it but the arena. Thread: any. */
 #include "wire/json.h"
 
 #include "wire/base64.h"
@@ -22,7 +23,8 @@ struct decoder {
     uint8_t *at, *end;
     struct arena *arena;
     struct fault *fault;
-    enum status status; /* the first failure: a syntax error or no memory ends the pass; a type error does not */
+    enum status status; /* the first failure: a syntax error or no memory ends the pass; a type
+                           error does not */
     bool wrong_type;
 };
 
@@ -73,12 +75,14 @@ static bool take(struct decoder *d, uint8_t c)
 static uint8_t *plain_end(uint8_t *at, const uint8_t *end)
 {
 #if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(' ');
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'),
+                  space = _mm_set1_epi8(' ');
     while (end - at >= 16) {
         __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
         /* signed: control characters and bytes of 80 and above are both below a space */
-        __m128i odd = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, slash)),
-                                   _mm_cmplt_epi8(block, space));
+        __m128i odd =
+            _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, slash)),
+                         _mm_cmplt_epi8(block, space));
         int mask = _mm_movemask_epi8(odd);
         if (mask)
             return at + __builtin_ctz((unsigned)mask);
@@ -95,8 +99,9 @@ static size_t utf8_len(const uint8_t *at, const uint8_t *end)
 {
     static const struct {
         uint8_t from, to, len, second_from, second_to;
-    } leads[] = {{0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},
-                 {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf}, {0xf0, 0xf0, 4, 0x90, 0xbf},
+    } leads[] = {{0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
+                 {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f},
+                 {0xee, 0xef, 3, 0x80, 0xbf}, {0xf0, 0xf0, 4, 0x90, 0xbf},
                  {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f}};
     for (size_t i = 0; i < sizeof(leads) / sizeof(*leads); i++) {
         if (*at < leads[i].from || *at > leads[i].to)
@@ -119,7 +124,9 @@ static bool hex4(struct decoder *d, uint32_t *out)
     for (int i = 0; i < 4; i++) {
         uint8_t c = *d->at++;
         uint8_t lower = c | 0x20;
-        uint32_t digit = c >= '0' && c <= '9' ? c - (uint32_t)'0' : lower >= 'a' && lower <= 'f' ? lower - (uint32_t)'a' + 10 : 16;
+        uint32_t digit = c >= '0' && c <= '9'           ? c - (uint32_t)'0'
+                         : lower >= 'a' && lower <= 'f' ? lower - (uint32_t)'a' + 10
+                                                        : 16;
         if (digit == 16)
             return false;
         *out = *out << 4 | digit;
@@ -147,7 +154,8 @@ static uint8_t *utf8_put(uint8_t *out, uint32_t c)
     return out;
 }
 
-/* After the backslash. Six bytes of escape give at most three; twelve give four: `out` never passes d->at. */
+/* After the backslash. Six bytes of escape give at most three; twelve give four: `out` never passes
+ * d->at. */
 static uint8_t *unescape(struct decoder *d, uint8_t *out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -241,7 +249,8 @@ static bool number(struct decoder *d, double *out)
     }
     char text[64];
     size_t len = (size_t)(d->at - from);
-    len = len < sizeof(text) ? len : sizeof(text) - 1; /* 63 characters say more than a double holds, but for a long exponent's tail */
+    len = len < sizeof(text) ? len : sizeof(text) - 1; /* 63 characters say more than a double
+                                                          holds, but for a long exponent's tail */
     memcpy(text, from, len);
     text[len] = '\0';
     *out = strtod(text, NULL);
@@ -339,7 +348,10 @@ static void wrong_scalar(struct decoder *d, enum shape_kind wanted, const char *
 
 static int64_t clamp(double number, double least, double most)
 {
-    return number != number ? 0 : number <= least ? (int64_t)least : number >= most ? (int64_t)most : (int64_t)number;
+    return number != number  ? 0
+           : number <= least ? (int64_t)least
+           : number >= most  ? (int64_t)most
+                             : (int64_t)number;
 }
 
 static bool number_value(struct decoder *d, const struct shape *s, void *out)
@@ -409,7 +421,8 @@ static bool structure_members(struct decoder *d, const struct shape *s, void *ou
         if (!take(d, '"') || !string_rest(d, &name) || !take(d, ':'))
             return broken(d);
         const struct shape_field *field = shape_field_find(s, name, &hint);
-        if (field ? !value(d, field->shape, (uint8_t *)out + field->offset, depth) : !skip_value(d, depth))
+        if (field ? !value(d, field->shape, (uint8_t *)out + field->offset, depth)
+                  : !skip_value(d, depth))
             return false;
     } while (take(d, ','));
     return take(d, '}') || broken(d);
@@ -433,7 +446,8 @@ static void *next_element(struct decoder *d, struct shape_list *list, uint32_t *
     return element;
 }
 
-static bool list_elements(struct decoder *d, const struct shape *s, struct shape_list *list, unsigned depth)
+static bool list_elements(struct decoder *d, const struct shape *s, struct shape_list *list,
+                          unsigned depth)
 {
     uint32_t room = 0;
     *list = (struct shape_list){.present = true};
@@ -448,7 +462,8 @@ static bool list_elements(struct decoder *d, const struct shape *s, struct shape
         skip_space(d);
         if (s->element->kind == SHAPE_STRUCTURE && d->at < d->end && *d->at == '{') {
             d->at++;
-            fine = depth <= JSON_DEPTH_MAX ? structure_members(d, s->element, element, depth + 1) : broken(d);
+            fine = depth <= JSON_DEPTH_MAX ? structure_members(d, s->element, element, depth + 1)
+                                           : broken(d);
         } else if (s->element->kind == SHAPE_STRUCTURE) {
             void *unused = NULL;
             fine = value(d, s->element, &unused, depth);
@@ -461,7 +476,8 @@ static bool list_elements(struct decoder *d, const struct shape *s, struct shape
     return take(d, ']') || broken(d);
 }
 
-static bool map_pairs(struct decoder *d, const struct shape *s, struct shape_list *list, unsigned depth)
+static bool map_pairs(struct decoder *d, const struct shape *s, struct shape_list *list,
+                      unsigned depth)
 {
     uint32_t room = 0;
     *list = (struct shape_list){.present = true};
@@ -491,7 +507,10 @@ static bool object_value(struct decoder *d, const struct shape *s, void *out, un
     }
     if (s->kind == SHAPE_MAP)
         return map_pairs(d, s, out, depth + 1);
-    wrong_type(d, s->kind == SHAPE_LIST ? "Expected list or null" : "Start of structure or map found where not expected.", "");
+    wrong_type(d,
+               s->kind == SHAPE_LIST ? "Expected list or null"
+                                     : "Start of structure or map found where not expected.",
+               "");
     return skip_members(d, '}', depth + 1);
 }
 
@@ -500,7 +519,11 @@ static bool array_value(struct decoder *d, const struct shape *s, void *out, uns
     d->at++;
     if (s->kind == SHAPE_LIST)
         return list_elements(d, s, out, depth + 1);
-    wrong_type(d, s->kind == SHAPE_STRUCTURE ? "Expected null" : s->kind == SHAPE_MAP ? "Expected map or null" : "Start of list found where not expected", "");
+    wrong_type(d,
+               s->kind == SHAPE_STRUCTURE ? "Expected null"
+               : s->kind == SHAPE_MAP     ? "Expected map or null"
+                                          : "Start of list found where not expected",
+               "");
     return skip_members(d, ']', depth + 1);
 }
 
@@ -532,7 +555,8 @@ static bool at_end(struct decoder *d)
     return d->at == d->end || broken(d);
 }
 
-enum status json_decode(const struct shape *s, uint8_t *body, size_t len, struct arena *arena, void *out, struct fault *f)
+enum status json_decode(const struct shape *s, uint8_t *body, size_t len, struct arena *arena,
+                        void *out, struct fault *f)
 {
     struct fault unheard;
     struct decoder d = {.at = body, .end = body + len, .arena = arena, .fault = f ? f : &unheard};
@@ -545,7 +569,8 @@ enum status json_decode(const struct shape *s, uint8_t *body, size_t len, struct
     return fault_set(f, d.status, "%s", d.status == NO_MEMORY ? "no memory for the request" : "");
 }
 
-/* A copy of a string's text is not needed to check it: escapes are checked by a pass that writes nothing. */
+/* A copy of a string's text is not needed to check it: escapes are checked by a pass that writes
+ * nothing. */
 static bool check_string(struct decoder *d)
 {
     uint8_t room[16];
@@ -596,7 +621,8 @@ static bool check_value(struct decoder *d, unsigned depth)
 
 bool json_is_object(struct bytes body)
 {
-    struct decoder d = {.at = (uint8_t *)(uintptr_t)body.at, .end = (uint8_t *)(uintptr_t)body.at + body.len};
+    struct decoder d = {.at = (uint8_t *)(uintptr_t)body.at,
+                        .end = (uint8_t *)(uintptr_t)body.at + body.len};
     skip_space(&d);
     return d.at < d.end && *d.at == '{' && check_value(&d, 0) && at_end(&d);
 }

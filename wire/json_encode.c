@@ -1,4 +1,5 @@
-/* json_encode.c: a shape's struct to bytes. Absent members are left out; runs of plain text are copied whole. Thread: any. */
+/* json_encode.c: a shape's struct to bytes. Absent members are left out; runs of plain text are
+ * copied whole. Thread: any. */
 #include "wire/json.h"
 
 #include "wire/base64.h"
@@ -26,11 +27,13 @@ static size_t wide_len(const uint8_t *at, const uint8_t *end)
     if (*at >= 0xc2 && *at <= 0xdf)
         return continuation(at, end, 1) ? 2 : 0;
     if (*at >= 0xe0 && *at <= 0xef) {
-        bool fine = continuation(at, end, 2) && (*at != 0xe0 || at[1] >= 0xa0) && (*at != 0xed || at[1] < 0xa0);
+        bool fine = continuation(at, end, 2) && (*at != 0xe0 || at[1] >= 0xa0) &&
+                    (*at != 0xed || at[1] < 0xa0);
         return fine ? 3 : 0;
     }
     if (*at >= 0xf0 && *at <= 0xf4) {
-        bool fine = continuation(at, end, 3) && (*at != 0xf0 || at[1] >= 0x90) && (*at != 0xf4 || at[1] < 0x90);
+        bool fine = continuation(at, end, 3) && (*at != 0xf0 || at[1] >= 0x90) &&
+                    (*at != 0xf4 || at[1] < 0x90);
         return fine ? 4 : 0;
     }
     return 0;
@@ -99,7 +102,8 @@ static void append_timestamp(struct buf *out, int64_t ms)
     buf_append_u64(out, size / 1000);
     if (rest == 0)
         return;
-    uint8_t decimals[] = {'.', (uint8_t)('0' + rest / 100), (uint8_t)('0' + rest / 10 % 10), (uint8_t)('0' + rest % 10)};
+    uint8_t decimals[] = {'.', (uint8_t)('0' + rest / 100), (uint8_t)('0' + rest / 10 % 10),
+                          (uint8_t)('0' + rest % 10)};
     size_t len = 4;
     while (decimals[len - 1] == '0')
         len--;
@@ -108,7 +112,8 @@ static void append_timestamp(struct buf *out, int64_t ms)
 
 static void append_structure(struct buf *out, const struct shape *s, const void *in);
 
-/* One value, known to be there. `in` is where it lies as a member, or as an element when `element`. */
+/* One value, known to be there. `in` is where it lies as a member, or as an element when `element`.
+ */
 static void append_value(struct buf *out, const struct shape *s, const void *in, bool element)
 {
     const struct shape_list *list = in;
@@ -143,7 +148,8 @@ static void append_value(struct buf *out, const struct shape *s, const void *in,
         for (uint32_t i = 0; i < list->count; i++) {
             if (i)
                 buf_append_byte(out, ',');
-            append_value(out, s->element, (const uint8_t *)list->at + i * (size_t)s->element->size, true);
+            append_value(out, s->element, (const uint8_t *)list->at + i * (size_t)s->element->size,
+                         true);
         }
         buf_append_byte(out, ']');
         break;

@@ -1,8 +1,9 @@
 /* shape.c: look-ups in the tables that wire/model/generate.py makes.
  *
- * Idea: shapes have few fields, and clients send them in one order or another that rarely changes, so a guess and a
- * short walk beat a hash. Patterns are ready-made tables: a match costs one look-up a byte, whatever the pattern says.
- * Leaves to others: what a failed match means (check.c). Thread: any. */
+ * Idea: shapes have few fields, and clients send them in one order or another that rarely changes,
+ * so a guess and a short walk beat a hash. Patterns are ready-made tables: a match costs one
+ * look-up a byte, whatever the pattern says. Leaves to others: what a failed match means (check.c).
+ * Thread: any. */
 #include "wire/shape.h"
 
 static bool field_is(const struct shape_field *field, struct bytes name)

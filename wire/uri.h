@@ -7,14 +7,16 @@
 
 /* Appends text with all but A-Z a-z 0-9 - . _ ~ as %XX; '/' is kept when keep_slash. */
 void uri_escape(struct buf *out, struct bytes text, bool keep_slash);
-/* %XX decoded, '+' left alone; a broken escape stays as it is. NULL view when the arena had no room. */
+/* %XX decoded, '+' left alone; a broken escape stays as it is. NULL view when the arena had no
+ * room. */
 struct bytes uri_unescape(struct arena *a, struct bytes text);
 
 struct uri_parameter {
     struct bytes name, value; /* unescaped */
 };
 /* Splits a query string ("a=1&b=2", no '?'). TOO_LARGE over `most`. */
-enum status uri_query_split(struct bytes query, struct arena *a, struct uri_parameter *out, size_t most, size_t *count, struct fault *f) MUST_USE;
+enum status uri_query_split(struct bytes query, struct arena *a, struct uri_parameter *out,
+                            size_t most, size_t *count, struct fault *f) MUST_USE;
 /* The value of the first parameter of that name, or an absent view. */
 struct bytes uri_query_find(const struct uri_parameter *p, size_t count, const char *name);
 

@@ -1,4 +1,5 @@
-/* records_test.c: the operations over a loopback exchange: put, read, reshard, list, retention, restart. */
+/* records_test.c: the operations over a loopback exchange: put, read, reshard, list, retention,
+ * restart. */
 #include "base/mem.h"
 #include "support/log_memory.h"
 #include "support/loopback.h"
@@ -90,9 +91,11 @@ static void a_record_put_is_read_back(void **state)
 {
     struct loopback *l = *state;
     ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
-    json_t *put = ok(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"k\",\"Data\":\"aGVsbG8=\"}");
+    json_t *put =
+        ok(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"k\",\"Data\":\"aGVsbG8=\"}");
     assert_string_equal(text_of(put, "ShardId"), "shardId-000000000000");
-    char *it = iterator(l, "\"ShardId\":\"shardId-000000000000\",\"ShardIteratorType\":\"TRIM_HORIZON\"");
+    char *it =
+        iterator(l, "\"ShardId\":\"shardId-000000000000\",\"ShardIteratorType\":\"TRIM_HORIZON\"");
     json_t *got = read_on(l, &it, 10);
     json_t *records = json_object_get(got, "Records");
     assert_int_equal(json_array_size(records), 1);
@@ -111,15 +114,18 @@ static void records_go_to_the_shard_of_their_keys_md5(void **state)
 {
     struct loopback *l = *state;
     ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":3}");
-    json_t *put = ok(l, "PutRecords",
-                     "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"a\"},{\"Data\":\"\","
-                     "\"PartitionKey\":\"b\"},{\"Data\":\"\",\"PartitionKey\":\"e\"},{\"Data\":\"\",\"PartitionKey\":"
-                     "\"f\"}]}");
-    static const char *const shards[] = {"shardId-000000000000", "shardId-000000000001", "shardId-000000000002",
-                                         "shardId-000000000001"};
+    json_t *put = ok(
+        l, "PutRecords",
+        "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"a\"},{\"Data\":\"\","
+        "\"PartitionKey\":\"b\"},{\"Data\":\"\",\"PartitionKey\":\"e\"},{\"Data\":\"\","
+        "\"PartitionKey\":"
+        "\"f\"}]}");
+    static const char *const shards[] = {"shardId-000000000000", "shardId-000000000001",
+                                         "shardId-000000000002", "shardId-000000000001"};
     assert_int_equal(json_integer_value(json_object_get(put, "FailedRecordCount")), 0);
     for (size_t i = 0; i < 4; i++)
-        assert_string_equal(text_of(json_array_get(json_object_get(put, "Records"), i), "ShardId"), shards[i]);
+        assert_string_equal(text_of(json_array_get(json_object_get(put, "Records"), i), "ShardId"),
+                            shards[i]);
     json_decref(put);
 }
 
@@ -127,19 +133,23 @@ static void missing_streams_and_bad_values_are_worded_as_aws_does(void **state)
 {
     struct loopback *l = *state;
     fails(l, "PutRecord", "{\"StreamName\":\"none\",\"PartitionKey\":\"k\",\"Data\":\"\"}",
-          "{\"__type\":\"ResourceNotFoundException\",\"message\":\"Stream none under account 000000000000 not found.\"}");
+          "{\"__type\":\"ResourceNotFoundException\",\"message\":\"Stream none under account "
+          "000000000000 not found.\"}");
     fails(l, "PutRecord", "{\"StreamName\":", "{\"__type\":\"SerializationException\"}");
     fails(l, "NoSuchThing", "{}", "{\"__type\":\"UnknownOperationException\"}");
     ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
     fails(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}",
-          "{\"__type\":\"ResourceInUseException\",\"message\":\"Stream s under account 000000000000 already exists.\"}");
+          "{\"__type\":\"ResourceInUseException\",\"message\":\"Stream s under account "
+          "000000000000 already exists.\"}");
     fails(l, "GetRecords", "{\"ShardIterator\":\"nonsense\"}",
           "{\"__type\":\"InvalidArgumentException\",\"message\":\"Invalid ShardIterator.\"}");
-    fails(l, "PutRecord",
-          "{\"StreamName\":\"s\",\"PartitionKey\":\"k\",\"Data\":\"\",\"ExplicitHashKey\":"
-          "\"340282366920938463463374607431768211456\"}",
-          "{\"__type\":\"InvalidArgumentException\",\"message\":\"Invalid ExplicitHashKey. ExplicitHashKey must be in "
-          "the range: [0, 2^128-1]. Specified value was 340282366920938463463374607431768211456\"}");
+    fails(
+        l, "PutRecord",
+        "{\"StreamName\":\"s\",\"PartitionKey\":\"k\",\"Data\":\"\",\"ExplicitHashKey\":"
+        "\"340282366920938463463374607431768211456\"}",
+        "{\"__type\":\"InvalidArgumentException\",\"message\":\"Invalid ExplicitHashKey. "
+        "ExplicitHashKey must be in "
+        "the range: [0, 2^128-1]. Specified value was 340282366920938463463374607431768211456\"}");
 }
 
 static void a_put_is_not_answered_before_its_append_is_done(void **state)
@@ -164,9 +174,11 @@ static void a_refused_append_is_a_throttle_per_record(void **state)
     ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
     log_memory_refuse(l->service.logs, THROTTLED);
     fails(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"k\",\"Data\":\"\"}",
-          "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":\"Rate exceeded for shard "
+          "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":\"Rate exceeded for "
+          "shard "
           "shardId-000000000000 in stream s under account 000000000000.\"}");
-    json_t *put = ok(l, "PutRecords", "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"a\"}]}");
+    json_t *put = ok(l, "PutRecords",
+                     "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"a\"}]}");
     assert_int_equal(json_integer_value(json_object_get(put, "FailedRecordCount")), 1);
     assert_string_equal(text_of(json_array_get(json_object_get(put, "Records"), 0), "ErrorCode"),
                         "ProvisionedThroughputExceededException");
@@ -195,7 +207,8 @@ static void a_put_that_meets_a_seal_goes_to_the_children(void **state)
     call_end(&split);
     call_end(&put);
 
-    char *it = iterator(l, "\"ShardId\":\"shardId-000000000000\",\"ShardIteratorType\":\"TRIM_HORIZON\"");
+    char *it =
+        iterator(l, "\"ShardId\":\"shardId-000000000000\",\"ShardIteratorType\":\"TRIM_HORIZON\"");
     json_t *got = read_on(l, &it, 10);
     assert_null(it);
     assert_int_equal(json_array_size(json_object_get(got, "Records")), 0);
@@ -209,7 +222,8 @@ static void limits_page_through_without_gap_or_repeat(void **state)
     ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
     for (int i = 0; i < 7; i++)
         json_decref(ok(l, "PutRecords",
-                       "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"a\"},{\"Data\":\"\","
+                       "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"a\"},{"
+                       "\"Data\":\"\","
                        "\"PartitionKey\":\"b\"},{\"Data\":\"\",\"PartitionKey\":\"c\"}]}"));
     char *it = iterator(l, "\"ShardId\":\"0\",\"ShardIteratorType\":\"TRIM_HORIZON\"");
     static const char keys[] = "abc";
@@ -218,7 +232,8 @@ static void limits_page_through_without_gap_or_repeat(void **state)
         json_t *records = json_object_get(got, "Records");
         assert_in_range(json_array_size(records), 1, 2);
         for (size_t i = 0; i < json_array_size(records); i++, seen++)
-            assert_int_equal(text_of(json_array_get(records, i), "PartitionKey")[0], keys[seen % 3]);
+            assert_int_equal(text_of(json_array_get(records, i), "PartitionKey")[0],
+                             keys[seen % 3]);
         json_decref(got);
     }
     json_t *got = read_on(l, &it, 2);
@@ -231,9 +246,11 @@ static void what_is_past_retention_is_not_served(void **state)
 {
     struct loopback *l = *state;
     ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
-    json_decref(ok(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"old\",\"Data\":\"\"}"));
+    json_decref(
+        ok(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"old\",\"Data\":\"\"}"));
     clock_manual_advance_ms(&l->clock, 25ull * 3600 * 1000);
-    json_decref(ok(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"new\",\"Data\":\"\"}"));
+    json_decref(
+        ok(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"new\",\"Data\":\"\"}"));
     char *it = iterator(l, "\"ShardId\":\"0\",\"ShardIteratorType\":\"TRIM_HORIZON\"");
     json_t *got = read_on(l, &it, 10);
     json_t *records = json_object_get(got, "Records");
@@ -264,7 +281,8 @@ static void streams_and_a_reshard_survive_a_restart(void **state)
 {
     struct loopback *l = *state;
     ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":2}");
-    ok_empty(l, "MergeShards", "{\"StreamName\":\"s\",\"ShardToMerge\":\"0\",\"AdjacentShardToMerge\":\"1\"}");
+    ok_empty(l, "MergeShards",
+             "{\"StreamName\":\"s\",\"ShardToMerge\":\"0\",\"AdjacentShardToMerge\":\"1\"}");
     char *before = call_text(l, "ListShards", "{\"StreamName\":\"s\"}", NULL);
     loopback_reopen(l);
     char *after = call_text(l, "ListShards", "{\"StreamName\":\"s\"}", NULL);
@@ -279,7 +297,8 @@ static void a_reshard_cut_off_is_completed_at_the_next_start(void **state)
     struct loopback *l = *state;
     ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
     log_memory_refuse(l->service.logs, IO_FAILED);
-    ok_empty(l, "SplitShard", "{\"StreamName\":\"s\",\"ShardToSplit\":\"0\",\"NewStartingHashKey\":\"1000\"}");
+    ok_empty(l, "SplitShard",
+             "{\"StreamName\":\"s\",\"ShardToSplit\":\"0\",\"NewStartingHashKey\":\"1000\"}");
     char *during = call_text(l, "DescribeStreamSummary", "{\"StreamName\":\"s\"}", NULL);
     assert_non_null(strstr(during, "\"UPDATING\""));
     mem_free(during);

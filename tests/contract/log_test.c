@@ -131,7 +131,8 @@ static void reads_cross_many_segments(void **state)
 {
     struct fixture *x = *state;
     struct log *a = driver_open(x->engine, 1, 0), *b = driver_open(x->engine, 2, 7);
-    assert_int_equal(driver_append_many(x->engine, a, "a", 3000, 1000), 3000); /* some 12 segments */
+    assert_int_equal(driver_append_many(x->engine, a, "a", 3000, 1000),
+                     3000); /* some 12 segments */
     assert_int_equal(driver_append_many(x->engine, b, "b", 10, 0), 10);
     assert_sequence(a, "a", 3000);
     assert_sequence(b, "b", 10);
@@ -175,7 +176,8 @@ static void times_never_decrease_and_are_found(void **state)
             uint64_t offset;
             assert_int_equal(driver_find_time(a, start + i * 1000, &offset), OK);
             assert_int_equal(offset, 50 * i);
-            assert_int_equal(driver_find_time(a, start + i * 1000 + 1, &offset), i == 19 ? END : OK);
+            assert_int_equal(driver_find_time(a, start + i * 1000 + 1, &offset),
+                             i == 19 ? END : OK);
             assert_int_equal(offset, 50 * (i + 1));
         }
         reopen(x);
@@ -208,7 +210,8 @@ static void trim_to_the_end(struct fixture *x, const struct keeper *k)
 {
     struct fault f;
     enum status st;
-    while ((st = x->engine->ops->trim(x->engine, &k->keeper, clock_wall_ms(&x->clock.clock), 50, &f)) == OK)
+    while ((st = x->engine->ops->trim(x->engine, &k->keeper, clock_wall_ms(&x->clock.clock), 50,
+                                      &f)) == OK)
         ;
     assert_int_equal(st, END);
 }
@@ -273,7 +276,8 @@ static void find_file(const char *folder, const char *ending, char out[512], off
             struct stat st;
             snprintf(path, sizeof(path), "%.250s/%.200s", inner, file->d_name);
             size_t len = strlen(path);
-            if (len > strlen(ending) && strcmp(path + len - strlen(ending), ending) == 0 && stat(path, &st) == 0 && st.st_size > least)
+            if (len > strlen(ending) && strcmp(path + len - strlen(ending), ending) == 0 &&
+                stat(path, &st) == 0 && st.st_size > least)
                 memcpy(out, path, sizeof(path));
         }
         if (i)

@@ -175,7 +175,7 @@ class Harness:
             got = self.client.call("DescribeStreamSummary", StreamName=STREAM)["StreamDescriptionSummary"]
             if got["StreamStatus"] == "ACTIVE":
                 return
-            time.sleep(0.005)
+            time.sleep(0.005)  # between two looks at the state
         raise Problem(f"the stream stays {got['StreamStatus']}")
 
     def reshard(self, kind):
@@ -241,7 +241,7 @@ class Harness:
             kind = "split" if number % 4 == 0 or len(list(filter(is_open, self.shards()))) < 4 else "merge"
             interrupted = threading.Thread(target=self.try_reshard, args=(kind,))
             interrupted.start()
-            time.sleep(self.random.choice([0, 0.001, 0.003, 0.01, 0.03]))
+            time.sleep(self.random.choice([0, 0.001, 0.003, 0.01, 0.03]))  # a random moment is the point
         self.server.kill()
         if interrupted:
             interrupted.join()

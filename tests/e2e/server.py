@@ -148,7 +148,7 @@ class Server:
                 self._report(f"the server ended with {self.process.returncode} before it was ready")
             if self.health() == 200:
                 return self
-            time.sleep(0.01)
+            time.sleep(0.01)  # between two looks at /health
         self._report(f"the server was not ready after {seconds} s")
 
     def health(self):

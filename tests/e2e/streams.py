@@ -39,7 +39,7 @@ def until(condition, seconds=30, words="the condition"):
         if answer:
             return answer
         assert time.monotonic() < end, f"{words} did not come within {seconds} s"
-        time.sleep(0.01)
+        time.sleep(0.01)  # between two looks at the condition
 
 
 def status(kinesis, name):

@@ -20,7 +20,7 @@ def filled(kinesis, stream):
     numbers = []
     for n in range(10):
         numbers.append(kinesis.put_record(StreamName=stream, Data=str(n).encode(), PartitionKey="k")["SequenceNumber"])
-        time.sleep(0.003)
+        time.sleep(0.003)  # records must have times of their own
     return stream, numbers
 
 
@@ -54,7 +54,7 @@ def test_at_timestamp_begins_with_the_first_record_at_or_after(kinesis, filled):
 def test_at_timestamp_takes_old_times_and_present_ones(server, kinesis, filled):
     name, _ = filled
     assert data(read_shard(kinesis, name, SHARD, "AT_TIMESTAMP", Timestamp=datetime.datetime(2015, 1, 1))) == list(range(10))
-    time.sleep(0.01)
+    time.sleep(0.01)  # the present must be later than the last record
     assert read_shard(kinesis, name, SHARD, "AT_TIMESTAMP", Timestamp=time.time()) == []
     body = ('{"StreamName":"%s","ShardId":"0","ShardIteratorType":"AT_TIMESTAMP","Timestamp":1.547993531819E9}' % name)
     assert call(server, "GetShardIterator", body.encode())[0] == 200

@@ -36,7 +36,7 @@ def test_streams_and_records_are_the_same_after_a_restart(new_server, kill):
                 {"Data": bytes([n, k]) * (n * k), "PartitionKey": f"{n}-{k}"} for k in range(20)])
     kinesis.increase_stream_retention_period(StreamName="a", RetentionPeriodHours=100)
     wait_active(kinesis, "a")
-    split(kinesis, "a", "0")
+    split(kinesis, "a", "shardId-000000000000")
     merge(kinesis, "a", "shardId-000000000001", "shardId-000000000002")
     kinesis.put_record(StreamName="a", Data=b"last", PartitionKey="k")
     kinesis.delete_stream(StreamName="gone")

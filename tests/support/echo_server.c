@@ -151,7 +151,8 @@ void echo_wait_connections(struct echo *e, uint64_t count)
     for (int ms = 0; network_connections(e->network) != count; ms++) {
         if (ms > 20000)
             fail_msg("%llu connections are open, not %llu",
-                     (unsigned long long)network_connections(e->network), (unsigned long long)count);
+                     (unsigned long long)network_connections(e->network),
+                     (unsigned long long)count);
         struct timespec pause = {.tv_nsec = 1000000};
         nanosleep(&pause, NULL); /* a sleep: the count has no condition to wait for */
     }

@@ -15,7 +15,7 @@
 #include "base/thread.h"
 
 struct echo {
-    struct exchange_handler handler; /* first */
+    struct exchange_handler handler;  /* first */
     struct network_settings settings; /* change them between echo_init and echo_open */
     struct network *network;
     struct loop *worker_loop;

@@ -19,9 +19,8 @@ enum { GOT_MAX = 64 * 1024 * 1024, READ_BYTES = 64 * 1024 };
 void client_open(struct client *c, uint16_t port)
 {
     int one = 1;
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     *c = (struct client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     assert_true(c->fd >= 0);
     assert_int_equal(setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), 0);
@@ -101,7 +100,8 @@ static size_t read_some(struct client *c)
 {
     uint8_t *to = buf_reserve(&c->got, READ_BYTES);
     assert_non_null(to);
-    ssize_t got = c->ssl != NULL ? SSL_read(c->ssl, to, READ_BYTES) : recv(c->fd, to, READ_BYTES, 0);
+    ssize_t got =
+        c->ssl != NULL ? SSL_read(c->ssl, to, READ_BYTES) : recv(c->fd, to, READ_BYTES, 0);
     if (got <= 0)
         return 0;
     buf_add(&c->got, (size_t)got);

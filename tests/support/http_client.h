@@ -1,5 +1,6 @@
-/* http_client.h: a client that says exactly what a test wants said, in pieces if need be, plain or over TLS. Every wait has an end
- * (CLIENT_PATIENCE_MS); what goes wrong fails the test. Thread: one each. */
+/* http_client.h: a client that says exactly what a test wants said, in pieces if need be, plain or
+ * over TLS. Every wait has an end (CLIENT_PATIENCE_MS); what goes wrong fails the test. Thread: one
+ * each. */
 #ifndef SLUICE_TESTS_SUPPORT_HTTP_CLIENT_H
 #define SLUICE_TESTS_SUPPORT_HTTP_CLIENT_H
 
@@ -11,20 +12,21 @@ enum { CLIENT_PATIENCE_MS = 20000 };
 
 struct client {
     int fd;
-    SSL *ssl;           /* NULL: plain */
-    struct buf got;     /* read, not yet taken as a reply */
+    SSL *ssl;       /* NULL: plain */
+    struct buf got; /* read, not yet taken as a reply */
 };
 
 /* A reply, taken from `got`. */
 struct client_reply {
     int status;
-    char head[4096];    /* status line and headers, NUL-terminated */
-    uint8_t *body;      /* mem_free'd by client_reply_end; a NUL follows it */
+    char head[4096]; /* status line and headers, NUL-terminated */
+    uint8_t *body;   /* mem_free'd by client_reply_end; a NUL follows it */
     size_t body_len;
 };
 
 void client_open(struct client *c, uint16_t port);
-/* The TLS handshake. `alpn` is in wire form ("\x08http/1.1"), or NULL. False when the server refused it. */
+/* The TLS handshake. `alpn` is in wire form ("\x08http/1.1"), or NULL. False when the server
+ * refused it. */
 bool client_tls(struct client *c, SSL_CTX *context, const char *alpn);
 void client_close(struct client *c);
 void client_send(struct client *c, const char *text);

@@ -1,4 +1,5 @@
-/* log_driver.c: see log_driver.h. Completions come on other threads: each call waits under a lock of its own. */
+/* log_driver.c: see log_driver.h. Completions come on other threads: each call waits under a lock
+ * of its own. */
 #include "support/log_driver.h"
 
 #include "base/buf.h"
@@ -99,7 +100,8 @@ enum status driver_seal(struct log_engine *e, struct log *l)
     return o.append.status;
 }
 
-unsigned driver_append_many(struct log_engine *e, struct log *l, const char *prefix, unsigned count, size_t pad)
+unsigned driver_append_many(struct log_engine *e, struct log *l, const char *prefix, unsigned count,
+                            size_t pad)
 {
     struct latch latch;
     struct one *all = mem_must(count * sizeof(*all));
@@ -133,7 +135,8 @@ static void was_read(struct log_read *r)
     latch_count(&LIST_OWNER(r, struct reading, read)->latch);
 }
 
-static void each_record(const struct log_span *s, uint64_t *next, void (*each)(void *, uint64_t, const char *), void *arg)
+static void each_record(const struct log_span *s, uint64_t *next,
+                        void (*each)(void *, uint64_t, const char *), void *arg)
 {
     for (size_t at = 0; at < s->len;) {
         struct batch_header h;
@@ -160,12 +163,18 @@ static void each_record(const struct log_span *s, uint64_t *next, void (*each)(v
     }
 }
 
-enum status driver_read(struct log *l, uint64_t from, uint64_t *next, void (*each)(void *, uint64_t offset, const char *text), void *arg, struct fault *f)
+enum status driver_read(struct log *l, uint64_t from, uint64_t *next,
+                        void (*each)(void *, uint64_t offset, const char *text), void *arg,
+                        struct fault *f)
 {
     struct reading *r = MEM_NEW(struct reading);
     latch_init(&r->latch, 1);
-    r->read = (struct log_read){
-        .log = l, .kind = LOG_READ_FROM, .from = from, .bytes_max = 1 << 20, .count_max = 10000, .done = was_read};
+    r->read = (struct log_read){.log = l,
+                                .kind = LOG_READ_FROM,
+                                .from = from,
+                                .bytes_max = 1 << 20,
+                                .count_max = 10000,
+                                .done = was_read};
     log_read(&r->read);
     latch_wait(&r->latch);
     enum status st = r->read.status;
@@ -204,7 +213,8 @@ enum status driver_find_time(struct log *l, uint64_t time_ms, uint64_t *offset)
 {
     struct reading *r = MEM_NEW(struct reading);
     latch_init(&r->latch, 1);
-    r->read = (struct log_read){.log = l, .kind = LOG_FIND_TIME, .time_ms = time_ms, .done = was_read};
+    r->read =
+        (struct log_read){.log = l, .kind = LOG_FIND_TIME, .time_ms = time_ms, .done = was_read};
     log_read(&r->read);
     latch_wait(&r->latch);
     enum status st = r->read.status;

@@ -1,4 +1,5 @@
-/* log_driver.h: drives a log engine as a test wants it: appends and reads that wait for their end, records as short texts. */
+/* log_driver.h: drives a log engine as a test wants it: appends and reads that wait for their end,
+ * records as short texts. */
 #ifndef SLUICE_TESTS_SUPPORT_LOG_DRIVER_H
 #define SLUICE_TESTS_SUPPORT_LOG_DRIVER_H
 
@@ -7,10 +8,15 @@
 /* Appends one batch of one record whose data is `text`, and waits. */
 enum status driver_append(struct log_engine *e, struct log *l, const char *text, uint64_t *offset);
 enum status driver_seal(struct log_engine *e, struct log *l);
-/* `count` records "prefix-0", "prefix-1", ... in as many appends, all in flight at once; returns how many were acknowledged. */
-unsigned driver_append_many(struct log_engine *e, struct log *l, const char *prefix, unsigned count, size_t pad);
-/* Reads from `from` on and waits; calls `each` with every data record in order. Returns the read's status. */
-enum status driver_read(struct log *l, uint64_t from, uint64_t *next, void (*each)(void *, uint64_t offset, const char *text), void *arg, struct fault *f);
+/* `count` records "prefix-0", "prefix-1", ... in as many appends, all in flight at once; returns
+ * how many were acknowledged. */
+unsigned driver_append_many(struct log_engine *e, struct log *l, const char *prefix, unsigned count,
+                            size_t pad);
+/* Reads from `from` on and waits; calls `each` with every data record in order. Returns the read's
+ * status. */
+enum status driver_read(struct log *l, uint64_t from, uint64_t *next,
+                        void (*each)(void *, uint64_t offset, const char *text), void *arg,
+                        struct fault *f);
 /* Everything there is, joined by commas: mem_free it. */
 char *driver_all(struct log *l);
 enum status driver_find_time(struct log *l, uint64_t time_ms, uint64_t *offset);

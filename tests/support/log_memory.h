@@ -1,5 +1,6 @@
-/* log_memory.h: a log engine in memory, behind the log contract: for tests of what stands above it, and for faults that nothing real can produce on
- * demand: an append that takes its time, a log that refuses. */
+/* log_memory.h: a log engine in memory, behind the log contract: for tests of what stands above it,
+ * and for faults that nothing real can produce on demand: an append that takes its time, a log that
+ * refuses. */
 #ifndef SLUICE_TESTS_SUPPORT_LOG_MEMORY_H
 #define SLUICE_TESTS_SUPPORT_LOG_MEMORY_H
 

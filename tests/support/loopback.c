@@ -49,7 +49,8 @@ void loopback_open(struct loopback *l)
     s->region = "us-east-1";
     s->shard_limit = l->shard_limit ? l->shard_limit : 20000;
     s->on_demand_limit = 50;
-    s->auth = (struct auth_settings){.keys = l->keys, .any_credentials = true, .clock = &l->clock.clock};
+    s->auth =
+        (struct auth_settings){.keys = l->keys, .any_credentials = true, .clock = &l->clock.clock};
     s->logs = log_memory_new(s->clock);
     open_catalog(l);
     service_init(s);
@@ -90,15 +91,18 @@ static void finished(struct exchange *x)
 
 void call_start(struct call *c, struct loopback *l, const char *operation, const char *json)
 {
-    static const char scope[] = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20231114/us-east-1/kinesis/aws4_request, "
-                                "SignedHeaders=host;x-amz-date, Signature=0000";
+    static const char scope[] =
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20231114/us-east-1/kinesis/aws4_request, "
+        "SignedHeaders=host;x-amz-date, Signature=0000";
     static _Thread_local char target[128];
     static _Thread_local struct sigv4_header headers[5];
     snprintf(target, sizeof(target), "Kinesis_20131202.%s", operation);
-    headers[0] = (struct sigv4_header){BYTES_LITERAL("Content-Type"), BYTES_LITERAL("application/x-amz-json-1.1")};
+    headers[0] = (struct sigv4_header){BYTES_LITERAL("Content-Type"),
+                                       BYTES_LITERAL("application/x-amz-json-1.1")};
     headers[1] = (struct sigv4_header){BYTES_LITERAL("X-Amz-Target"), bytes_text(target)};
     headers[2] = (struct sigv4_header){BYTES_LITERAL("Authorization"), bytes_text(scope)};
-    headers[3] = (struct sigv4_header){BYTES_LITERAL("X-Amz-Date"), BYTES_LITERAL("20231114T221320Z")};
+    headers[3] =
+        (struct sigv4_header){BYTES_LITERAL("X-Amz-Date"), BYTES_LITERAL("20231114T221320Z")};
     headers[4] = (struct sigv4_header){BYTES_LITERAL("Host"), BYTES_LITERAL("localhost")};
     memset(c, 0, sizeof(*c));
     c->loopback = l;

@@ -1,5 +1,6 @@
-/* loopback.h: a whole service without sockets: a catalog in a fresh folder, a log engine in memory, and a clock that tests set. Requests are exchanges
- * made by hand. Thread: the test's, which plays the loop. */
+/* loopback.h: a whole service without sockets: a catalog in a fresh folder, a log engine in memory,
+ * and a clock that tests set. Requests are exchanges made by hand. Thread: the test's, which plays
+ * the loop. */
 #ifndef SLUICE_TESTS_SUPPORT_LOOPBACK_H
 #define SLUICE_TESTS_SUPPORT_LOOPBACK_H
 

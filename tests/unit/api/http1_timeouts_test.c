@@ -1,4 +1,5 @@
-/* http1_timeouts_test.c: clients that are slow, silent or greedy, with time limits short enough to wait for. */
+/* http1_timeouts_test.c: clients that are slow, silent or greedy, with time limits short enough to
+ * wait for. */
 #include "api/network.h"
 
 #include "base/limits.h"
@@ -155,8 +156,9 @@ static void a_client_who_takes_his_answer_slowly_gets_all_of_it(void **state)
     client_close(&c);
 }
 
-static const char throttled[] = "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":"
-                                "\"Too many bytes of requests are in memory. Try again later.\"}";
+static const char throttled[] =
+    "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":"
+    "\"Too many bytes of requests are in memory. Try again later.\"}";
 
 static void a_full_body_budget_throttles_and_recovers(void **state)
 {
@@ -178,7 +180,8 @@ static void a_full_body_budget_throttles_and_recovers(void **state)
                         "ProvisionedThroughputExceededException");
     assert_int_equal(strlen(client_reply_header(&r, "x-amzn-RequestId")), UUID_BYTES - 1);
     client_reply_end(&r);
-    client_post(&second, "/sync", BYTES_LITERAL("small ones still fit")); /* on the same connection */
+    client_post(&second, "/sync",
+                BYTES_LITERAL("small ones still fit")); /* on the same connection */
     client_expect(&second, 200, "small ones still fit");
     echo_release(&echo);
     client_read(&first, &r, false);

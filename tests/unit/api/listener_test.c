@@ -1,4 +1,5 @@
-/* listener_test.c: the door: what is said before a connection is served, and by how many at once. */
+/* listener_test.c: the door: what is said before a connection is served, and by how many at once.
+ */
 #include "api/network.h"
 
 #include "support/echo_server.h"
@@ -172,7 +173,8 @@ static void when_all_are_talking_the_new_one_is_closed(void **state)
 static void all_of_many_are_answered_at_once(void **state)
 {
     (void)state;
-    /* 128, 256 and 512 are full batches of ready sockets, at which libmicrohttpd's own threads stall. */
+    /* 128, 256 and 512 are full batches of ready sockets, at which libmicrohttpd's own threads
+     * stall. */
     static const size_t counts[] = {1, 64, 100, 127, 128, 129, 256, 512};
     struct echo e;
     echo_init(&e);
@@ -204,7 +206,8 @@ static void two_thousand_idle_connections_do_not_stand_in_the_way(void **state)
     echo_init(&e);
     echo_open(&e);
     open_many(&e, MANY);
-    for (size_t i = 0; i < MANY; i += 2) { /* half of them silent, half of them kept after a request */
+    for (size_t i = 0; i < MANY;
+         i += 2) { /* half of them silent, half of them kept after a request */
         client_post(&clients[i], "/sync", BYTES_LITERAL("kept"));
         client_expect(&clients[i], 200, "kept");
     }

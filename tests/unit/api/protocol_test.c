@@ -16,7 +16,8 @@ static size_t make_hello(const char *alpn, const char *server_name, uint8_t *out
     SSL *ssl = SSL_new(context);
     SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     if (alpn != NULL)
-        assert_int_equal(SSL_set_alpn_protos(ssl, (const uint8_t *)alpn, (unsigned)strlen(alpn)), 0);
+        assert_int_equal(SSL_set_alpn_protos(ssl, (const uint8_t *)alpn, (unsigned)strlen(alpn)),
+                         0);
     assert_int_equal(SSL_set_tlsext_host_name(ssl, server_name), 1);
     assert_int_equal(SSL_connect(ssl), -1);
     int len = BIO_read(SSL_get_wbio(ssl), out, (int)size);
@@ -29,7 +30,8 @@ static size_t make_hello(const char *alpn, const char *server_name, uint8_t *out
 static void requests_of_http1_are_served_from_their_first_byte(void **state)
 {
     (void)state;
-    const char *begins[] = {"G", "POST / HTTP/1.1\r\n", "PUT", "PRO", "PRI * HTTP/1.1", "\r\n", "0"};
+    const char *begins[] = {"G", "POST / HTTP/1.1\r\n", "PUT", "PRO", "PRI * HTTP/1.1", "\r\n",
+                            "0"};
     for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
         struct protocol_verdict v = protocol_decide(&both, bytes_text(begins[i]));
         assert_int_equal(v.action, PROTOCOL_SERVE);
@@ -58,7 +60,8 @@ static void plain_http_is_told_to_use_https_when_that_is_all_there_is(void **sta
     struct protocol_verdict v = protocol_decide(&only_tls, BYTES_LITERAL("G"));
     assert_int_equal(v.action, PROTOCOL_REFUSE);
     assert_true(bytes_starts_with(v.answer, BYTES_LITERAL("HTTP/1.1 400 Bad Request\r\n")));
-    assert_non_null(memmem(v.answer.at, v.answer.len, "\r\n\r\nThis port speaks HTTPS: use https://", 40));
+    assert_non_null(
+        memmem(v.answer.at, v.answer.len, "\r\n\r\nThis port speaks HTTPS: use https://", 40));
 }
 
 static void a_hello_is_waited_for_until_its_last_byte(void **state)

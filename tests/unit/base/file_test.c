@@ -224,7 +224,7 @@ static void a_folder_is_made_once_and_durably(void **state)
     assert_int_equal(about.st_mode & 07777, 0700);
     assert_int_equal(folder_make(path, &f), OK);
     assert_int_equal(folders_synced, 2);
-    strcat(path, "//");
+    memcpy(path + strlen(path), "//", 3);
     assert_int_equal(folder_make(path, &f), OK);
     assert_int_equal(folder_remove(path, &f), OK);
     assert_int_equal(folder_remove(path, &f), OK);
@@ -236,7 +236,7 @@ static void a_folder_is_not_made_over_a_file_or_without_a_parent(void **state)
     (void)state;
     assert_int_equal(file_replace(path, BYTES_LITERAL("x"), &f), OK);
     assert_int_equal(folder_make(path, &f), IN_USE);
-    strcat(path, "s/inner");
+    memcpy(path + strlen(path), "s/inner", 8);
     assert_int_equal(folder_make(path, &f), NOT_FOUND);
 }
 

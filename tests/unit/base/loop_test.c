@@ -426,7 +426,7 @@ static void touch_from_outside(void *arg)
     thread_start(&runner, THREAD_LOOP, "loop", run_loop, loop);
     loop_send(loop, &e.message);
     while (!e.done)
-        usleep(1000);
+        usleep(1000); /* between two looks at the condition */
     loop_timer_set(loop, &t, 0);
 }
 

@@ -13,7 +13,12 @@ static const uint8_t key[ITERATOR_KEY_BYTES] = "0123456789abcdef0123456789abcde"
 
 static struct iterator sample(void)
 {
-    struct iterator it = {.kind = ITERATOR_SHARD, .shard = 7, .made_ms = 123456, .stream = 42, .offset = 1ull << 40, .extra = {3, 4}};
+    struct iterator it = {.kind = ITERATOR_SHARD,
+                          .shard = 7,
+                          .made_ms = 123456,
+                          .stream = 42,
+                          .offset = 1ull << 40,
+                          .extra = {3, 4}};
     memset(it.name, 'n', STREAM_NAME_BYTES_MAX);
     return it;
 }
@@ -24,7 +29,8 @@ static void a_sealed_position_opens_to_what_it_was(void **state)
     struct iterator it = sample(), back;
     uint8_t sealed[ITERATOR_BYTES];
     iterator_seal(&it, key, sealed);
-    assert_int_equal(iterator_open(bytes_of(sealed, sizeof(sealed)), ITERATOR_SHARD, key, &back), OK);
+    assert_int_equal(iterator_open(bytes_of(sealed, sizeof(sealed)), ITERATOR_SHARD, key, &back),
+                     OK);
     assert_int_equal(back.shard, it.shard);
     assert_int_equal(back.made_ms, it.made_ms);
     assert_int_equal(back.stream, it.stream);
@@ -52,11 +58,14 @@ static void any_changed_byte_is_refused(void **state)
     iterator_seal(&it, key, sealed);
     for (size_t i = 0; i < sizeof(sealed); i++) {
         sealed[i] ^= 1;
-        assert_int_equal(iterator_open(bytes_of(sealed, sizeof(sealed)), ITERATOR_SHARD, key, &back), INVALID_ARGUMENT);
+        assert_int_equal(
+            iterator_open(bytes_of(sealed, sizeof(sealed)), ITERATOR_SHARD, key, &back),
+            INVALID_ARGUMENT);
         sealed[i] ^= 1;
     }
     for (size_t len = 0; len < sizeof(sealed); len++)
-        assert_int_equal(iterator_open(bytes_of(sealed, len), ITERATOR_SHARD, key, &back), INVALID_ARGUMENT);
+        assert_int_equal(iterator_open(bytes_of(sealed, len), ITERATOR_SHARD, key, &back),
+                         INVALID_ARGUMENT);
 }
 
 static void another_key_or_another_kind_is_refused(void **state)
@@ -67,8 +76,11 @@ static void another_key_or_another_kind_is_refused(void **state)
     memcpy(other, key, sizeof(other));
     other[0] ^= 1;
     iterator_seal(&it, key, sealed);
-    assert_int_equal(iterator_open(bytes_of(sealed, sizeof(sealed)), ITERATOR_SHARD, other, &back), INVALID_ARGUMENT);
-    assert_int_equal(iterator_open(bytes_of(sealed, sizeof(sealed)), ITERATOR_LIST_SHARDS, key, &back), INVALID_ARGUMENT);
+    assert_int_equal(iterator_open(bytes_of(sealed, sizeof(sealed)), ITERATOR_SHARD, other, &back),
+                     INVALID_ARGUMENT);
+    assert_int_equal(
+        iterator_open(bytes_of(sealed, sizeof(sealed)), ITERATOR_LIST_SHARDS, key, &back),
+        INVALID_ARGUMENT);
 }
 
 int main(void)

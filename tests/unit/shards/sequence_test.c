@@ -1,4 +1,5 @@
-/* sequence_test.c: sequence numbers against numbers computed with big integers elsewhere (python). */
+/* sequence_test.c: sequence numbers against numbers computed with big integers elsewhere (python).
+ */
 #include "shards/sequence.h"
 
 #include "base/random.h"
@@ -18,11 +19,15 @@ static void numbers_are_those_of_big_integers(void **state)
         struct sequence s;
         const char *text;
     } known[] = {
-        {{1700000000, 0u, 1700000000, 0}, "49646437577108476416916876405825929425585429676275269634"},
-        {{1700000000, 1u, 1700000005, 3}, "49646437577175378652512468275251745506222989733565300786"},
-        {{1764000000, 9223372036854775807u, 1764000099, 19999}, "49669273540537433325591033640029716059572041910759776754"},
+        {{1700000000, 0u, 1700000000, 0},
+         "49646437577108476416916876405825929425585429676275269634"},
+        {{1700000000, 1u, 1700000005, 3},
+         "49646437577175378652512468275251745506222989733565300786"},
+        {{1764000000, 9223372036854775807u, 1764000099, 19999},
+         "49669273540537433325591033640029716059572041910759776754"},
         {{1, 2u, 3, 4}, "49039857308154458371437717331643026092891848604502720578"},
-        {{1793000000, 123456789u, 1793000001, 17}, "49679621085986190729350161427856994727505223246464155922"},
+        {{1793000000, 123456789u, 1793000001, 17},
+         "49679621085986190729350161427856994727505223246464155922"},
     };
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
         char text[SEQUENCE_TEXT_BYTES];
@@ -37,8 +42,8 @@ static void what_was_printed_parses_back(void **state)
     struct random r;
     random_seed(&r, 7);
     for (int i = 0; i < 20000; i++) {
-        struct sequence s = {random_next(&r) & 0xfffffffff, random_next(&r) >> 1, random_next(&r) & 0xfffffffff,
-                             (uint32_t)random_next(&r) & INT32_MAX};
+        struct sequence s = {random_next(&r) & 0xfffffffff, random_next(&r) >> 1,
+                             random_next(&r) & 0xfffffffff, (uint32_t)random_next(&r) & INT32_MAX};
         char text[SEQUENCE_TEXT_BYTES];
         struct sequence back;
         bool shard_known;
@@ -55,14 +60,17 @@ static void neighbours_of_a_new_stream_differ_by_the_known_step(void **state)
     (void)state;
     /* 16^36 + 16, as seen on AWS: 22300745198530623141535718272648361505980432 */
     char a[SEQUENCE_TEXT_BYTES], b[SEQUENCE_TEXT_BYTES];
-    sequence_print(&(struct sequence){.created_s = 1700000000, .time_s = 1700000000, .shard = 0}, a);
-    sequence_print(&(struct sequence){.created_s = 1700000000, .time_s = 1700000000, .shard = 1}, b);
+    sequence_print(&(struct sequence){.created_s = 1700000000, .time_s = 1700000000, .shard = 0},
+                   a);
+    sequence_print(&(struct sequence){.created_s = 1700000000, .time_s = 1700000000, .shard = 1},
+                   b);
     const char *step = "22300745198530623141535718272648361505980432";
     int carry = 0;
     char sum[SEQUENCE_TEXT_BYTES];
     size_t len = strlen(a), step_len = strlen(step);
     for (size_t i = 0; i < len; i++) {
-        int digit = a[len - 1 - i] - '0' + carry + (i < step_len ? step[step_len - 1 - i] - '0' : 0);
+        int digit =
+            a[len - 1 - i] - '0' + carry + (i < step_len ? step[step_len - 1 - i] - '0' : 0);
         sum[len - 1 - i] = (char)('0' + digit % 10);
         carry = digit / 10;
     }
@@ -73,7 +81,13 @@ static void neighbours_of_a_new_stream_differ_by_the_known_step(void **state)
 static void what_no_stream_gave_out_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "x", "1", "-5", "49600000000000000000000000000000000000000000000000000003", "99999999999999999999999999999999999999999999999999999999999999"};
+    static const char *const bad[] = {
+        "",
+        "x",
+        "1",
+        "-5",
+        "49600000000000000000000000000000000000000000000000000003",
+        "99999999999999999999999999999999999999999999999999999999999999"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct sequence s;
         bool shard_known;
