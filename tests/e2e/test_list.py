@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from streams import merge, refused, shards, split, until
+from streams import merge, refused, shards, split, until, wait_active
 
 SHARD = [f"shardId-{n:012d}" for n in range(10)]
 
@@ -23,10 +23,12 @@ def arrival(kinesis, name, shard, key_hash):
     return kinesis.get_records(ShardIterator=at)["Records"][0]["ApproximateArrivalTimestamp"].timestamp()
 
 
-@pytest.fixture
-def family(kinesis, make_stream):
+@pytest.fixture(scope="module")
+def family(kinesis):
     """0 and 1; 0 split to 2 and 3; then 3 and 1 merged to 4. With a time of each age."""
-    name = make_stream(shards=2)
+    name = "family"
+    kinesis.create_stream(StreamName=name, ShardCount=2)
+    wait_active(kinesis, name)
     first = arrival(kinesis, name, SHARD[0], 0)
     until(lambda: time.time() > first + 1.1)  # shard borders are whole seconds
     split(kinesis, name, SHARD[0])
@@ -38,7 +40,8 @@ def family(kinesis, make_stream):
     until(lambda: arrival(kinesis, name, SHARD[4], 2**128 - 1))
     done = time.time()
     until(lambda: time.time() > done + 2.1)
-    return name, first, middle, time.time() - 0.05
+    yield name, first, middle, time.time() - 0.05
+    kinesis.delete_stream(StreamName=name)
 
 
 def test_without_a_filter_all_are_listed_with_their_members(kinesis, family):

@@ -1,0 +1,47 @@
+/* batch_fuzz.c: any bytes as a stored batch: header, body, records. With its CRCs set right, too,
+ * so that the walk behind them is reached. */
+#include "base/digest.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "shards/record.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void walk(struct bytes batch, const struct batch_header *h)
+{
+    struct record_walk w;
+    struct record r;
+    struct fault f;
+    uint64_t count = 0;
+    enum status st;
+    record_walk_init(&w, batch, h);
+    while ((st = record_walk_next(&w, &r, &f)) == OK) {
+        must(r.offset == h->base_offset + count++);
+        must(r.data.len == 0 || r.data.at + r.data.len <= batch.at + batch.len);
+    }
+    must(st == CORRUPT || (st == END && count == h->count));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct batch_header h;
+    struct fault f;
+    struct bytes all = bytes_of(data, size);
+    if (batch_header_read(all, &h, &f) == OK && batch_check(all, &h, &f) == OK)
+        walk(bytes_of(data, BATCH_HEADER_BYTES + h.body_len), &h);
+    if (size < 4)
+        return 0;
+    uint8_t *batch = mem_must(BATCH_HEADER_BYTES + size);
+    memcpy(batch + BATCH_HEADER_BYTES, data + 4, size - 4);
+    struct bytes body = bytes_of(batch + BATCH_HEADER_BYTES, size - 4);
+    h = (struct batch_header){.count = data[0],
+                              .body_len = (uint32_t)body.len,
+                              .body_crc = crc32c_extend(0, body),
+                              .base_offset = data[1]};
+    batch_header_write(&h, batch);
+    struct bytes made = bytes_of(batch, BATCH_HEADER_BYTES + body.len);
+    if (batch_header_read(made, &h, &f) == OK && batch_check(made, &h, &f) == OK)
+        walk(made, &h);
+    mem_free(batch);
+    return 0;
+}
