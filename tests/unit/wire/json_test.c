@@ -73,7 +73,7 @@ static void lists_and_maps_keep_their_order(void **state)
     assert_int_equal(decode(&shape_kinesis_put_records_input, text, &in, &f), OK);
     assert_int_equal(in.records.count, 100);
     for (int i = 0; i < 100; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof(key), "%d", i);
         assert_view(in.records.at[i].partition_key, key);
         assert_true(bytes_present(in.records.at[i].data));
