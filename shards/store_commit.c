@@ -383,6 +383,7 @@ static void commit_volume(struct store *s, struct volume *v)
     run_commit(&c);
     refuse_queue(s, v);
     lock_take(&s->mu);
+    v->unsynced = s->settings.relaxed;
     if (v->active && !v->failed && v->active->bytes >= s->settings.segment_bytes)
         segment_seal_locked(s, v);
     lock_drop(&s->mu);

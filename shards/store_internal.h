@@ -61,6 +61,7 @@ struct volume {
     struct segment *active; /* counted; NULL until the first commit */
     bool ready, busy, failed, damaged;
     uint64_t retry_us;
+    bool unsynced; /* relaxed: written since the last sync */
     enum status failure;
     uint64_t unrecovered; /* the sealer's: a failed segment still to be read back, or 0 */
 };

@@ -287,6 +287,34 @@ static void seal(struct store *s, struct segment *g)
     }
 }
 
+/* Relaxed durability: what was written is synced every relaxed_ms, by an empty write that asks for
+ * it. */
+static void sync_relaxed(struct store *s)
+{
+    struct segment *g = NULL;
+    lock_take(&s->mu);
+    LIST_EACH(node, keep, &s->volumes)
+    {
+        struct volume *v = LIST_OWNER(node, struct volume, node);
+        if (g || !v->unsynced || !v->active || v->failed)
+            continue;
+        v->unsynced = false;
+        g = segment_ref(v->active);
+    }
+    lock_drop(&s->mu);
+    if (!g)
+        return;
+    leveldb_writebatch_t *nothing = leveldb_writebatch_create();
+    char *error = NULL;
+    struct fault f = {0};
+    leveldb_write(g->db, s->synced, nothing, &error);
+    leveldb_writebatch_destroy(nothing);
+    if (error && store_leveldb_fault(error, "a sync", &f) != OK)
+        trace(TRACE_ERROR, "store", "relaxed durability: %s",
+              f.text); /* the next commit meets the same error, and fails the volume */
+    segment_unref(g);
+}
+
 static struct segment *to_seal_locked(struct store *s)
 {
     LIST_EACH(node, keep, &s->live)
@@ -384,9 +412,12 @@ void store_sealer_run(void *arg)
 {
     struct store *s = arg;
     enum { TICK_MS = 200 };
+    bool quick = s->settings.relaxed && s->settings.relaxed_ms < TICK_MS;
+    uint64_t tick_ms = quick ? s->settings.relaxed_ms : TICK_MS;
     for (;;) {
         check_space(s);
         revive_failed(s);
+        sync_relaxed(s);
         make_spare(s);
         segment_cache_drop(s, 0, true);
         lock_take(&s->mu);
@@ -394,7 +425,7 @@ void store_sealer_run(void *arg)
         struct segment *g = to_seal_locked(s);
         bool stop = s->sealer_stop;
         if (!g && !stop)
-            signal_wait_ms(&s->sealing, &s->mu, TICK_MS);
+            signal_wait_ms(&s->sealing, &s->mu, tick_ms);
         lock_drop(&s->mu);
         if (g)
             seal(s, g);
