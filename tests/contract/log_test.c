@@ -325,12 +325,18 @@ static void damage_stops_its_own_log_only_and_names_the_segment(void **state)
     assert_sequence(b, "b", 51);
 }
 
-/* A child appends and says what was acknowledged; killed at a random moment. */
-static void child(struct fixture *x, int to)
+/* A process of its own, this program again: appends, and says by its standard output what was
+ * acknowledged; killed at a random moment. */
+static int child(const char *folder)
 {
+    struct fixture *x = MEM_NEW(struct fixture);
     struct fault f;
+    log_leveldb_defaults(&x->settings);
+    x->settings.folder = folder;
+    x->settings.segment_bytes = 16 * 1024;
+    x->settings.disk_reserve_bytes = 0;
     if (log_leveldb_open(&x->settings, &x->engine, &f) != OK)
-        _exit(3);
+        return 3;
     struct log *logs[4];
     uint64_t ends[4];
     for (uint32_t i = 0; i < 4; i++) {
@@ -347,7 +353,7 @@ static void child(struct fixture *x, int to)
             if (driver_append(x->engine, logs[i], text, &offset) != OK || offset != ends[i])
                 _exit(4);
             ends[i]++;
-            if (write(to, &(uint64_t[]){i, offset}, 16) != 16)
+            if (write(STDOUT_FILENO, &(uint64_t[]){i, offset}, 16) != 16)
                 _exit(5);
         }
     }
@@ -368,8 +374,12 @@ static void every_acknowledged_append_survives_a_kill(void **state)
         int ends[2];
         must(pipe(ends) == 0);
         pid_t pid = fork();
-        if (pid == 0)
-            child(x, ends[1]);
+        if (pid == 0) {
+            dup2(ends[1], STDOUT_FILENO);
+            close(ends[0]);
+            execl("/proc/self/exe", "log_test", x->folder, (char *)NULL);
+            _exit(6);
+        }
         close(ends[1]);
         uint64_t ack[2], wanted = 1 + random_below(&r, 400);
         bool killed = false;
@@ -393,8 +403,10 @@ static void every_acknowledged_append_survives_a_kill(void **state)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 2)
+        return child(argv[1]);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(what_was_appended_is_read_in_order),
