@@ -27,6 +27,7 @@ void log_leveldb_defaults(struct log_leveldb_settings *s)
         .committers = 2,
         .readers = 2,
         .open_segments_max = 8,
+        .relaxed_ms = 100,
     };
 }
 
@@ -61,17 +62,13 @@ enum status store_leveldb_fault(char *error, const char *where, struct fault *f)
 
 static enum status find_ends(struct store *s, struct store_log *l, struct fault *f)
 {
-    struct log_bounds bounds = {0};
-    struct store_row row;
-    enum status st = index_last(s, l->log.place, &row, f);
-    if (st == OK) {
-        bounds.end = row.last + 1;
-        bounds.last_ms = row.last_ms;
-        bounds.sealed = row.seals;
-        st = index_find(s, l->log.place, 0, &row, f);
-        bounds.begin = st == OK ? row.first : 0;
-    }
+    struct log_bounds bounds;
+    enum status st = index_bounds(s, l->log.place, &bounds, f);
+    if (st != OK)
+        return st;
     tail_log_init(&l->tail, &bounds);
+    st = index_damage(s, l->log.place, &l->damage, f);
+    l->damaged = st == OK;
     return st == END ? OK : st;
 }
 
@@ -184,6 +181,11 @@ static void stop_threads(struct store *s)
     signal_all(&s->sealing);
     lock_drop(&s->mu);
     thread_join(&s->sealer);
+    lock_take(&s->mu);
+    s->pacer_stop = true;
+    signal_all(&s->pace);
+    lock_drop(&s->mu);
+    thread_join(&s->pacer);
 }
 
 static void free_lists(struct store *s)
@@ -200,6 +202,7 @@ static void free_lists(struct store *s)
         segment_unref(LIST_OWNER(node, struct segment, node));
     }
     segment_unref(s->spare);
+    store_unread_free(s);
     segment_cache_drop(s, 0, false);
     size_t at = 0;
     void *log;
@@ -212,8 +215,7 @@ static void store_free(struct store *s)
 {
     free_lists(s);
     tail_fini(&s->tail);
-    if (s->index)
-        leveldb_close(s->index);
+    index_close(s);
     leveldb_options_destroy(s->options);
     leveldb_options_destroy(s->index_options);
     leveldb_cache_destroy(s->cache);
@@ -222,7 +224,10 @@ static void store_free(struct store *s)
     leveldb_writeoptions_destroy(s->synced);
     signal_fini(&s->work);
     signal_fini(&s->sealing);
+    signal_fini(&s->pace);
     signal_fini(&s->reads_wanted);
+    signal_fini(&s->index_idle);
+    lock_fini(&s->index_mu);
     lock_fini(&s->mu);
     lock_fini(&s->readers_mu);
     lock_fini(&s->cache_mu);
@@ -284,15 +289,19 @@ static struct store *store_new(const struct log_leveldb_settings *settings)
     leveldb_writeoptions_set_sync(s->write_options, !settings->relaxed);
     lock_init(&s->mu, LOCK_ENGINE);
     lock_init(&s->cache_mu, LOCK_SEGMENT);
+    lock_init(&s->index_mu, LOCK_SEGMENT);
+    signal_init(&s->index_idle);
     lock_init(&s->readers_mu, LOCK_READERS);
     signal_init(&s->work);
     signal_init(&s->sealing);
+    signal_init(&s->pace);
     signal_init(&s->reads_wanted);
     list_init(&s->ready);
     list_init(&s->volumes);
     list_init(&s->live);
     list_init(&s->reads);
     list_init(&s->cached);
+    list_init(&s->unread);
     table_init(&s->logs);
     tail_init(&s->tail, settings->tail_bytes_max);
     s->next_segment = 1;
@@ -301,17 +310,10 @@ static struct store *store_new(const struct log_leveldb_settings *settings)
 
 static enum status open_index(struct store *s, struct fault *f)
 {
-    char path[STORE_PATH_BYTES], *error = NULL;
-    snprintf(path, sizeof(path), "%s/segments", s->settings.folder);
+    char path[STORE_PATH_BYTES];
+    must(snprintf(path, sizeof(path), "%s/segments", s->settings.folder) < STORE_PATH_BYTES);
     enum status st = folder_make(path, f);
-    if (st != OK)
-        return st;
-    snprintf(path, sizeof(path), "%s/index", s->settings.folder);
-    st = folder_make(path, f);
-    if (st != OK)
-        return st;
-    s->index = leveldb_open(s->index_options, path, &error);
-    return error ? store_leveldb_fault(error, "the segment index", f) : OK;
+    return st == OK ? index_open(s, f) : st;
 }
 
 enum status log_leveldb_open(const struct log_leveldb_settings *settings, struct log_engine **out,
@@ -335,6 +337,7 @@ enum status log_leveldb_open(const struct log_leveldb_settings *settings, struct
         snprintf(name, sizeof(name), "reader-%u", i % 100);
         thread_start(&s->readers[i], THREAD_READER, name, store_reader_run, s);
     }
+    thread_start(&s->pacer, THREAD_HOUSEKEEPING, "pacer", store_pacer_run, s);
     thread_start(&s->sealer, THREAD_HOUSEKEEPING, "sealer", store_sealer_run, s);
     *out = &s->engine;
     return OK;

@@ -7,8 +7,9 @@
  * S1. An append completes with OK only after the write that holds it is synced.
  * S2. Appends to one log complete, and take offsets, in the order in which they were queued: a
  * volume is at one committer at a time, and a log changes volumes only when nothing of it is
- * queued. S3. After a failed write or sync the volume is failed: it refuses every append until
- * store_revive has read back where its logs end.
+ * queued.
+ * S3. After a failed write or sync the volume is failed: it refuses every append until
+ * store_revive has read back where its logs end, and no log leaves it before.
  *
  * Thread: any may append; only committers write. */
 #include "shards/store_internal.h"
@@ -59,7 +60,10 @@ static enum status enqueue_locked(struct store *s, struct log_append *a)
         return NO_SPACE;
     if (s->queued_bytes + a->body.len > s->settings.queue_bytes_max && s->queued_bytes > 0)
         return THROTTLED;
-    if (l->queued == 0 && (!l->volume || l->volume->class_hours != l->class_hours)) /* S2 */
+    /* S2. A failed volume's logs stay: an append that failed there may yet turn out to be durable.
+     */
+    if (l->queued == 0 &&
+        (!l->volume || (l->volume->class_hours != l->class_hours && !l->volume->failed)))
         l->volume = store_volume_locked(s, l->class_hours);
     struct volume *v = l->volume;
     if (v->damaged)
@@ -238,8 +242,10 @@ static void note_row_locked(struct commit *c, struct store_log *l, const struct 
 {
     struct segment *g = c->segment;
     struct store_row *row = table_find(&g->rows, bytes_of(l->key, sizeof(l->key)));
-    if (!row) {
+    if (!row || row->last + 1 != span->first_offset) { /* new, or back from another volume */
+        struct store_row *before = row;
         row = MEM_NEW(struct store_row);
+        row->before = before;
         row->place = l->log.place;
         row->first = span->first_offset;
         row->first_ms = span->first_ms;
@@ -295,7 +301,9 @@ static void abandon(struct commit *c, enum status st, const struct fault *f)
     LIST_EACH(node, keep, &c->appends)
     {
         struct log_append *a = LIST_OWNER(node, struct log_append, node);
-        if (a->status == OK)
+        struct log_bounds bounds;
+        tail_bounds(&s->tail, &store_log_of(a->log)->tail, &bounds);
+        if (a->status == OK || (a->status == SEALED && !bounds.sealed)) /* sealed by what failed */
             a->status = st;
     }
     if (st == NO_MEMORY)
@@ -304,7 +312,7 @@ static void abandon(struct commit *c, enum status st, const struct fault *f)
           "a commit failed, and puts are refused until it can be read back: %s", f->text);
     lock_take(&s->mu);
     c->volume->failed = true; /* S3 */
-    c->volume->failure = st;
+    c->volume->failure = st == NO_SPACE ? NO_SPACE : IO_FAILED;
     c->volume->retry_us = clock_mono_us(s->settings.clock) + 100000;
     signal_all(&s->sealing);
     lock_drop(&s->mu);

@@ -1,12 +1,9 @@
-/* store_internal.h: the parts of the embedded engine. docs/STORAGE.md draws the files;
- * log_leveldb.h is the door.
+/* store_internal.h: the parts of the embedded engine. docs/STORAGE.md draws the files; log_leveldb.h is the door.
  *
- *   append -> volume queue -> committer: one WriteBatch, one sync (store_commit.c) -> tail + ends
- * -> done full segment -> sealer: flush, index rows (store_segment.c) -> sealed -> trim drops it
- * (store_trim.c)
+ *   append -> volume queue -> committer: one WriteBatch, one sync (store_commit.c) -> tail + ends -> done
+ *   full segment -> sealer: flush, index rows (store_segment.c) -> sealed -> trim drops it (store_trim.c)
  *
- * Locks: `mu` guards queues, volumes and the list of live segments; the tail has its own. No disk
- * is touched under either. */
+ * Locks: `mu` guards queues, volumes and the list of live segments; the tail has its own. No disk is touched under either. */
 #ifndef SLUICE_SHARDS_STORE_INTERNAL_H
 #define SLUICE_SHARDS_STORE_INTERNAL_H
 
@@ -33,7 +30,22 @@ struct store_row {
     uint64_t first_ms, last_ms;
     uint64_t bytes;
     uint64_t segment;
-    bool seals; /* its last batch does */
+    bool seals;               /* its last batch does */
+    struct store_row *before; /* of the same log in the same live segment, older: the log was
+                                 elsewhere in between */
+};
+
+/* What is left of a log whose oldest rows went: it begins here, and ends here if it has no row at
+ * all. */
+struct store_floor {
+    struct log_place place;
+    uint64_t begin, last_ms;
+    bool seals;
+};
+/* A log that is refused: at this offset damage begins, in this segment. */
+struct store_damage {
+    struct log_place place;
+    uint64_t from, segment;
 };
 
 enum segment_state { SEGMENT_ACTIVE, SEGMENT_SEALING, SEGMENT_FAILED, SEGMENT_SEALED };
@@ -46,8 +58,19 @@ struct segment {
     enum segment_state state; /* under mu */
     struct volume *volume;    /* under mu; of a live one */
     uint64_t born_us, bytes;  /* under mu */
-    struct table rows;        /* under mu: log pointer -> store_row; of a live one */
+    struct table rows;        /* under mu: log key -> its newest store_row; of a live one */
     uint64_t used_us;         /* the cache's */
+};
+
+/* A segment whose write or flush failed: to be closed and read back as after a crash. The
+ * sealer's own, but for `node`. */
+struct unread {
+    struct list node; /* under mu */
+    uint64_t number, bytes;
+    struct segment *segment; /* still open, the last reference; or NULL */
+    struct volume *volume;   /* refuses appends until it is read back; or NULL */
+    uint32_t class_hours;
+    bool flush_failed; /* its bytes count as sealing */
 };
 
 /* All streams of one retention class: a queue, and the segment that it writes to. At one committer
@@ -60,10 +83,9 @@ struct volume {
     struct list queue;      /* log_append.node */
     struct segment *active; /* counted; NULL until the first commit */
     bool ready, busy, failed, damaged;
-    uint64_t retry_us;
-    bool unsynced; /* relaxed: written since the last sync */
+    uint64_t retry_us; /* failed, with nothing to read back: not tried before */
+    bool unsynced;     /* relaxed: written since the last sync */
     enum status failure;
-    uint64_t unrecovered; /* the sealer's: a failed segment still to be read back, or 0 */
 };
 
 struct store_log {
@@ -74,9 +96,9 @@ struct store_log {
     uint32_t uses;
     uint32_t queued; /* appends in the queue or at the committer */
     struct volume *volume;
-    uint32_t class_hours; /* wanted */
-    bool damaged;
-    char damage[160];
+    uint32_t class_hours;       /* wanted */
+    _Atomic bool damaged;       /* set under mu and the tail's; never taken back */
+    struct store_damage damage; /* fixed once damaged is set */
     /* the committer's, during a commit */
     struct list commit; /* its appends, in order: append.engine_private holds the link */
     struct list commit_node;
@@ -93,9 +115,8 @@ struct store {
     leveldb_cache_t *cache;
     leveldb_readoptions_t *checked;
     leveldb_writeoptions_t *write_options, *synced;
-    leveldb_t *index;
     struct tail tail;
-    struct thread committers[STORE_THREADS_MAX], readers[STORE_THREADS_MAX], sealer;
+    struct thread committers[STORE_THREADS_MAX], readers[STORE_THREADS_MAX], sealer, pacer;
     /* under mu */
     struct lock mu;
     struct signal work;    /* committers: a volume is ready */
@@ -105,12 +126,25 @@ struct store {
     struct segment *spare;
     uint64_t next_segment, queued_bytes, sealing_bytes;
     bool closing, low_space, sealer_stop;
+    uint64_t flushing; /* the number of the segment whose table is being written, or 0 */
+    bool pacer_stop;
+    struct signal pace;
+    struct list unread;         /* struct unread: readers of these wait, or are told to try again */
+    uint64_t unread_generation; /* grows with every change of that */
+    bool reading_back;          /* one of them, right now */
+    uint64_t read_back_us;      /* not before */
     /* readers' */
     struct lock readers_mu;
     struct signal reads_wanted;
     struct list reads;
     uint32_t reads_waiting;
     bool readers_stop;
+    /* the index: under index_mu */
+    struct lock index_mu;
+    struct signal index_idle;
+    leveldb_t *index; /* NULL when it could not be reopened */
+    uint32_t index_users;
+    bool index_broken, index_closed;
     /* sealed segments open for reading: under cache_mu */
     struct lock cache_mu;
     struct list cached;
@@ -148,6 +182,8 @@ enum status segment_take(struct store *s, struct volume *v, struct segment **out
 /* Hands the volume's active segment to the sealer. Under mu. */
 void segment_seal_locked(struct store *s, struct volume *v);
 void store_sealer_run(void *store);
+/* Whether anything was flushed yet. */
+bool segment_has_table(leveldb_t *db);
 /* A sealed segment, open: from the cache. Referenced. */
 enum status segment_open_sealed(struct store *s, uint64_t number, struct segment **out,
                                 struct fault *f) MUST_USE;
@@ -156,6 +192,7 @@ void segment_key(struct log_place place, uint64_t offset, uint8_t out[SEGMENT_KE
 bool segment_key_parse(const char *key, size_t len, struct log_place *place, uint64_t *offset);
 
 /* store_index.c */
+
 struct segment_summary {
     uint64_t number;
     uint8_t state; /* 0 live, 1 sealed, 2 dropping, 3 damaged */
@@ -165,20 +202,45 @@ struct segment_summary {
         uint64_t stream, last_ms, bytes;
     } * of;
 };
+/* Opens it, or makes it: a torn last write is cut off first. */
+enum status index_open(struct store *s, struct fault *f) MUST_USE;
+void index_close(struct store *s);
 void index_put_row(leveldb_writebatch_t *b, const struct store_row *row);
 void index_remove_row(leveldb_writebatch_t *b, const struct store_row *row);
 void index_put_summary(leveldb_writebatch_t *b, const struct segment_summary *m);
 void index_remove_summary(leveldb_writebatch_t *b, uint64_t number);
-enum status index_commit(struct store *s, leveldb_writebatch_t *b,
-                         struct fault *f) MUST_USE; /* frees b */
+void index_put_floor(leveldb_writebatch_t *b, const struct store_floor *floor);
+void index_remove_floor(leveldb_writebatch_t *b, struct log_place place);
+void index_put_damage(leveldb_writebatch_t *b, const struct store_damage *damage);
+void index_remove_damage(leveldb_writebatch_t *b, struct log_place place);
+/* All of it durable, or none. After a failure the index is closed and opened again, as after a
+ * crash, at the next commit; lookups go on. Frees b. */
+enum status index_commit(struct store *s, leveldb_writebatch_t *b, struct fault *f) MUST_USE;
 /* The row that holds `offset` or the first after it; END when there is none. */
 enum status index_find(struct store *s, struct log_place place, uint64_t offset,
                        struct store_row *out, struct fault *f) MUST_USE;
-enum status index_last(struct store *s, struct log_place place, struct store_row *out,
-                       struct fault *f) MUST_USE;
+/* The last row that begins at or below `offset`; END when there is none. */
+enum status index_before(struct store *s, struct log_place place, uint64_t offset,
+                         struct store_row *out, struct fault *f) MUST_USE;
+/* Where a log begins and ends by the index: rows and floor together. */
+enum status index_bounds(struct store *s, struct log_place place, struct log_bounds *out,
+                         struct fault *f) MUST_USE;
+/* END when there is none. */
+enum status index_floor(struct store *s, struct log_place place, struct store_floor *out,
+                        struct fault *f) MUST_USE;
+enum status index_damage(struct store *s, struct log_place place, struct store_damage *out,
+                         struct fault *f) MUST_USE;
+/* The first floor at or behind `from`; END when there is none. */
+enum status index_next_floor(struct store *s, struct log_place from, struct store_floor *out,
+                             struct fault *f) MUST_USE;
 /* Summaries with a number above `after`; END at the end. mem_free out->of. */
 enum status index_next_summary(struct store *s, uint64_t after, struct segment_summary *out,
                                struct fault *f) MUST_USE;
+/* The rows of a segment, by log and offset, until `each` answers other than OK. It may look into
+ * the index, not change it. */
+enum status index_each_row(struct store *s, uint64_t segment,
+                           enum status (*each)(void *, const struct store_row *, struct fault *),
+                           void *arg, struct fault *f) MUST_USE;
 
 /* store_read.c */
 void store_read(struct log_read *r);
@@ -194,8 +256,35 @@ enum status segment_walk(struct store *s, struct segment *g,
 enum status store_recover_segment(struct store *s, uint64_t number, uint32_t class_hours,
                                   struct fault *f) MUST_USE;
 enum status store_recover_all(struct store *s, struct fault *f) MUST_USE;
-/* A failed volume: tries to get it going again. Thread: the sealer's. */
-void store_revive(struct store *s, struct volume *v);
+
+/* store_salvage.c */
+
+/* An unsealed segment that LevelDB refuses is made one that it takes; logs that are hurt are
+ * refused by the index from now on. Not open. */
+enum status store_salvage(struct store *s, uint64_t number, struct fault *f) MUST_USE;
+/* Finishes, or throws away, what a crash interrupted. */
+enum status store_salvage_resume(struct store *s, uint64_t number, struct fault *f) MUST_USE;
+
+/* store_pace.c */
+void store_pacer_run(void *store);
+/* The memtable becomes a table, written out as it grows. Whether it did is for segment_has_table.
+ */
+void store_flush(struct store *s, struct segment *g);
+
+/* store_revive.c */
+
+/* After a failure: reads back what failed, and lets the volumes serve again. Thread: the sealer's.
+ */
+void store_revive(struct store *s);
+/* The flush of a sealing segment failed. Thread: the sealer's. */
+void store_flush_failed(struct store *s, struct segment *g);
+/* Closing: what is not read back yet is recovered at the next start. */
+void store_unread_free(struct store *s);
+/* What a reader misses may be in a segment that is being read back. Asked before it looks; if it
+ * found nothing, store_look_again waits while one is read, and answers whether to look once more.
+ * Else *status may have become IO_FAILED: not readable now. */
+uint64_t store_unread_generation(struct store *s);
+bool store_look_again(struct store *s, uint64_t looked, enum status *status, struct fault *f);
 
 /* store_trim.c */
 enum status store_trim(struct log_engine *engine, const struct log_keeper *k, uint64_t now_ms,

@@ -1,11 +1,10 @@
 /* store_read.c: reads that memory could not answer, on disk readers' threads.
  *
- *   FROM: tail? -> else find the row that holds the offset: live segments in memory, sealed ones in
- * the index -> iterate its values, checked
+ *   FROM: tail? -> else find the row that holds the offset: live segments in memory, sealed ones in the index -> iterate its values, checked
  *   -> the next row, until the read is full or the durable end
  *
- * D1. Offsets given follow each other without a gap, or the read ends with CORRUPT that names the
- * segment. D2. Every batch is checked against its CRC before it is given. */
+ * D1. Offsets given follow each other without a gap, or the read ends with CORRUPT that names the segment.
+ * D2. Every batch is checked against its CRC before it is given. */
 #include "shards/store_internal.h"
 
 #include "base/mem.h"
@@ -28,10 +27,12 @@ static bool find_live(struct store *s, struct store_log *l, uint64_t offset, str
     {
         struct segment *g = LIST_OWNER(node, struct segment, node);
         const struct store_row *row = table_find(&g->rows, bytes_of(l->key, sizeof(l->key)));
-        if (!row || row->last < offset || (*segment && row->first >= out->first))
-            continue;
-        *out = *row;
-        *segment = g;
+        for (; row; row = row->before) {
+            if (row->last < offset || (*segment && row->first >= out->first))
+                continue;
+            *out = *row;
+            *segment = g;
+        }
     }
     if (*segment)
         segment_ref(*segment);
@@ -54,6 +55,7 @@ static enum status find_row(struct store *s, struct store_log *l, uint64_t offse
     enum status st = index_find(s, l->log.place, offset, &sealed, f);
     if (st == OK && (!is_live || sealed.first < live.first)) {
         segment_unref(*g);
+        *g = NULL;
         *out = sealed;
         return segment_open_sealed(s, sealed.segment, g, f);
     }
@@ -68,8 +70,12 @@ static enum status find_row(struct store *s, struct store_log *l, uint64_t offse
 
 static enum status damaged(uint64_t segment, const char *why, struct fault *f)
 {
-    trace(TRACE_ERROR, "store", "segment %020" PRIu64 " is damaged: %s", segment, why);
-    return fault_set(f, CORRUPT, "segment %020" PRIu64 " is damaged: %s", segment, why);
+    struct fault words = {0};
+    fault_set(&words, CORRUPT, "segment %020" PRIu64 " is damaged: %s", segment,
+              why); /* why may be f's */
+    TRACE_SELDOM(TRACE_ERROR, "store", "%s", words.text);
+    *f = words;
+    return CORRUPT;
 }
 
 static enum status iterator_fault(leveldb_iterator_t *it, uint64_t segment, struct fault *f)
@@ -149,6 +155,55 @@ static enum status read_values(struct store *s, struct log_read *r, struct segme
     return st == OK ? error : st;
 }
 
+static uint64_t begin_of(struct store *s, struct store_log *l)
+{
+    struct log_bounds bounds;
+    tail_bounds(&s->tail, &l->tail, &bounds);
+    return bounds.begin;
+}
+
+static enum status refused(const struct store_log *l, struct fault *f)
+{
+    return fault_set(f, CORRUPT,
+                     "stream %" PRIu64 ", shard %" PRIu32 " is damaged from offset %" PRIu64
+                     " on, in segment %020" PRIu64,
+                     l->log.place.stream, l->log.place.shard, l->damage.from, l->damage.segment);
+}
+
+/* Values from the row that holds *next. */
+static enum status read_row(struct store *s, struct store_log *l, struct log_read *r,
+                            uint64_t *next, uint64_t end)
+{
+    struct store_row row;
+    struct segment *g = NULL;
+    uint64_t before = *next;
+    enum status st = find_row(s, l, *next, &row, &g, &r->fault);
+    if (st == OK && row.first <= *next)
+        st = read_values(s, r, g, next, row.last < end ? row.last + 1 : end);
+    else if (st == OK || st == END)
+        st = damaged(st == END ? 0 : row.segment, "the batches before its first are missing",
+                     &r->fault); /* D1 */
+    segment_unref(g);
+    if (st == OK && *next == before)
+        st = damaged(row.segment, "a batch that the index promises is missing", &r->fault);
+    return st;
+}
+
+/* More values of this read, where *next stands. END: retention took them meanwhile. */
+static enum status read_on(struct store *s, struct store_log *l, struct log_read *r, uint64_t *next,
+                           uint64_t end)
+{
+    uint64_t before = *next, looked;
+    enum status st;
+    if (l->damaged && *next >= l->damage.from)
+        return refused(l, &r->fault);
+    do {
+        looked = store_unread_generation(s);
+        st = read_row(s, l, r, next, end);
+    } while (st != OK && *next == before && store_look_again(s, looked, &st, &r->fault));
+    return st != OK && begin_of(s, l) > *next ? END : st;
+}
+
 static enum status read_from(struct store *s, struct log_read *r)
 {
     struct store_log *l = store_log_of(r->log);
@@ -156,27 +211,19 @@ static enum status read_from(struct store *s, struct log_read *r)
     tail_bounds(&s->tail, &l->tail, &bounds);
     uint64_t next = r->from > bounds.begin ? r->from : bounds.begin;
     r->offset = next;
-    if (next >= bounds.end) {
-        r->offset = next;
+    if (l->damaged && next >= l->damage.from)
+        return refused(l, &r->fault);
+    if (next >= bounds.end)
         return END;
-    }
     while (next < bounds.end && !log_read_full(r)) {
-        struct store_row row;
-        struct segment *g = NULL;
-        enum status st = find_row(s, l, next, &row, &g, &r->fault);
-        if (st == END || (st == OK && row.first > next))
-            st = damaged(st == END ? 0 : row.segment, "the batches before its first are missing",
-                         &r->fault); /* D1 */
-        uint64_t before = next;
+        enum status st = read_on(s, l, r, &next, bounds.end);
         if (st == OK)
-            st = read_values(s, r, g, &next, bounds.end);
-        segment_unref(g);
-        if (st == OK && next == before)
-            st = damaged(row.segment, "a batch that the index promises is missing", &r->fault);
-        if (st != OK)
+            continue;
+        if (st != END || r->span_count)
             return r->span_count ? OK : st; /* what is whole is given first */
+        r->offset = next = begin_of(s, l);
     }
-    return OK;
+    return r->span_count ? OK : END;
 }
 
 /* ---- by time ---- */
@@ -225,9 +272,9 @@ static enum status find_in_row(struct store *s, struct log_read *r, struct segme
     return error == OK ? st : error;
 }
 
-static enum status find_time(struct store *s, struct log_read *r)
+/* One look through the rows, from the beginning. */
+static enum status look_for_time(struct store *s, struct store_log *l, struct log_read *r)
 {
-    struct store_log *l = store_log_of(r->log);
     struct log_bounds bounds;
     tail_bounds(&s->tail, &l->tail, &bounds);
     uint64_t at = bounds.begin;
@@ -235,17 +282,35 @@ static enum status find_time(struct store *s, struct log_read *r)
         struct store_row row;
         struct segment *g = NULL;
         enum status st = find_row(s, l, at, &row, &g, &r->fault);
-        if (st == OK && row.last_ms >= r->time_ms)
+        bool here = st == OK && row.last_ms >= r->time_ms;
+        if (here)
             st = find_in_row(s, r, g, &row);
-        else if (st == OK)
-            st = END;
         segment_unref(g);
-        if (st != END)
+        if (st == END && begin_of(s, l) <= at)
+            return damaged(0, "the batches behind its last are missing", &r->fault);
+        if (here || st < 0)
             return st;
-        at = row.last + 1;
+        at = st == END ? begin_of(s, l) : row.last + 1; /* END: retention took it meanwhile */
     }
     r->offset = bounds.end;
     return END;
+}
+
+static enum status find_time(struct store *s, struct log_read *r)
+{
+    struct store_log *l = store_log_of(r->log);
+    enum status st;
+    uint64_t looked;
+    do {
+        looked = store_unread_generation(s);
+        st = look_for_time(s, l, r);
+    } while (st < 0 && store_look_again(s, looked, &st, &r->fault));
+    uint64_t begin = begin_of(s, l);
+    if (st == OK && r->offset < begin)
+        r->offset = begin;
+    if (st >= 0 && l->damaged && r->offset >= l->damage.from)
+        return refused(l, &r->fault);
+    return st;
 }
 
 /* ---- the readers ---- */
@@ -255,7 +320,7 @@ void store_read(struct log_read *r)
     struct store *s = store_of(r->log->engine);
     struct store_log *l = store_log_of(r->log);
     r->span_count = 0;
-    if (tail_read(&s->tail, &l->tail, r)) {
+    if (!l->damaged && tail_read(&s->tail, &l->tail, r)) {
         r->done(r);
         return;
     }
@@ -288,6 +353,8 @@ void store_reader_run(void *arg)
         s->reads_waiting--;
         lock_drop(&s->readers_mu);
         r->status = r->kind == LOG_READ_FROM ? read_from(s, r) : find_time(s, r);
+        if (r->status == NO_SPACE) /* LevelDB writes to open a database, also for reading */
+            r->status = IO_FAILED;
         r->done(r);
         lock_take(&s->readers_mu);
     }

@@ -5,10 +5,18 @@
  * it is sealed. Writing goes on in a new segment.
  *
  * B1. What was acknowledged is in the replayed log: every commit was synced. A torn last write was
- * never acknowledged, and LevelDB drops it. B2. A segment that cannot be read is set aside in the
- * index as damaged, by name, and every log of its retention class refuses appends: where they end
- * is no longer known. Reads of all other segments, and other classes, go on. Thread: the opener's,
- * or the sealer's. */
+ * never acknowledged, and LevelDB drops it. (A last write torn by the machine's failure is cut off
+ * before LevelDB sees it.)
+ * B2. A log with damage before its last write is salvaged
+ * (store_salvage.c): only the logs that are hurt are refused.
+ * B3. A segment that cannot be read
+ * even so is set aside in the index as damaged, by name, and every log of its retention class
+ * refuses appends: where they end is no longer known. Reads of all other segments, and other
+ * classes, go on.
+ * B4. The offsets of each log found must go on where the index ends: a log with a
+ * gap is refused from there on.
+ *
+ * Thread: the opener's, or the sealer's. */
 #include "shards/store_internal.h"
 
 #include "base/file.h"
@@ -21,54 +29,56 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+/* The rows of a segment, found again. */
 struct gathering {
-    leveldb_writebatch_t *batch;
-    struct segment_summary summary;
-    uint32_t room;
-    struct store_row row; /* the one being put together: keys come sorted by log */
-    bool any;
+    struct store_row *rows;
+    size_t count, room;
 };
 
-static void end_row(struct gathering *g)
-{
-    if (!g->any)
-        return;
-    index_put_row(g->batch, &g->row);
-    struct segment_summary *m = &g->summary;
-    if (m->streams == 0 || m->of[m->streams - 1].stream != g->row.place.stream) {
-        if (m->streams == g->room) {
-            uint32_t room = g->room ? 2 * g->room : 16;
-            void *grown = mem_resize_try(m->of, room * sizeof(*m->of));
-            must(grown);
-            m->of = grown;
-            g->room = room;
-        }
-        m->of[m->streams++] = (__typeof__(*m->of)){.stream = g->row.place.stream};
-    }
-    m->of[m->streams - 1].bytes += g->row.bytes;
-    if (g->row.last_ms > m->of[m->streams - 1].last_ms)
-        m->of[m->streams - 1].last_ms = g->row.last_ms;
-}
-
+/* Keys come sorted by log and offset: what follows grows the last row, all else begins one. */
 static enum status gather_value(void *arg, const struct store_row *value, struct fault *f)
 {
     struct gathering *g = arg;
-    bool same = g->any && g->row.place.stream == value->place.stream &&
-                g->row.place.shard == value->place.shard;
-    if (same && value->first != g->row.last + 1)
-        return fault_set(f, CORRUPT, "batches are missing between offsets %" PRIu64 " and %" PRIu64,
-                         g->row.last, value->first);
-    if (!same) {
-        end_row(g);
-        g->row = *value;
-        g->any = true;
+    struct store_row *row = g->count ? &g->rows[g->count - 1] : NULL;
+    if (row && row->place.stream == value->place.stream && row->place.shard == value->place.shard &&
+        row->last + 1 == value->first) {
+        row->last = value->last;
+        row->last_ms = value->last_ms;
+        row->bytes += value->bytes;
+        row->seals = value->seals;
         return OK;
     }
-    g->row.last = value->last;
-    g->row.last_ms = value->last_ms;
-    g->row.bytes += value->bytes;
-    g->row.seals = value->seals;
+    if (g->count == g->room) {
+        size_t room = g->room ? 2 * g->room : 64;
+        struct store_row *grown = mem_resize_try(g->rows, room * sizeof(*grown));
+        if (!grown)
+            return fault_set(f, NO_MEMORY, "no memory for %zu rows of a segment", room);
+        g->rows = grown;
+        g->room = room;
+    }
+    g->rows[g->count++] = *value;
     return OK;
+}
+
+/* What the index must hold of the segment. */
+static leveldb_writebatch_t *change_of(const struct gathering *g, uint64_t number,
+                                       uint32_t class_hours)
+{
+    struct segment_summary m = {.number = number, .state = 1, .class_hours = class_hours};
+    leveldb_writebatch_t *b = leveldb_writebatch_create();
+    m.of = mem_must((g->count + 1) * sizeof(*m.of));
+    for (size_t i = 0; i < g->count; i++) {
+        const struct store_row *row = &g->rows[i];
+        index_put_row(b, row);
+        if (m.streams == 0 || m.of[m.streams - 1].stream != row->place.stream)
+            m.of[m.streams++] = (__typeof__(*m.of)){.stream = row->place.stream};
+        m.of[m.streams - 1].bytes += row->bytes;
+        if (row->last_ms > m.of[m.streams - 1].last_ms)
+            m.of[m.streams - 1].last_ms = row->last_ms;
+    }
+    index_put_summary(b, &m);
+    mem_free(m.of);
+    return b;
 }
 
 static enum status set_aside(struct store *s, uint64_t number, uint32_t class_hours,
@@ -92,32 +102,82 @@ static enum status drop_empty(struct store *s, uint64_t number, struct fault *f)
     return st == OK ? folder_remove(path, f) : st;
 }
 
+/* B2 */
+static enum status open_salvaged(struct store *s, uint64_t number, struct segment **out,
+                                 struct fault *f)
+{
+    enum status st = segment_open_sealed(s, number, out, f);
+    if (st != CORRUPT)
+        return st;
+    st = store_salvage(s, number, f);
+    return st == OK ? segment_open_sealed(s, number, out, f) : st;
+}
+
 enum status store_recover_segment(struct store *s, uint64_t number, uint32_t class_hours,
                                   struct fault *f)
 {
     struct segment *g = NULL;
-    struct gathering all = {.batch = leveldb_writebatch_create(),
-                            .summary = {.number = number, .state = 1, .class_hours = class_hours}};
-    enum status st = segment_open_sealed(s, number, &g, f);
+    struct gathering all = {0};
+    enum status st = open_salvaged(s, number, &g, f);
     if (st == OK)
         st = segment_walk(s, g, gather_value, &all, f);
     segment_unref(g);
-    if (st == OK) {
-        end_row(&all);
-        index_put_summary(all.batch, &all.summary);
-        st = all.any ? index_commit(s, all.batch, f)
-                     : (leveldb_writebatch_destroy(all.batch), drop_empty(s, number, f));
-    } else {
-        leveldb_writebatch_destroy(all.batch);
-    }
-    mem_free(all.summary.of);
+    if (st == OK && all.count)
+        st = index_commit(s, change_of(&all, number, class_hours), f);
+    else if (st == OK)
+        st = drop_empty(s, number, f);
+    mem_free(all.rows);
     if (st != CORRUPT)
         return st;
     trace(TRACE_ERROR, "store",
           "segment %020" PRIu64
           " is damaged and set aside; puts to streams kept %u hours are refused: %s",
           number, class_hours, f->text);
-    return set_aside(s, number, class_hours, f); /* B2 */
+    return set_aside(s, number, class_hours, f); /* B3 */
+}
+
+/* ---- the links between segments ---- */
+
+/* B4: where the log must have come from, when this row begins. */
+static enum status check_link(struct store *s, const struct store_row *row, leveldb_writebatch_t *b,
+                              struct fault *f)
+{
+    struct store_row before;
+    struct store_floor floor;
+    struct store_damage damage = {row->place, 0, row->segment}, known;
+    enum status st = row->first ? index_before(s, row->place, row->first - 1, &before, f) : END;
+    if (st == OK)
+        damage.from = before.last + 1;
+    else if (st != END)
+        return st;
+    st = index_floor(s, row->place, &floor, f);
+    if (st == OK && floor.begin > damage.from)
+        damage.from = floor.begin;
+    if (st < 0 || damage.from >= row->first)
+        return st < 0 ? st : OK;
+    st = index_damage(s, row->place, &known, f);
+    if (st < 0 || (st == OK && known.from <= damage.from))
+        return st < 0 ? st : OK;
+    index_put_damage(b, &damage);
+    trace(TRACE_ERROR, "store",
+          "stream %" PRIu64 ", shard %" PRIu32 ": offset %" PRIu64 " follows %" PRIu64
+          " in segment %020" PRIu64 ": refused from there on",
+          row->place.stream, row->place.shard, row->first, damage.from, row->segment);
+    return OK;
+}
+
+static enum status check_links(struct store *s, uint64_t number, struct fault *f)
+{
+    struct gathering all = {0};
+    leveldb_writebatch_t *b = leveldb_writebatch_create();
+    enum status st = index_each_row(s, number, gather_value, &all, f);
+    for (size_t i = 0; i < all.count && st == OK; i++)
+        st = check_link(s, &all.rows[i], b, f);
+    mem_free(all.rows);
+    if (st == OK)
+        return index_commit(s, b, f);
+    leveldb_writebatch_destroy(b);
+    return st;
 }
 
 static void mark_damaged(struct store *s, uint32_t class_hours)
@@ -161,7 +221,26 @@ static enum status remove_strays(struct store *s, struct fault *f)
     return st;
 }
 
-enum status store_recover_all(struct store *s, struct fault *f)
+/* What crashes left of salvages; before anything is opened. */
+static enum status resume_salvages(struct store *s, struct fault *f)
+{
+    struct segment_summary m;
+    uint64_t after = 0;
+    enum status st;
+    while ((st = index_next_summary(s, after, &m, f)) == OK) {
+        after = m.number;
+        mem_free(m.of);
+        if (m.state == 0)
+            st = store_salvage_resume(s, m.number, f);
+        if (st != OK)
+            return st;
+    }
+    return st == END ? OK : st;
+}
+
+/* One by one: sealed again, finished being dropped, or known to be damaged. `recovered` takes the
+ * numbers of the first kind. */
+static enum status recover_each(struct store *s, struct gathering *recovered, struct fault *f)
 {
     struct segment_summary m;
     uint64_t after = 0;
@@ -175,107 +254,38 @@ enum status store_recover_all(struct store *s, struct fault *f)
             st = store_recover_segment(s, m.number, m.class_hours, f);
         else if (m.state == 2)
             st = finish_drop(s, &m, f);
-        else if (m.state == 3)
-            mark_damaged(s, m.class_hours);
+        if (st == OK && m.state == 0)
+            st = gather_value(recovered, &(struct store_row){.segment = m.number}, f);
         if (st != OK)
             return st;
     }
-    if (st != END)
-        return st;
-    after = 0; /* those set aside just now */
+    return st == END ? OK : st;
+}
+
+static enum status mark_all_damaged(struct store *s, struct fault *f)
+{
+    struct segment_summary m;
+    uint64_t after = 0;
+    enum status st;
     while ((st = index_next_summary(s, after, &m, f)) == OK) {
         after = m.number;
         mem_free(m.of);
         if (m.state == 3)
             mark_damaged(s, m.class_hours);
     }
-    return st == END ? remove_strays(s, f) : st;
+    return st == END ? OK : st;
 }
 
-/* ---- after a failed write ---- */
-
-/* Where each log of the volume ends by the index; what is beyond in memory was never durable. */
-static enum status reload_ends(struct store *s, struct volume *v, struct fault *f)
+enum status store_recover_all(struct store *s, struct fault *f)
 {
-    struct store_log *logs[64];
-    struct list gone;
-    size_t at = 0, count;
-    list_init(&gone);
-    enum status st = OK;
-    do {
-        count = 0;
-        void *value;
-        lock_take(&s->mu);
-        while (count < 64 && table_next(&s->logs, &at, &value)) {
-            struct store_log *l = value;
-            if (l->volume == v)
-                logs[count++] = l;
-        }
-        lock_drop(&s->mu);
-        for (size_t i = 0; i < count && st == OK; i++) {
-            struct store_row row;
-            st = index_last(s, logs[i]->log.place, &row, f);
-            bool any = st == OK;
-            if (!any && st != END)
-                break;
-            st = OK;
-            lock_take(&s->tail.mu);
-            uint64_t end = any ? row.last + 1 : 0;
-            if (end != logs[i]->tail.bounds.end) {
-                must(end > logs[i]->tail.bounds.end ||
-                     logs[i]->tail.bounds.end == 0); /* acknowledged is never lost */
-                tail_forget_locked(&s->tail, &logs[i]->tail, &gone);
-                logs[i]->tail.bounds.end = end;
-                logs[i]->tail.bounds.last_ms = any ? row.last_ms : 0;
-                logs[i]->tail.bounds.sealed = any && row.seals;
-                tail_wake_locked(&logs[i]->tail);
-            }
-            lock_drop(&s->tail.mu);
-        }
-    } while (count == 64 && st == OK);
-    tail_release(&gone);
-    return st;
-}
-
-static bool detach(struct store *s, struct volume *v, struct segment **out)
-{
-    lock_take(&s->mu);
-    struct segment *g = v->active;
-    bool alone = !g || atomic_load(&g->refs) == 2; /* the list's and the volume's */
-    if (alone && g) {
-        list_remove(&g->node);
-        v->active = NULL;
-    }
-    lock_drop(&s->mu);
-    *out = alone ? g : NULL;
-    return alone;
-}
-
-void store_revive(struct store *s, struct volume *v)
-{
-    struct segment *g;
-    struct fault f = {0};
-    enum status st = OK;
-    if (!detach(s, v, &g))
-        return; /* a reader is in it: at the next tick */
-    if (g) {
-        uint64_t number = g->number;
-        segment_unref(g);
-        segment_unref(g); /* closed: now it can be opened as after a crash */
-        st = store_recover_segment(s, number, v->class_hours, &f);
-        v->unrecovered = st == OK ? 0 : number;
-    } else if (v->unrecovered) {
-        st = store_recover_segment(s, v->unrecovered, v->class_hours, &f);
-        v->unrecovered = st == OK ? 0 : v->unrecovered;
-    }
+    struct gathering recovered = {0}; /* only the numbers of segments */
+    enum status st = resume_salvages(s, f);
     if (st == OK)
-        st = reload_ends(s, v, &f);
-    lock_take(&s->mu);
-    v->failed = st != OK;
-    v->retry_us = clock_mono_us(s->settings.clock) + 1000000;
-    lock_drop(&s->mu);
+        st = recover_each(s, &recovered, f);
+    for (size_t i = 0; i < recovered.count && st == OK; i++)
+        st = check_links(s, recovered.rows[i].segment, f);
+    mem_free(recovered.rows);
     if (st == OK)
-        trace(TRACE_INFO, "store", "puts are taken again");
-    else
-        TRACE_SELDOM(TRACE_WARN, "store", "not back yet: %s", f.text);
+        st = mark_all_damaged(s, f);
+    return st == OK ? remove_strays(s, f) : st;
 }

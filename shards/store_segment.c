@@ -1,13 +1,13 @@
 /* store_segment.c: a segment's life.
  *
- *   spare --segment_take (its row in the index synced)--> ACTIVE --full, old, or memory is short-->
- * SEALING --sealer: memtable to a table, rows into the index--> SEALED, closed --> opened again on
- * demand, in a bounded cache --> dropped (store_trim.c) ACTIVE --write failed--> FAILED
- * --store_revive--> SEALED
+ *   spare --segment_take (its row in the index synced)--> ACTIVE
+ *   ACTIVE --full, old, or memory is short--> SEALING
+ *   SEALING --sealer: memtable to a table, rows into the index--> SEALED, closed
+ *   SEALED --> opened again on demand, in a bounded cache --> dropped (store_trim.c)
+ *   ACTIVE --write failed--> FAILED --store_revive--> SEALED
  *
- * G1. A segment's folder is synced into its parent, and its row into the index, before anything in
- * it is acknowledged. G2. Each byte is written twice: to LevelDB's write-ahead log, and once into a
- * table when the segment is sealed. Nothing is compacted.
+ * G1. A segment's folder is synced into its parent, and its row into the index, before anything in it is acknowledged.
+ * G2. Each byte is written twice: to LevelDB's write-ahead log, and once into a table when the segment is sealed. Nothing is compacted.
  *
  * Thread: committers take, the sealer seals, readers open. */
 #include "shards/store_internal.h"
@@ -17,11 +17,14 @@
 #include "base/must.h"
 #include "base/trace.h"
 #include "shards/bytes_internal.h"
+#include "shards/store_wal.h"
 
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 void segment_path(const struct store *s, uint64_t number, char out[STORE_PATH_BYTES])
 {
@@ -57,9 +60,12 @@ void segment_unref(struct segment *g)
     if (!g || atomic_fetch_sub(&g->refs, 1) != 1)
         return;
     size_t at = 0;
-    void *row;
-    while (table_next(&g->rows, &at, &row))
-        mem_free(row);
+    void *value;
+    while (table_next(&g->rows, &at, &value))
+        for (struct store_row *row = value, *before; row; row = before) {
+            before = row->before;
+            mem_free(row);
+        }
     table_fini(&g->rows);
     leveldb_close(g->db);
     mem_free(g);
@@ -93,8 +99,14 @@ enum status segment_create(struct store *s, uint64_t number, struct segment **ou
     enum status st = folder_make(path, f); /* G1: durable in its parent */
     if (st == OK)
         st = open_db(s, number, &db, f);
-    if (st == OK)
-        *out = segment_new(number, db);
+    if (st != OK)
+        return st;
+    *out = segment_new(number, db);
+    st = folder_sync(path, f); /* G1: LevelDB renames CURRENT without syncing its folder */
+    if (st != OK) {
+        segment_unref(*out);
+        *out = NULL;
+    }
     return st;
 }
 
@@ -106,6 +118,17 @@ static enum status record_birth(struct store *s, uint64_t number, uint32_t class
     return index_commit(s, b, f);
 }
 
+/* An empty batch is the segment's first: so recovery knows that not every commit was synced
+ * (store_wal.c). */
+static enum status mark_relaxed(struct store *s, struct segment *g, struct fault *f)
+{
+    char *error = NULL;
+    leveldb_writebatch_t *nothing = leveldb_writebatch_create();
+    leveldb_write(g->db, s->synced, nothing, &error);
+    leveldb_writebatch_destroy(nothing);
+    return error ? store_leveldb_fault(error, "a segment", f) : OK;
+}
+
 enum status segment_take(struct store *s, struct volume *v, struct segment **out, struct fault *f)
 {
     lock_take(&s->mu);
@@ -115,6 +138,8 @@ enum status segment_take(struct store *s, struct volume *v, struct segment **out
     signal_all(&s->sealing); /* the sealer makes another */
     lock_drop(&s->mu);
     enum status st = g ? OK : segment_create(s, number, &g, f);
+    if (st == OK && s->settings.relaxed)
+        st = mark_relaxed(s, g, f);
     if (st == OK)
         st = record_birth(s, number, v->class_hours, f); /* G1 */
     if (st != OK) {
@@ -177,6 +202,18 @@ static struct segment *cache_add_locked(struct store *s, struct segment *g)
     return oldest;
 }
 
+/* What a crash left torn at the end of its write-ahead log is cut off; LevelDB would refuse it. */
+static enum status open_mended(struct store *s, uint64_t number, leveldb_t **db, struct fault *f)
+{
+    char path[STORE_PATH_BYTES], current[STORE_PATH_BYTES + 16];
+    segment_path(s, number, path);
+    snprintf(current, sizeof(current), "%s/CURRENT", path);
+    enum status st = wal_mend(path, f);
+    if (st == OK && !file_exists(current)) /* LevelDB would make an empty one in its place */
+        st = fault_set(f, CORRUPT, "segment %020" PRIu64 " is not there", number);
+    return st == OK ? open_db(s, number, db, f) : st;
+}
+
 enum status segment_open_sealed(struct store *s, uint64_t number, struct segment **out,
                                 struct fault *f)
 {
@@ -185,7 +222,7 @@ enum status segment_open_sealed(struct store *s, uint64_t number, struct segment
     lock_take(&s->cache_mu);
     struct segment *g = cache_find(s, number), *oldest = NULL;
     leveldb_t *db;
-    enum status st = g ? OK : open_db(s, number, &db, f);
+    enum status st = g ? OK : open_mended(s, number, &db, f);
     if (st == OK && !g) {
         g = segment_new(number, db);
         g->state = SEGMENT_SEALED;
@@ -250,14 +287,29 @@ static enum status write_rows(struct store *s, struct segment *g, struct fault *
         .number = g->number, .state = 1, .class_hours = g->volume->class_hours};
     m.of = mem_must((g->rows.count + 1) * sizeof(*m.of));
     size_t at = 0;
-    void *row;
-    while (table_next(&g->rows, &at, &row)) {
-        index_put_row(b, row);
-        add_stream(&m, row);
-    }
+    void *value;
+    while (table_next(&g->rows, &at, &value))
+        for (const struct store_row *row = value; row; row = row->before) {
+            index_put_row(b, row);
+            add_stream(&m, row);
+        }
     index_put_summary(b, &m);
     mem_free(m.of);
     return index_commit(s, b, f);
+}
+
+bool segment_has_table(leveldb_t *db)
+{
+    for (int level = 0; level < 7; level++) {
+        char name[40];
+        snprintf(name, sizeof(name), "leveldb.num-files-at-level%d", level);
+        char *count = leveldb_property_value(db, name);
+        bool some = count && strcmp(count, "0") != 0;
+        leveldb_free(count);
+        if (some)
+            return true;
+    }
+    return false;
 }
 
 /* Nobody writes to it any more: its rows stand still. */
@@ -265,7 +317,11 @@ static void seal(struct store *s, struct segment *g)
 {
     struct fault f = {0};
     struct segment *oldest = NULL;
-    leveldb_compact_range(g->db, NULL, 0, NULL, 0); /* G2: the memtable becomes a table */
+    store_flush(s, g);               /* G2 */
+    if (!segment_has_table(g->db)) { /* it does not say that it failed */
+        store_flush_failed(s, g);
+        return;
+    }
     enum status st = write_rows(s, g, &f);
     lock_take(&s->mu);
     if (st == OK) {
@@ -391,32 +447,18 @@ static void check_space(struct store *s)
               free_bytes);
 }
 
-static void revive_failed(struct store *s)
-{
-    uint64_t now_us = clock_mono_us(s->settings.clock);
-    struct volume *failed = NULL;
-    lock_take(&s->mu);
-    LIST_EACH(node, keep, &s->volumes)
-    {
-        struct volume *v = LIST_OWNER(node, struct volume, node);
-        if (v->failed && !v->busy && !s->low_space && now_us >= v->retry_us &&
-            list_empty(&v->queue))
-            failed = v;
-    }
-    lock_drop(&s->mu);
-    if (failed)
-        store_revive(s, failed);
-}
-
 void store_sealer_run(void *arg)
 {
     struct store *s = arg;
-    enum { TICK_MS = 200 };
+    enum { TICK_MS = 200, NICE = 10 };
+    /* LevelDB's own background thread, made at the first flush, inherits it: commits go before
+     * flushes. */
+    (void)!setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     bool quick = s->settings.relaxed && s->settings.relaxed_ms < TICK_MS;
     uint64_t tick_ms = quick ? s->settings.relaxed_ms : TICK_MS;
     for (;;) {
         check_space(s);
-        revive_failed(s);
+        store_revive(s);
         sync_relaxed(s);
         make_spare(s);
         segment_cache_drop(s, 0, true);
