@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "shards/store_wal.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -367,6 +368,8 @@ enum status catalog_store_open(const char *folder, struct catalog_store **out, s
 {
     *out = NULL;
     enum status st = folder_make(folder, f);
+    if (st == OK)
+        st = wal_mend(folder, f); /* a write torn by the machine's failure was never answered */
     if (st != OK)
         return st;
     struct catalog_store *s = MEM_NEW(struct catalog_store);

@@ -292,6 +292,18 @@ static void streams_and_a_reshard_survive_a_restart(void **state)
     mem_free(after);
 }
 
+static void a_torn_last_write_does_not_stop_the_catalog(void **state)
+{
+    struct loopback *l = *state;
+    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":2}");
+    char *before = call_text(l, "ListShards", "{\"StreamName\":\"s\"}", NULL);
+    loopback_reopen_torn(l);
+    char *after = call_text(l, "ListShards", "{\"StreamName\":\"s\"}", NULL);
+    assert_string_equal(before, after);
+    mem_free(before);
+    mem_free(after);
+}
+
 static void a_reshard_cut_off_is_completed_at_the_next_start(void **state)
 {
     struct loopback *l = *state;
@@ -325,6 +337,7 @@ int main(void)
         TEST(what_is_past_retention_is_not_served),
         TEST(an_iterator_expires_after_five_minutes),
         TEST(streams_and_a_reshard_survive_a_restart),
+        TEST(a_torn_last_write_does_not_stop_the_catalog),
         TEST(a_reshard_cut_off_is_completed_at_the_next_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,19 @@ void loopback_reopen(struct loopback *l)
     open_catalog(l);
 }
 
+void loopback_reopen_torn(struct loopback *l)
+{
+    char command[512];
+    close_catalog(l);
+    /* A record of its full length whose bytes never reached the disk: its CRC does not fit. */
+    snprintf(command, sizeof(command),
+             "for f in %s/*.log; do printf '\\1\\2\\3\\4\\024\\000\\001aaaaaaaaaaaaaaaaaaaa' >> "
+             "$f; done",
+             l->folder);
+    must(system(command) == 0);
+    open_catalog(l);
+}
+
 void loopback_close(struct loopback *l)
 {
     struct fault f;

@@ -17,6 +17,8 @@ struct loopback {
 void loopback_open(struct loopback *l);
 /* Closes catalog and streams and opens them again from disk; the logs stay. */
 void loopback_reopen(struct loopback *l);
+/* The same, as if the last write to the catalog had been torn by the machine's failure. */
+void loopback_reopen_torn(struct loopback *l);
 void loopback_close(struct loopback *l);
 
 /* A request under way, and its answer. */
