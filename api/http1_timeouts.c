@@ -4,9 +4,9 @@
  * a sweep looks only at the front.
  *
  *   IDLE       idle_ms       no request line
- *   RECEIVING  request_ms    from the first byte, or from the request line on a kept connection, to
- * the end of the body: neither headers nor a body can be dribbled for longer SENDING    request_ms
- * without a byte acknowledged by the client's side; as long as he takes something he may be slow
+ *   RECEIVING  request_ms    from the first byte, or from the request line on a kept connection, to the end of
+ *                            the body: neither headers nor a body can be dribbled for longer
+ *   SENDING    request_ms    without a byte acknowledged by the client's side; as long as he takes something he may be slow
  *   RUNNING    none          it is our turn
  *
  * A connection whose client has closed his side ends at the next sweep at the latest.
@@ -74,9 +74,16 @@ static void sweep_sending(struct http1 *h)
     }
 }
 
+static bool has_ended(const struct connection *c)
+{
+    char byte;
+    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* libmicrohttpd takes a short read to mean that nothing more is there, and so misses the end of a
- * client who closed his sending side right behind his request. Whoever has come to rest since the
- * last sweep is looked at once. */
+ * client who closed his sending side right behind his bytes. Whoever has come to rest since the last
+ * sweep is looked at once; whoever is within a request each time, since any piece may have been the
+ * last. */
 static void sweep_ended(struct http1 *h)
 {
     for (struct list *node = h->phases[PHASE_IDLE].prev, *keep; node != &h->phases[PHASE_IDLE];
@@ -85,8 +92,13 @@ static void sweep_ended(struct http1 *h)
         struct connection *c = connection_of(node);
         if (c->since_us < h->swept_us)
             break;
-        char byte;
-        if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        if (has_ended(c))
+            connection_cut(c);
+    }
+    LIST_EACH(node, keep, &h->phases[PHASE_RECEIVING])
+    {
+        struct connection *c = connection_of(node);
+        if (has_ended(c))
             connection_cut(c);
     }
     h->swept_us = h->now_us;

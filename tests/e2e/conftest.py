@@ -14,8 +14,15 @@ from server import Server
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 os.environ["AWS_CONFIG_FILE"] = os.devnull
 os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy",
-             "https_proxy"):
+for name in (
+    "AWS_PROFILE",
+    "AWS_CA_BUNDLE",
+    "AWS_ENDPOINT_URL",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "https_proxy",
+):
     os.environ.pop(name, None)
 
 counter = itertools.count(1)

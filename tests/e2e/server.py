@@ -74,7 +74,9 @@ class Server:
     everyone = []
 
     def __init__(self, data=None, flags=(), dev=True, env=None, port=None, prefix=(), program=None):
-        self.data = pathlib.Path(data) if data else pathlib.Path(tempfile.mkdtemp(prefix="sluice-data-"))
+        self.data = (
+            pathlib.Path(data) if data else pathlib.Path(tempfile.mkdtemp(prefix="sluice-data-"))
+        )
         self.flags = list(flags)
         self.dev = dev
         self.env = env
@@ -110,8 +112,15 @@ class Server:
     # -- life -----------------------------------------------------------------------------------------
 
     def command(self):
-        words = [*self.prefix, self.program, "serve", "--data", str(self.data),
-                 "--listen-port", str(self.port)]
+        words = [
+            *self.prefix,
+            self.program,
+            "serve",
+            "--data",
+            str(self.data),
+            "--listen-port",
+            str(self.port),
+        ]
         if self.dev:
             words.append("--dev")
         return words + self.flags
@@ -119,8 +128,12 @@ class Server:
     def spawn(self):
         """Starts the process; does not wait until it is ready."""
         self.process = subprocess.Popen(
-            self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=clean_environment(self.env))
+            self.command(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=clean_environment(self.env),
+        )
         self._pumps = [self._pump("stdout"), self._pump("stderr")]
         return self
 
@@ -157,7 +170,9 @@ class Server:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         else:
             context = ssl._create_unverified_context()
-            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", self.port, timeout=10, context=context
+            )
         try:
             connection.request("GET", "/health")
             return connection.getresponse().status
@@ -234,7 +249,9 @@ class Server:
     def root_key(self):
         """The access key and secret that a first start prints once."""
         found = re.search(r"AWS_ACCESS_KEY_ID='?(AKIA[A-Z2-7]{16})\b", self.stdout)
-        secret = re.search(r"AWS_SECRET_ACCESS_KEY='?([A-Za-z0-9+/]{40})(?![A-Za-z0-9+/=])", self.stdout)
+        secret = re.search(
+            r"AWS_SECRET_ACCESS_KEY='?([A-Za-z0-9+/]{40})(?![A-Za-z0-9+/=])", self.stdout
+        )
         if not found or not secret:
             raise ServerProblem(f"no root key on stdout:\n{self.stdout}")
         return found.group(1), secret.group(1)
@@ -242,8 +259,14 @@ class Server:
 
 def sluice(*words, env=None, seconds=60):
     """Runs the program with other words than `serve`; returns the finished process."""
-    return subprocess.run([binary(), *map(str, words)], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, env=clean_environment(env), timeout=seconds)
+    return subprocess.run(
+        [binary(), *map(str, words)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=clean_environment(env),
+        timeout=seconds,
+    )
 
 
 def check_all():

@@ -16,11 +16,21 @@ HASH_END = 2**128 - 1
 def client(endpoint, key="dev", secret="dev", region=REGION, verify=None, timeout=60):
     """A boto3 client that neither retries nor checks parameters itself: the server's answers come through as they are."""
     config = botocore.config.Config(
-        retries={"total_max_attempts": 1}, parameter_validation=False, read_timeout=timeout,
-        connect_timeout=10, max_pool_connections=64)
+        retries={"total_max_attempts": 1},
+        parameter_validation=False,
+        read_timeout=timeout,
+        connect_timeout=10,
+        max_pool_connections=64,
+    )
     return boto3.session.Session().client(
-        "kinesis", endpoint_url=endpoint, region_name=region, aws_access_key_id=key,
-        aws_secret_access_key=secret, verify=verify, config=config)
+        "kinesis",
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        verify=verify,
+        config=config,
+    )
 
 
 def refused(operation, **members):
@@ -44,7 +54,9 @@ def until(condition, seconds=30, words="the condition"):
 
 def status(kinesis, name):
     try:
-        return kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"]
+        return kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"][
+            "StreamStatus"
+        ]
     except kinesis.exceptions.ResourceNotFoundException:
         return None
 
@@ -65,7 +77,11 @@ def shards(kinesis, name, **members):
     """All shards by all pages of ListShards."""
     found, token = [], None
     while True:
-        page = kinesis.list_shards(NextToken=token) if token else kinesis.list_shards(StreamName=name, **members)
+        page = (
+            kinesis.list_shards(NextToken=token)
+            if token
+            else kinesis.list_shards(StreamName=name, **members)
+        )
         found += page["Shards"]
         token = page.get("NextToken")
         if not token:
@@ -73,11 +89,15 @@ def shards(kinesis, name, **members):
 
 
 def open_shards(kinesis, name):
-    return [s for s in shards(kinesis, name) if "EndingSequenceNumber" not in s["SequenceNumberRange"]]
+    return [
+        s for s in shards(kinesis, name) if "EndingSequenceNumber" not in s["SequenceNumberRange"]
+    ]
 
 
 def hash_range(shard):
-    return int(shard["HashKeyRange"]["StartingHashKey"]), int(shard["HashKeyRange"]["EndingHashKey"])
+    return int(shard["HashKeyRange"]["StartingHashKey"]), int(
+        shard["HashKeyRange"]["EndingHashKey"]
+    )
 
 
 def key_hash(key):
@@ -86,7 +106,8 @@ def key_hash(key):
 
 def iterator(kinesis, name, shard, kind="TRIM_HORIZON", **members):
     return kinesis.get_shard_iterator(
-        StreamName=name, ShardId=shard, ShardIteratorType=kind, **members)["ShardIterator"]
+        StreamName=name, ShardId=shard, ShardIteratorType=kind, **members
+    )["ShardIterator"]
 
 
 def drain(kinesis, at, limit=None):
@@ -113,8 +134,11 @@ def split(kinesis, name, shard_id, at=None):
     """Splits in the middle (or at `at`), waits, and returns the two children."""
     shard = next(s for s in shards(kinesis, name) if s["ShardId"] == shard_id)
     low, high = hash_range(shard)
-    kinesis.split_shard(StreamName=name, ShardToSplit=shard_id,
-                        NewStartingHashKey=str(at if at is not None else (low + high + 1) // 2))
+    kinesis.split_shard(
+        StreamName=name,
+        ShardToSplit=shard_id,
+        NewStartingHashKey=str(at if at is not None else (low + high + 1) // 2),
+    )
     wait_active(kinesis, name)
     return [s for s in shards(kinesis, name) if s.get("ParentShardId") == shard_id]
 
@@ -122,5 +146,8 @@ def split(kinesis, name, shard_id, at=None):
 def merge(kinesis, name, low, high):
     kinesis.merge_shards(StreamName=name, ShardToMerge=low, AdjacentShardToMerge=high)
     wait_active(kinesis, name)
-    return next(s for s in shards(kinesis, name)
-                if s.get("ParentShardId") == low and s.get("AdjacentParentShardId") == high)
+    return next(
+        s
+        for s in shards(kinesis, name)
+        if s.get("ParentShardId") == low and s.get("AdjacentParentShardId") == high
+    )

@@ -10,9 +10,14 @@ from streams import client, refused, wait_active
 from wire import JSON, TARGET, amz_date, once, presign, sign
 
 HEADERS = {"Content-Type": JSON, "X-Amz-Target": TARGET + "ListStreams"}
-MISMATCH = ("The request signature we calculated does not match the signature you provided. Check your AWS Secret "
-            "Access Key and signing method. Consult the service documentation for details.")
-UNKNOWN = {"__type": "UnrecognizedClientException", "message": "The security token included in the request is invalid."}
+MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+    "Access Key and signing method. Consult the service documentation for details."
+)
+UNKNOWN = {
+    "__type": "UnrecognizedClientException",
+    "message": "The security token included in the request is invalid.",
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,9 @@ def ask(server, headers, body=b"{}", path="/"):
 
 
 def at(seconds):
-    return amz_date(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds))
+    return amz_date(
+        datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    )
 
 
 def test_the_root_key_opens(guarded, key):
@@ -53,7 +60,10 @@ def test_the_root_key_is_printed_once_and_nowhere_kept_readable(guarded, key):
 
 
 def test_a_wrong_secret_does_not_match(guarded, key):
-    assert refused(client(guarded.endpoint, key[0], "x" * 40).list_streams) == ("InvalidSignatureException", MISMATCH)
+    assert refused(client(guarded.endpoint, key[0], "x" * 40).list_streams) == (
+        "InvalidSignatureException",
+        MISMATCH,
+    )
 
 
 def test_an_unknown_key_is_not_recognised(guarded, key):
@@ -71,12 +81,25 @@ def test_our_own_signature_opens_whatever_separates_its_parts(guarded, key):
 
 def test_what_was_signed_cannot_be_changed(guarded, key):
     signed = sign(HEADERS, b"{}", *key)
-    assert ask(guarded, signed, b'{"Limit":1}') == (400, {"__type": "InvalidSignatureException", "message": MISMATCH})
+    assert ask(guarded, signed, b'{"Limit":1}') == (
+        400,
+        {"__type": "InvalidSignatureException", "message": MISMATCH},
+    )
     changed = {**signed, "X-Amz-Target": TARGET + "DescribeLimits"}
-    assert ask(guarded, changed) == (400, {"__type": "InvalidSignatureException", "message": MISMATCH})
+    assert ask(guarded, changed) == (
+        400,
+        {"__type": "InvalidSignatureException", "message": MISMATCH},
+    )
     assert ask(guarded, signed, path="/other")[1]["__type"] == "InvalidSignatureException"
-    flipped = {**signed, "Authorization": signed["Authorization"][:-1] + ("0" if signed["Authorization"][-1] != "0" else "1")}
-    assert ask(guarded, flipped) == (400, {"__type": "InvalidSignatureException", "message": MISMATCH})
+    flipped = {
+        **signed,
+        "Authorization": signed["Authorization"][:-1]
+        + ("0" if signed["Authorization"][-1] != "0" else "1"),
+    }
+    assert ask(guarded, flipped) == (
+        400,
+        {"__type": "InvalidSignatureException", "message": MISMATCH},
+    )
     assert ask(guarded, signed)[0] == 200
 
 
@@ -85,7 +108,10 @@ def test_a_signature_of_any_other_form_does_not_match(guarded, key, signature):
     signed = sign(HEADERS, b"{}", *key)
     head = signed["Authorization"].rsplit("=", 1)[0]
     status, got = ask(guarded, {**signed, "Authorization": f"{head}={signature}"})
-    assert status == 400 and got["__type"] in ("InvalidSignatureException", "IncompleteSignatureException")
+    assert status == 400 and got["__type"] in (
+        "InvalidSignatureException",
+        "IncompleteSignatureException",
+    )
 
 
 def test_a_clock_may_differ_by_fifteen_minutes_and_no_more(guarded, key):
@@ -94,17 +120,24 @@ def test_a_clock_may_differ_by_fifteen_minutes_and_no_more(guarded, key):
     stamp = at(-960)
     status, got = ask(guarded, sign(HEADERS, b"{}", *key, stamp=stamp))
     assert status == 400 and got["__type"] == "InvalidSignatureException"
-    assert got["message"].startswith(f"Signature expired: {stamp} is now earlier than ") and got["message"].endswith(" - 15 min.)")
+    assert got["message"].startswith(f"Signature expired: {stamp} is now earlier than ") and got[
+        "message"
+    ].endswith(" - 15 min.)")
     stamp = at(960)
     status, got = ask(guarded, sign(HEADERS, b"{}", *key, stamp=stamp))
     assert status == 400 and got["__type"] == "InvalidSignatureException"
-    assert got["message"].startswith(f"Signature not yet current: {stamp} is still later than ") and got["message"].endswith(" + 15 min.)")
+    assert got["message"].startswith(
+        f"Signature not yet current: {stamp} is still later than "
+    ) and got["message"].endswith(" + 15 min.)")
 
 
 @pytest.mark.parametrize("stamp", ["20260101", "x", "20269901T000000Z", "20260101T000000"])
 def test_a_date_that_is_none_is_refused(guarded, key, stamp):
     status, got = ask(guarded, sign(HEADERS, b"{}", *key, stamp=stamp))
-    assert status == 400 and got["__type"] in ("InvalidSignatureException", "IncompleteSignatureException")
+    assert status == 400 and got["__type"] in (
+        "InvalidSignatureException",
+        "IncompleteSignatureException",
+    )
 
 
 def test_a_signature_must_name_our_region_and_service(guarded, key):
@@ -117,9 +150,15 @@ def test_a_signature_must_name_our_region_and_service(guarded, key):
 
 
 def test_the_query_can_carry_the_signature(guarded, key):
-    status, got = ask(guarded, {"Host": "localhost", **HEADERS}, path="/?" + presign(HEADERS, b"{}", *key))
+    status, got = ask(
+        guarded, {"Host": "localhost", **HEADERS}, path="/?" + presign(HEADERS, b"{}", *key)
+    )
     assert status == 200, got
-    status, got = ask(guarded, {"Host": "localhost", **HEADERS}, path="/?" + presign(HEADERS, b"{}", key[0], "x" * 40))
+    status, got = ask(
+        guarded,
+        {"Host": "localhost", **HEADERS},
+        path="/?" + presign(HEADERS, b"{}", key[0], "x" * 40),
+    )
     assert status == 400 and got["__type"] == "InvalidSignatureException"
 
 
@@ -134,6 +173,7 @@ def test_a_query_signature_ends_when_it_says(guarded, key):
 
 def test_a_body_may_be_signed_and_chunked(guarded, key):
     from wire import Connection, request_bytes
+
     signed = sign(HEADERS, b"{}", *key)
     with Connection(guarded.port) as c:
         c.send(request_bytes("POST", "/", {**signed, "Transfer-Encoding": "chunked"}, b"", False))
@@ -143,8 +183,13 @@ def test_a_body_may_be_signed_and_chunked(guarded, key):
 
 def test_nobody_comes_in_without_a_key(guarded):
     status, got = ask(guarded, HEADERS)
-    assert (status, got) == (400, {"__type": "MissingAuthenticationTokenException",
-                                   "message": "Missing Authentication Token"})
+    assert (status, got) == (
+        400,
+        {
+            "__type": "MissingAuthenticationTokenException",
+            "message": "Missing Authentication Token",
+        },
+    )
 
 
 def test_dev_takes_any_key_and_region(server, kinesis):
@@ -161,4 +206,7 @@ def test_another_region_is_a_setting(new_server):
     server = new_server("--plain", "--region", "eu-central-1", dev=False)
     key = server.root_key()
     assert client(server.endpoint, *key, region="eu-central-1").list_streams()["StreamNames"] == []
-    assert refused(client(server.endpoint, *key, region=REGION).list_streams)[0] == "InvalidSignatureException"
+    assert (
+        refused(client(server.endpoint, *key, region=REGION).list_streams)[0]
+        == "InvalidSignatureException"
+    )

@@ -11,15 +11,22 @@ INGEST = ROOT / "examples" / "package-index" / "ingest.py"
 
 
 def ingest(server, *words, **env):
-    return subprocess.run([sys.executable, INGEST, "--endpoint", server.endpoint, *words], capture_output=True, text=True,
-                          env=clean_environment({"AWS_DEFAULT_REGION": "us-east-1", **env}), timeout=300)
+    return subprocess.run(
+        [sys.executable, INGEST, "--endpoint", server.endpoint, *words],
+        capture_output=True,
+        text=True,
+        env=clean_environment({"AWS_DEFAULT_REGION": "us-east-1", **env}),
+        timeout=300,
+    )
 
 
 def test_the_package_index_comes_back_byte_for_byte(new_server):
     done = ingest(new_server("--segment-size", "8MiB"))
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert int(re.search(r"package index: ([\d,]+) packages", done.stdout)[1].replace(",", "")) > 10000
+    assert (
+        int(re.search(r"package index: ([\d,]+) packages", done.stdout)[1].replace(",", "")) > 10000
+    )
     assert "every byte came back" in done.stdout
 
 

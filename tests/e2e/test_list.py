@@ -15,12 +15,20 @@ def ids(page):
 
 def arrival(kinesis, name, shard, key_hash):
     """Puts one record into that shard, once it takes any, and returns its time of arrival."""
-    put = kinesis.put_record(StreamName=name, Data=b"x", PartitionKey="k", ExplicitHashKey=str(key_hash))
+    put = kinesis.put_record(
+        StreamName=name, Data=b"x", PartitionKey="k", ExplicitHashKey=str(key_hash)
+    )
     if put["ShardId"] != shard:
         return None
-    at = kinesis.get_shard_iterator(StreamName=name, ShardId=shard, ShardIteratorType="AT_SEQUENCE_NUMBER",
-                                    StartingSequenceNumber=put["SequenceNumber"])["ShardIterator"]
-    return kinesis.get_records(ShardIterator=at)["Records"][0]["ApproximateArrivalTimestamp"].timestamp()
+    at = kinesis.get_shard_iterator(
+        StreamName=name,
+        ShardId=shard,
+        ShardIteratorType="AT_SEQUENCE_NUMBER",
+        StartingSequenceNumber=put["SequenceNumber"],
+    )["ShardIterator"]
+    return kinesis.get_records(ShardIterator=at)["Records"][0][
+        "ApproximateArrivalTimestamp"
+    ].timestamp()
 
 
 @pytest.fixture(scope="module")
@@ -112,17 +120,31 @@ def test_an_exclusive_start_begins_after_it(kinesis, make_stream):
 def test_name_and_token_exclude_each_other_and_one_must_be_there(kinesis, make_stream):
     name = make_stream(shards=2)
     assert refused(kinesis.list_shards) == (
-        "InvalidArgumentException", "Either NextToken or StreamName should be provided.")
+        "InvalidArgumentException",
+        "Either NextToken or StreamName should be provided.",
+    )
     token = kinesis.list_shards(StreamName=name, MaxResults=1)["NextToken"]
     assert refused(kinesis.list_shards, StreamName=name, NextToken=token) == (
-        "InvalidArgumentException", "NextToken and StreamName cannot be provided together.")
+        "InvalidArgumentException",
+        "NextToken and StreamName cannot be provided together.",
+    )
 
 
 def test_a_foreign_token_is_refused(kinesis, make_stream):
     token = kinesis.list_shards(StreamName=make_stream(shards=2), MaxResults=1)["NextToken"]
-    for bad in ("x", "AAAA", token[:-4], "A" + token[1:] if token[0] != "A" else "B" + token[1:], "\U0001f600"):
+    for bad in (
+        "x",
+        "AAAA",
+        token[:-4],
+        "A" + token[1:] if token[0] != "A" else "B" + token[1:],
+        "\U0001f600",
+    ):
         code, _ = refused(kinesis.list_shards, NextToken=bad)
-        assert code in ("InvalidArgumentException", "ExpiredNextTokenException", "ValidationException"), bad
+        assert code in (
+            "InvalidArgumentException",
+            "ExpiredNextTokenException",
+            "ValidationException",
+        ), bad
 
 
 def test_a_thousand_shards_come_in_one_page_and_no_more(kinesis, make_stream):

@@ -5,8 +5,10 @@ import re
 from streams import client, wait_active
 from wire import call, once
 
-SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\]|\\.)*",?)*\})? '
-                    r'(NaN|[-+]?Inf|[-+]?[0-9.]+(?:e[-+]?\d+)?)')
+SAMPLE = re.compile(
+    r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\]|\\.)*",?)*\})? '
+    r"(NaN|[-+]?Inf|[-+]?[0-9.]+(?:e[-+]?\d+)?)"
+)
 
 
 def scrape(server):
@@ -56,7 +58,9 @@ def test_metrics_count_what_was_done(new_server):
         kinesis.put_record(StreamName="s", Data=b"x" * 99, PartitionKey="k")
     kinesis.put_records(StreamName="s", Records=[{"Data": b"y" * 9, "PartitionKey": "k"}] * 10)
     shard = kinesis.put_record(StreamName="s", Data=b"", PartitionKey="k")["ShardId"]
-    at = kinesis.get_shard_iterator(StreamName="s", ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    at = kinesis.get_shard_iterator(
+        StreamName="s", ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
     kinesis.get_records(ShardIterator=at)
     call(server, "PutRecord", {"StreamName": "nobody", "Data": "", "PartitionKey": "k"})
     after, kinds = scrape(server)
@@ -83,7 +87,9 @@ def test_buckets_of_a_histogram_add_up(server):
     for sample, value in samples.items():
         m = re.fullmatch(name + r'_bucket\{(.*?),?le="([^"]+)"\}', sample)
         if m:
-            buckets.setdefault(m[1].rstrip(","), []).append((float(m[2].replace("+Inf", "inf")), value))
+            buckets.setdefault(m[1].rstrip(","), []).append(
+                (float(m[2].replace("+Inf", "inf")), value)
+            )
     assert buckets
     for labels, rows in buckets.items():
         rows.sort()

@@ -6,7 +6,16 @@ same steps come again with E2E_SEED=n (E2E_STEPS sets how many)."""
 import os
 import random
 
-from streams import HASH_END, client, hash_range, iterator, key_hash, read_shard, shards, wait_active
+from streams import (
+    HASH_END,
+    client,
+    hash_range,
+    iterator,
+    key_hash,
+    read_shard,
+    shards,
+    wait_active,
+)
 
 STEPS = int(os.environ.get("E2E_STEPS", "400"))
 
@@ -24,13 +33,18 @@ class Model:
     def __init__(self, name, count):
         width = 2**128 // count
         self.name = name
-        self.shards = [Shard(i * width, (i + 1) * width - 1 if i < count - 1 else HASH_END) for i in range(count)]
+        self.shards = [
+            Shard(i * width, (i + 1) * width - 1 if i < count - 1 else HASH_END)
+            for i in range(count)
+        ]
 
     def route(self, number):
         return next(i for i, s in enumerate(self.shards) if s.open and s.low <= number <= s.high)
 
     def open_indexes(self):
-        return sorted((i for i, s in enumerate(self.shards) if s.open), key=lambda i: self.shards[i].low)
+        return sorted(
+            (i for i, s in enumerate(self.shards) if s.open), key=lambda i: self.shards[i].low
+        )
 
 
 def shard_id(index):
@@ -56,8 +70,10 @@ class Run:
         r = self.random
         self.made += 1
         size = r.choice([0, 1, 10, 100, 1000, 10000, 100000, r.randrange(2000)])
-        entry = {"PartitionKey": r.choice(["a", "ключ", "k%d" % r.randrange(50), "x" * 256]),
-                 "Data": b"%d:" % self.made + r.randbytes(size)}
+        entry = {
+            "PartitionKey": r.choice(["a", "ключ", "k%d" % r.randrange(50), "x" * 256]),
+            "Data": b"%d:" % self.made + r.randbytes(size),
+        }
         number = key_hash(entry["PartitionKey"])
         if r.random() < 0.3:
             number = r.choice([0, HASH_END, r.randrange(HASH_END)])
@@ -89,7 +105,9 @@ class Run:
         if len(open_) > 12 or parent.high - parent.low < 4:
             return
         at = self.random.randrange(parent.low + 2, parent.high)
-        self.kinesis.split_shard(StreamName=model.name, ShardToSplit=shard_id(index), NewStartingHashKey=str(at))
+        self.kinesis.split_shard(
+            StreamName=model.name, ShardToSplit=shard_id(index), NewStartingHashKey=str(at)
+        )
         parent.open = False
         model.shards += [Shard(parent.low, at - 1, (index,)), Shard(at, parent.high, (index,))]
         wait_active(self.kinesis, model.name)
@@ -100,7 +118,9 @@ class Run:
             return
         k = self.random.randrange(len(open_) - 1)
         low, high = open_[k], open_[k + 1]
-        self.kinesis.merge_shards(StreamName=model.name, ShardToMerge=shard_id(low), AdjacentShardToMerge=shard_id(high))
+        self.kinesis.merge_shards(
+            StreamName=model.name, ShardToMerge=shard_id(low), AdjacentShardToMerge=shard_id(high)
+        )
         for i in (low, high):
             model.shards[i].open = False
         model.shards.append(Shard(model.shards[low].low, model.shards[high].high, (low, high)))
@@ -109,7 +129,9 @@ class Run:
     def begin_reader(self, model):
         index = self.random.randrange(len(model.shards))
         records = model.shards[index].records
-        kinds = ["TRIM_HORIZON"] + (["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"] if records else [])
+        kinds = ["TRIM_HORIZON"] + (
+            ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"] if records else []
+        )
         if model.shards[index].open:
             kinds.append("LATEST")
         kind, members, place = self.random.choice(kinds), {}, 0
@@ -119,7 +141,14 @@ class Run:
             place = self.random.randrange(len(records))
             members["StartingSequenceNumber"] = records[place][0]
             place += kind == "AFTER_SEQUENCE_NUMBER"
-        self.readers.append([model, index, iterator(self.kinesis, model.name, shard_id(index), kind, **members), place])
+        self.readers.append(
+            [
+                model,
+                index,
+                iterator(self.kinesis, model.name, shard_id(index), kind, **members),
+                place,
+            ]
+        )
         if len(self.readers) > 20:
             self.readers.pop(0)
 
@@ -135,7 +164,7 @@ class Run:
         page = self.kinesis.get_records(ShardIterator=at, Limit=limit)
         got = [(r["SequenceNumber"], r["PartitionKey"], r["Data"]) for r in page["Records"]]
         wanted = model.shards[index].records[place:]
-        assert got == wanted[:len(got)]
+        assert got == wanted[: len(got)]
         assert got or not wanted
         assert (page["MillisBehindLatest"] == 0) == (len(got) == len(wanted))
         reader[2], reader[3] = page.get("NextShardIterator"), place + len(got)
@@ -158,13 +187,23 @@ class Run:
             parents = [real[k] for k in ("ParentShardId", "AdjacentParentShardId") if k in real]
             assert parents == [shard_id(i) for i in wanted.parents]
             limit = self.random.choice([None, 3, 100]) if len(wanted.records) < 300 else None
-            got = [(r["SequenceNumber"], r["PartitionKey"], r["Data"])
-                   for r in read_shard(self.kinesis, model.name, shard_id(index), limit=limit)]
+            got = [
+                (r["SequenceNumber"], r["PartitionKey"], r["Data"])
+                for r in read_shard(self.kinesis, model.name, shard_id(index), limit=limit)
+            ]
             assert got == wanted.records
 
     def go(self, steps):
-        actions = [(40, self.put_one), (20, self.put_many), (6, self.split), (5, self.merge), (15, self.begin_reader),
-                   (40, self.read_on), (1, self.check), (3, self.restart)]
+        actions = [
+            (40, self.put_one),
+            (20, self.put_many),
+            (6, self.split),
+            (5, self.merge),
+            (15, self.begin_reader),
+            (40, self.read_on),
+            (1, self.check),
+            (3, self.restart),
+        ]
         for _ in range(steps):
             action = self.random.choices([a for _, a in actions], [w for w, _ in actions])[0]
             action(self.random.choice(self.models))

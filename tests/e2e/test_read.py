@@ -8,7 +8,7 @@ import time
 import pytest
 
 from server import ACCOUNT
-from streams import (drain, iterator, merge, read_shard, refused, shards, split, until, wait_gone)
+from streams import drain, iterator, merge, read_shard, refused, shards, split, until, wait_gone
 from wire import call
 
 SHARD = "shardId-000000000000"
@@ -19,7 +19,11 @@ def filled(kinesis, stream):
     """A stream of one shard with ten records, at ten different times."""
     numbers = []
     for n in range(10):
-        numbers.append(kinesis.put_record(StreamName=stream, Data=str(n).encode(), PartitionKey="k")["SequenceNumber"])
+        numbers.append(
+            kinesis.put_record(StreamName=stream, Data=str(n).encode(), PartitionKey="k")[
+                "SequenceNumber"
+            ]
+        )
         time.sleep(0.003)  # records must have times of their own
     return stream, numbers
 
@@ -53,72 +57,113 @@ def test_at_timestamp_begins_with_the_first_record_at_or_after(kinesis, filled):
 
 def test_at_timestamp_takes_old_times_and_present_ones(server, kinesis, filled):
     name, _ = filled
-    assert data(read_shard(kinesis, name, SHARD, "AT_TIMESTAMP", Timestamp=datetime.datetime(2015, 1, 1))) == list(range(10))
+    assert data(
+        read_shard(kinesis, name, SHARD, "AT_TIMESTAMP", Timestamp=datetime.datetime(2015, 1, 1))
+    ) == list(range(10))
     time.sleep(0.01)  # the present must be later than the last record
     assert read_shard(kinesis, name, SHARD, "AT_TIMESTAMP", Timestamp=time.time()) == []
-    body = ('{"StreamName":"%s","ShardId":"0","ShardIteratorType":"AT_TIMESTAMP","Timestamp":1.547993531819E9}' % name)
+    body = (
+        '{"StreamName":"%s","ShardId":"0","ShardIteratorType":"AT_TIMESTAMP","Timestamp":1.547993531819E9}'
+        % name
+    )
     assert call(server, "GetShardIterator", body.encode())[0] == 200
 
 
 def test_at_timestamp_refuses_the_future_and_nothing(kinesis, stream):
     future = int(time.time()) + 3600
-    code, words = refused(kinesis.get_shard_iterator, StreamName=stream, ShardId=SHARD,
-                          ShardIteratorType="AT_TIMESTAMP", Timestamp=future)
+    code, words = refused(
+        kinesis.get_shard_iterator,
+        StreamName=stream,
+        ShardId=SHARD,
+        ShardIteratorType="AT_TIMESTAMP",
+        Timestamp=future,
+    )
     assert code == "InvalidArgumentException"
-    assert words.startswith("The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
-                            f"timestampInMillis: {future * 1000}, currentTimestampInMillis: ")
-    assert refused(kinesis.get_shard_iterator, StreamName=stream, ShardId=SHARD, ShardIteratorType="AT_TIMESTAMP") == (
+    assert words.startswith(
+        "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
+        f"timestampInMillis: {future * 1000}, currentTimestampInMillis: "
+    )
+    assert refused(
+        kinesis.get_shard_iterator,
+        StreamName=stream,
+        ShardId=SHARD,
+        ShardIteratorType="AT_TIMESTAMP",
+    ) == (
         "InvalidArgumentException",
         "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. "
-        "Current request has no timestamp parameter.")
+        "Current request has no timestamp parameter.",
+    )
 
 
 @pytest.mark.parametrize("kind", ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"])
 def test_a_sequence_number_must_be_given_where_one_is_needed(kinesis, stream, kind):
-    assert refused(kinesis.get_shard_iterator, StreamName=stream, ShardId=SHARD, ShardIteratorType=kind) == (
+    assert refused(
+        kinesis.get_shard_iterator, StreamName=stream, ShardId=SHARD, ShardIteratorType=kind
+    ) == (
         "InvalidArgumentException",
         "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
         "(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. "
-        f"Request specified {kind} and no StartingSequenceNumber.")
+        f"Request specified {kind} and no StartingSequenceNumber.",
+    )
 
 
 @pytest.mark.parametrize("kind", ["LATEST", "TRIM_HORIZON"])
 def test_a_sequence_number_must_not_be_given_where_none_is_needed(kinesis, filled, kind):
     name, numbers = filled
-    assert refused(kinesis.get_shard_iterator, StreamName=name, ShardId=SHARD, ShardIteratorType=kind,
-                   StartingSequenceNumber=numbers[0]) == (
+    assert refused(
+        kinesis.get_shard_iterator,
+        StreamName=name,
+        ShardId=SHARD,
+        ShardIteratorType=kind,
+        StartingSequenceNumber=numbers[0],
+    ) == (
         "InvalidArgumentException",
         "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
         "(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. "
-        f"Request specified {kind} and also a StartingSequenceNumber.")
+        f"Request specified {kind} and also a StartingSequenceNumber.",
+    )
 
 
 def test_a_shards_own_starting_number_can_be_used(kinesis, filled):
     name, _ = filled
     start = shards(kinesis, name)[0]["SequenceNumberRange"]["StartingSequenceNumber"]
     for kind in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"):
-        assert data(read_shard(kinesis, name, SHARD, kind, StartingSequenceNumber=start)) == list(range(10))
+        assert data(read_shard(kinesis, name, SHARD, kind, StartingSequenceNumber=start)) == list(
+            range(10)
+        )
 
 
 def test_a_number_of_another_shard_is_named(kinesis, make_stream):
     name = make_stream(shards=6)
     all_ = shards(kinesis, name)
     number = all_[5]["SequenceNumberRange"]["StartingSequenceNumber"]
-    assert refused(kinesis.get_shard_iterator, StreamName=name, ShardId=SHARD,
-                   ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber=number) == (
+    assert refused(
+        kinesis.get_shard_iterator,
+        StreamName=name,
+        ShardId=SHARD,
+        ShardIteratorType="AT_SEQUENCE_NUMBER",
+        StartingSequenceNumber=number,
+    ) == (
         "InvalidArgumentException",
         "Invalid StartingSequenceNumber. It encodes shardId-000000000005, while it was used in a call to a shard "
-        "with shardId-000000000000")
+        "with shardId-000000000000",
+    )
 
 
 @pytest.mark.parametrize("number", ["9" * 56, "1" * 56, str(2**185 + 3), "9" * 129])
 def test_an_impossible_sequence_number_is_refused(kinesis, stream, number):
-    code, words = refused(kinesis.get_shard_iterator, StreamName=stream, ShardId=SHARD,
-                          ShardIteratorType="AFTER_SEQUENCE_NUMBER", StartingSequenceNumber=number)
+    code, words = refused(
+        kinesis.get_shard_iterator,
+        StreamName=stream,
+        ShardId=SHARD,
+        ShardIteratorType="AFTER_SEQUENCE_NUMBER",
+        StartingSequenceNumber=number,
+    )
     assert code == "InvalidArgumentException"
     assert words.startswith("Invalid StartingSequenceNumber. It encodes ") or words.startswith(
         f"StartingSequenceNumber {number} used in GetShardIterator on shard {SHARD} in stream {stream} "
-        f"under account {ACCOUNT} is invalid.")
+        f"under account {ACCOUNT} is invalid."
+    )
 
 
 def test_a_number_of_an_older_stream_is_refused(kinesis, make_stream):
@@ -132,31 +177,49 @@ def test_a_number_of_an_older_stream_is_refused(kinesis, make_stream):
         return young if start(young) != start(old) else None
 
     young = until(another_second, 10, "a stream of another second")
-    code, words = refused(kinesis.get_shard_iterator, StreamName=young, ShardId=SHARD,
-                          ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber=number)
+    code, words = refused(
+        kinesis.get_shard_iterator,
+        StreamName=young,
+        ShardId=SHARD,
+        ShardIteratorType="AT_SEQUENCE_NUMBER",
+        StartingSequenceNumber=number,
+    )
     assert code == "InvalidArgumentException"
-    assert words == (f"StartingSequenceNumber {number} used in GetShardIterator on shard {SHARD} in stream {young} "
-                     f"under account {ACCOUNT} is invalid because it did not come from this stream.")
+    assert words == (
+        f"StartingSequenceNumber {number} used in GetShardIterator on shard {SHARD} in stream {young} "
+        f"under account {ACCOUNT} is invalid because it did not come from this stream."
+    )
 
 
-@pytest.mark.parametrize("shard", ["0", "shardId-0", "anything-0", "-00000", "shardId-000000000000", "0000"])
+@pytest.mark.parametrize(
+    "shard", ["0", "shardId-0", "anything-0", "-00000", "shardId-000000000000", "0000"]
+)
 def test_shard_ids_are_read_leniently(kinesis, filled, shard):
     name, _ = filled
     assert data(read_shard(kinesis, name, shard)) == list(range(10))
 
 
-@pytest.mark.parametrize("shard", ["ABKLFD8", "2.14E4", "2147483648", "shardId-99999999999999999999", "shardId-"])
+@pytest.mark.parametrize(
+    "shard", ["ABKLFD8", "2.14E4", "2147483648", "shardId-99999999999999999999", "shardId-"]
+)
 def test_what_is_no_shard_id_cannot_be_found_even_without_a_stream(kinesis, stream, shard):
     for name in (stream, "nobody"):
-        assert refused(kinesis.get_shard_iterator, StreamName=name, ShardId=shard, ShardIteratorType="LATEST") == (
-            "ResourceNotFoundException", f"Could not find shard {shard} in stream {name} under account {ACCOUNT}.")
+        assert refused(
+            kinesis.get_shard_iterator, StreamName=name, ShardId=shard, ShardIteratorType="LATEST"
+        ) == (
+            "ResourceNotFoundException",
+            f"Could not find shard {shard} in stream {name} under account {ACCOUNT}.",
+        )
 
 
 def test_a_shard_that_does_not_exist_is_told_in_its_full_form(kinesis, stream):
     for name in (stream, "nobody"):
-        assert refused(kinesis.get_shard_iterator, StreamName=name, ShardId="5", ShardIteratorType="LATEST") == (
+        assert refused(
+            kinesis.get_shard_iterator, StreamName=name, ShardId="5", ShardIteratorType="LATEST"
+        ) == (
             "ResourceNotFoundException",
-            f"Shard shardId-000000000005 in stream {name} under account {ACCOUNT} does not exist")
+            f"Shard shardId-000000000005 in stream {name} under account {ACCOUNT} does not exist",
+        )
 
 
 def test_latest_is_fixed_when_the_iterator_is_made(kinesis, filled):
@@ -170,7 +233,9 @@ def test_latest_is_fixed_when_the_iterator_is_made(kinesis, filled):
 
 def test_records_have_the_members_that_aws_gives_them(server, filled, kinesis):
     name, numbers = filled
-    status, got = call(server, "GetRecords", {"ShardIterator": iterator(kinesis, name, SHARD), "Limit": 1})
+    status, got = call(
+        server, "GetRecords", {"ShardIterator": iterator(kinesis, name, SHARD), "Limit": 1}
+    )
     assert status == 200 and set(got) == {"Records", "NextShardIterator", "MillisBehindLatest"}
     record = got["Records"][0]
     assert set(record) == {"SequenceNumber", "ApproximateArrivalTimestamp", "Data", "PartitionKey"}
@@ -244,16 +309,22 @@ def test_a_changed_or_foreign_iterator_is_invalid(kinesis, filled):
     name, _ = filled
     for text in tampered(iterator(kinesis, name, SHARD)):
         assert refused(kinesis.get_records, ShardIterator=text) == (
-            "InvalidArgumentException", "Invalid ShardIterator."), text
+            "InvalidArgumentException",
+            "Invalid ShardIterator.",
+        ), text
 
 
 def test_an_iterator_of_another_server_is_invalid(kinesis, new_server, filled):
     from streams import client, wait_active
+
     other = client(new_server().endpoint)
     other.create_stream(StreamName="s", ShardCount=1)
     wait_active(other, "s")
     text = iterator(other, "s", SHARD)
-    assert refused(kinesis.get_records, ShardIterator=text) == ("InvalidArgumentException", "Invalid ShardIterator.")
+    assert refused(kinesis.get_records, ShardIterator=text) == (
+        "InvalidArgumentException",
+        "Invalid ShardIterator.",
+    )
 
 
 def test_an_iterator_of_a_deleted_stream_finds_nothing(kinesis, make_stream):
@@ -302,7 +373,9 @@ def test_a_closed_shard_ends_and_names_its_children(kinesis, filled):
     for child in last["ChildShards"]:
         assert child["ParentShards"] == [SHARD]
         assert child["HashKeyRange"] in [c["HashKeyRange"] for c in children]
-    after = iterator(kinesis, name, SHARD, "AFTER_SEQUENCE_NUMBER", StartingSequenceNumber=numbers[9])
+    after = iterator(
+        kinesis, name, SHARD, "AFTER_SEQUENCE_NUMBER", StartingSequenceNumber=numbers[9]
+    )
     assert drain(kinesis, after)[0] == []
     latest = iterator(kinesis, name, SHARD, "LATEST")
     records, last = drain(kinesis, latest)
@@ -322,11 +395,17 @@ def test_the_ending_number_of_a_closed_shard_cannot_be_read_after(kinesis, fille
     name, _ = filled
     split(kinesis, name, SHARD)
     ending = shards(kinesis, name)[0]["SequenceNumberRange"]["EndingSequenceNumber"]
-    assert refused(kinesis.get_shard_iterator, StreamName=name, ShardId=SHARD,
-                   ShardIteratorType="AFTER_SEQUENCE_NUMBER", StartingSequenceNumber=ending) == (
+    assert refused(
+        kinesis.get_shard_iterator,
+        StreamName=name,
+        ShardId=SHARD,
+        ShardIteratorType="AFTER_SEQUENCE_NUMBER",
+        StartingSequenceNumber=ending,
+    ) == (
         "InvalidArgumentException",
         "Invalid SequenceNumber for ShardIteratorType AFTER_SEQUENCE_NUMBER, SequenceNumber has reached max possible "
-        "value for the shard.")
+        "value for the shard.",
+    )
 
 
 def test_a_reader_at_the_tip_sees_each_record_as_it_comes(kinesis, stream):

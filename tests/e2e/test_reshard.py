@@ -6,8 +6,19 @@ import threading
 import pytest
 
 from server import ACCOUNT
-from streams import (HASH_END, hash_range, key_hash, merge, open_shards, read_shard, read_stream, refused, shards,
-                     split, wait_active)
+from streams import (
+    HASH_END,
+    hash_range,
+    key_hash,
+    merge,
+    open_shards,
+    read_shard,
+    read_stream,
+    refused,
+    shards,
+    split,
+    wait_active,
+)
 
 ZERO, ONE, TWO = (f"shardId-{n:012d}" for n in range(3))
 
@@ -41,7 +52,12 @@ def test_a_merge_closes_both_parents_and_opens_one_child(kinesis, make_stream):
     for parent in (low, high):
         ending = int(parent["SequenceNumberRange"]["EndingSequenceNumber"])
         assert int(child["SequenceNumberRange"]["StartingSequenceNumber"]) > ending
-    assert kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["OpenShardCount"] == 1
+    assert (
+        kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"][
+            "OpenShardCount"
+        ]
+        == 1
+    )
 
 
 def test_records_stay_in_the_parent_and_new_ones_go_to_the_children(kinesis, stream):
@@ -64,14 +80,19 @@ def test_records_stay_in_the_parent_and_new_ones_go_to_the_children(kinesis, str
 @pytest.mark.parametrize("number", [0, 1, HASH_END])
 def test_a_split_must_leave_two_shards(kinesis, stream, number):
     # AWS refuses what is not above one plus the start. Its own words.
-    assert refused(kinesis.split_shard, StreamName=stream, ShardToSplit=ZERO, NewStartingHashKey=str(number)) == (
+    assert refused(
+        kinesis.split_shard, StreamName=stream, ShardToSplit=ZERO, NewStartingHashKey=str(number)
+    ) == (
         "InvalidArgumentException",
         f"NewStartingHashKey {number} used in SplitShard() on shard {ZERO} in stream {stream} under account {ACCOUNT} "
-        f"is not both greater than one plus the shard's StartingHashKey 0 and less than the shard's EndingHashKey {HASH_END}.")
+        f"is not both greater than one plus the shard's StartingHashKey 0 and less than the shard's EndingHashKey {HASH_END}.",
+    )
 
 
 def test_a_split_cannot_be_outside_the_hash_space(kinesis, stream):
-    code, words = refused(kinesis.split_shard, StreamName=stream, ShardToSplit=ZERO, NewStartingHashKey=str(2**128))
+    code, words = refused(
+        kinesis.split_shard, StreamName=stream, ShardToSplit=ZERO, NewStartingHashKey=str(2**128)
+    )
     assert code == "InvalidArgumentException" and str(2**128) in words
 
 
@@ -84,31 +105,42 @@ def test_the_edges_that_can_be_split_are_split(kinesis, make_stream):
 @pytest.mark.parametrize("pair", [(ONE, ZERO), (ZERO, TWO), (ZERO, ZERO), (TWO, ONE)])
 def test_only_neighbours_in_order_can_be_merged(kinesis, make_stream, pair):
     name = make_stream(shards=3)
-    assert refused(kinesis.merge_shards, StreamName=name, ShardToMerge=pair[0], AdjacentShardToMerge=pair[1]) == (
+    assert refused(
+        kinesis.merge_shards, StreamName=name, ShardToMerge=pair[0], AdjacentShardToMerge=pair[1]
+    ) == (
         "InvalidArgumentException",
         f"Shards {pair[0]} and {pair[1]} in stream {name} under account {ACCOUNT} are not an adjacent pair of shards "
-        "eligible for merging")
+        "eligible for merging",
+    )
 
 
 def test_unknown_shards_cannot_be_found(kinesis, stream):
     words = f"Could not find shard shardId-000000000005 in stream {stream} under account {ACCOUNT}."
-    assert refused(kinesis.split_shard, StreamName=stream, ShardToSplit="5", NewStartingHashKey="5") == (
-        "ResourceNotFoundException", words)
+    assert refused(
+        kinesis.split_shard, StreamName=stream, ShardToSplit="5", NewStartingHashKey="5"
+    ) == ("ResourceNotFoundException", words)
     for pair in (("5", "0"), ("0", "5")):
-        assert refused(kinesis.merge_shards, StreamName=stream, ShardToMerge=pair[0],
-                       AdjacentShardToMerge=pair[1]) == ("ResourceNotFoundException", words)
+        assert refused(
+            kinesis.merge_shards,
+            StreamName=stream,
+            ShardToMerge=pair[0],
+            AdjacentShardToMerge=pair[1],
+        ) == ("ResourceNotFoundException", words)
 
 
 def test_a_closed_shard_is_neither_split_nor_merged_again(kinesis, make_stream):
     name = make_stream(shards=2)
     split(kinesis, name, ZERO)
     for call, members in (
-            (kinesis.split_shard, {"ShardToSplit": ZERO, "NewStartingHashKey": "5"}),
-            (kinesis.merge_shards, {"ShardToMerge": ZERO, "AdjacentShardToMerge": ONE})):
+        (kinesis.split_shard, {"ShardToSplit": ZERO, "NewStartingHashKey": "5"}),
+        (kinesis.merge_shards, {"ShardToMerge": ZERO, "AdjacentShardToMerge": ONE}),
+    ):
         code, words = refused(call, StreamName=name, **members)
         assert code in ("InvalidArgumentException", "ResourceInUseException")
-        assert words == (f"Shard {ZERO} in stream {name} under account {ACCOUNT} has already been merged or split, "
-                         "and thus is not eligible for merging or splitting.")
+        assert words == (
+            f"Shard {ZERO} in stream {name} under account {ACCOUNT} has already been merged or split, "
+            "and thus is not eligible for merging or splitting."
+        )
 
 
 def test_on_demand_streams_are_not_resharded_by_hand(kinesis, new_name):
@@ -116,10 +148,12 @@ def test_on_demand_streams_are_not_resharded_by_hand(kinesis, new_name):
     kinesis.create_stream(StreamName=name, StreamModeDetails={"StreamMode": "ON_DEMAND"})
     wait_active(kinesis, name)
     words = f"Request is invalid. Stream {name} under account {ACCOUNT} is in On-Demand mode."
-    assert refused(kinesis.split_shard, StreamName=name, ShardToSplit="0", NewStartingHashKey="5") == (
-        "ValidationException", words)
-    assert refused(kinesis.merge_shards, StreamName=name, ShardToMerge="0", AdjacentShardToMerge="1") == (
-        "ValidationException", words)
+    assert refused(
+        kinesis.split_shard, StreamName=name, ShardToSplit="0", NewStartingHashKey="5"
+    ) == ("ValidationException", words)
+    assert refused(
+        kinesis.merge_shards, StreamName=name, ShardToMerge="0", AdjacentShardToMerge="1"
+    ) == ("ValidationException", words)
     kinesis.delete_stream(StreamName=name)
 
 
@@ -145,7 +179,9 @@ def test_writers_notice_nothing_of_a_split_and_a_merge(kinesis, make_stream):
     def write(writer):
         numbers, n = [], 0
         while not stop.is_set() or n < 20:
-            put = kinesis.put_record(StreamName=name, Data=f"{writer}-{n}".encode(), PartitionKey=f"w{writer}")
+            put = kinesis.put_record(
+                StreamName=name, Data=f"{writer}-{n}".encode(), PartitionKey=f"w{writer}"
+            )
             numbers.append((int(put["SequenceNumber"]), put["ShardId"], f"{writer}-{n}".encode()))
             n += 1
         return numbers
@@ -162,10 +198,16 @@ def test_writers_notice_nothing_of_a_split_and_a_merge(kinesis, make_stream):
         expected = [w.result() for w in writers]
     for numbers in expected:
         assert [n for n, _, _ in numbers] == sorted(n for n, _, _ in numbers)
-    back = {(int(r["SequenceNumber"]), shard, r["Data"])
-            for shard, records in read_stream(kinesis, name).items() for r in records}
+    back = {
+        (int(r["SequenceNumber"]), shard, r["Data"])
+        for shard, records in read_stream(kinesis, name).items()
+        for r in records
+    }
     assert back == {one for numbers in expected for one in numbers}
-    ends = {s["ShardId"]: s["SequenceNumberRange"].get("EndingSequenceNumber") for s in shards(kinesis, name)}
+    ends = {
+        s["ShardId"]: s["SequenceNumberRange"].get("EndingSequenceNumber")
+        for s in shards(kinesis, name)
+    }
     for shard, records in read_stream(kinesis, name).items():
         if ends[shard]:
             assert all(int(r["SequenceNumber"]) < int(ends[shard]) for r in records)

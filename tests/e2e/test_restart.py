@@ -9,8 +9,19 @@ import botocore.exceptions
 import pytest
 
 from server import sluice
-from streams import (client, drain, iterator, merge, read_stream, refused, shards, split, status, until, wait_active,
-                     wait_gone)
+from streams import (
+    client,
+    drain,
+    iterator,
+    merge,
+    read_stream,
+    refused,
+    shards,
+    split,
+    until,
+    wait_active,
+    wait_gone,
+)
 
 HOW = pytest.mark.parametrize("kill", [False, True], ids=["SIGTERM", "SIGKILL"])
 
@@ -32,8 +43,12 @@ def test_streams_and_records_are_the_same_after_a_restart(new_server, kill):
     for name in ("a", "b", "gone"):
         wait_active(kinesis, name)
         for n in range(20):
-            kinesis.put_records(StreamName=name, Records=[
-                {"Data": bytes([n, k]) * (n * k), "PartitionKey": f"{n}-{k}"} for k in range(20)])
+            kinesis.put_records(
+                StreamName=name,
+                Records=[
+                    {"Data": bytes([n, k]) * (n * k), "PartitionKey": f"{n}-{k}"} for k in range(20)
+                ],
+            )
     kinesis.increase_stream_retention_period(StreamName="a", RetentionPeriodHours=100)
     wait_active(kinesis, "a")
     split(kinesis, "a", "shardId-000000000000")
@@ -89,7 +104,10 @@ def test_a_state_that_was_begun_is_finished(new_server, kill):
     wait_active(kinesis, "split")
     wait_gone(kinesis, "gone")
     assert len(shards(kinesis, "made")) == 2 and len(shards(kinesis, "split")) == 3
-    assert kinesis.put_record(StreamName="split", Data=b"x", PartitionKey="k")["ShardId"] != "shardId-000000000000"
+    assert (
+        kinesis.put_record(StreamName="split", Data=b"x", PartitionKey="k")["ShardId"]
+        != "shardId-000000000000"
+    )
 
 
 def test_what_is_in_flight_is_finished_on_sigterm(new_server):
@@ -119,7 +137,9 @@ def test_what_is_in_flight_is_finished_on_sigterm(new_server):
     for t in threads:
         t.join()
     server.start()
-    back = [r["Data"] for records in read_stream(client(server.endpoint), "s").values() for r in records]
+    back = [
+        r["Data"] for records in read_stream(client(server.endpoint), "s").values() for r in records
+    ]
     assert len(back) == len(set(back)) and set(acknowledged) <= set(back)
     assert len(back) - len(acknowledged) <= 8
 
@@ -175,12 +195,16 @@ def test_keys_are_added_listed_and_removed(new_server):
     assert "StreamNames" in client(server.endpoint, *second).list_streams()
     removed = keys("remove", second[0])
     assert removed.returncode == 0, removed.stderr
-    assert refused(client(server.endpoint, *second).list_streams)[0] == "UnrecognizedClientException"
+    assert (
+        refused(client(server.endpoint, *second).list_streams)[0] == "UnrecognizedClientException"
+    )
     assert "StreamNames" in client(server.endpoint, *root).list_streams()
     assert second[0] not in keys("list").stdout
     assert keys("remove", second[0]).returncode != 0
     server.restart()
-    assert refused(client(server.endpoint, *second).list_streams)[0] == "UnrecognizedClientException"
+    assert (
+        refused(client(server.endpoint, *second).list_streams)[0] == "UnrecognizedClientException"
+    )
 
 
 def test_keys_can_be_changed_while_nobody_serves(new_server):
@@ -203,15 +227,32 @@ def test_help_and_settings_are_told(tmp_path):
         assert word in told.stdout
     config = tmp_path / "sluice.json"
     config.write_text('{"listen-port": 1234, "data": "/from/file", "segment-size": "2MiB"}')
-    told = sluice("serve", "--config", config, "--threads", "3", "--print-config", env={"SLUICE_DATA": "/from/env"})
+    told = sluice(
+        "serve",
+        "--config",
+        config,
+        "--threads",
+        "3",
+        "--print-config",
+        env={"SLUICE_DATA": "/from/env"},
+    )
     assert told.returncode == 0, told.stderr
     values = json.loads(told.stdout)
     assert values["listen-port"] in (1234, "1234") and values["data"] == "/from/env"
     assert str(values["threads"]) == "3" and str(values["segment-size"]) in ("2097152", "2MiB")
 
 
-@pytest.mark.parametrize("words", [["--no-such"], ["--listen-port", "70000"], ["--listen-port", "x"], ["--config", "/none"],
-                                   ["--durability", "maybe"], ["--listen-address", "not an address"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--no-such"],
+        ["--listen-port", "70000"],
+        ["--listen-port", "x"],
+        ["--config", "/none"],
+        ["--durability", "maybe"],
+        ["--listen-address", "not an address"],
+    ],
+)
 def test_a_wrong_setting_is_refused_in_words(words, tmp_path):
     told = sluice("serve", "--data", tmp_path / "d", *words)
     assert told.returncode > 0 and told.stderr.strip()

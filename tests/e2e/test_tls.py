@@ -16,6 +16,7 @@ from wire import Connection, Closed, dev_headers, once
 @pytest.fixture(scope="module")
 def guarded(data_root):
     from server import Server
+
     one = Server(data=os.path.join(data_root, "tls-only"), dev=False).start()
     yield one
     one.stop()
@@ -27,9 +28,12 @@ def test_boto3_puts_and_reads_over_tls_with_the_ca(guarded):
     wait_active(kinesis, "s")
     for n in range(20):
         kinesis.put_record(StreamName="s", Data=bytes([n]) * n * 5000, PartitionKey="k")
-    at = kinesis.get_shard_iterator(StreamName="s", ShardId="0", ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    at = kinesis.get_shard_iterator(StreamName="s", ShardId="0", ShardIteratorType="TRIM_HORIZON")[
+        "ShardIterator"
+    ]
     assert [r["Data"] for r in kinesis.get_records(ShardIterator=at)["Records"]] == [
-        bytes([n]) * n * 5000 for n in range(20)]
+        bytes([n]) * n * 5000 for n in range(20)
+    ]
 
 
 def test_aws_ca_bundle_is_enough(guarded, monkeypatch):
@@ -86,7 +90,9 @@ def test_plain_and_tls_share_one_port(server):
     wait_active(tls, "both")
     for n in range(5):
         (plain, tls)[n % 2].put_record(StreamName="both", Data=b"x", PartitionKey="k")
-    at = tls.get_shard_iterator(StreamName="both", ShardId="0", ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    at = tls.get_shard_iterator(StreamName="both", ShardId="0", ShardIteratorType="TRIM_HORIZON")[
+        "ShardIterator"
+    ]
     assert len(plain.get_records(ShardIterator=at)["Records"]) == 5
     plain.delete_stream(StreamName="both")
 
@@ -110,7 +116,7 @@ def test_a_hello_may_come_in_pieces_and_holds_up_nobody(server):
     hello = client_hello()
     with Connection(server.port) as c:
         for n in range(0, len(hello) - 1, 16):
-            c.send(hello[n:min(n + 16, len(hello) - 1)])
+            c.send(hello[n : min(n + 16, len(hello) - 1)])
             assert n % 64 or server.health() == 200
         c.send(hello[-1:])
         c._more()
@@ -149,8 +155,13 @@ def test_sighup_takes_a_new_certificate_while_serving(guarded, new_server, data_
             os.replace(os.path.join(folder, name + ".new"), os.path.join(folder, name))
 
     install(guarded)
-    one = new_server("--tls-certificate", os.path.join(folder, "server.pem"), "--tls-key",
-                     os.path.join(folder, "server.key"), dev=False)
+    one = new_server(
+        "--tls-certificate",
+        os.path.join(folder, "server.pem"),
+        "--tls-key",
+        os.path.join(folder, "server.key"),
+        dev=False,
+    )
     key = one.root_key()
     assert "StreamNames" in client(one.tls_endpoint, *key, verify=guarded.ca).list_streams()
     install(other)

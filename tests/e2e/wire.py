@@ -11,6 +11,7 @@ import hmac
 import json
 import socket
 import ssl
+import time
 import urllib.parse
 
 from server import REGION
@@ -18,9 +19,11 @@ from server import REGION
 TARGET = "Kinesis_20131202."
 JSON = "application/x-amz-json-1.1"
 CBOR = "application/x-amz-cbor-1.1"
-XML_403 = (b"<AccessDeniedException>\n"
-           b"  <Message>Unable to determine service/operation name to be authorized</Message>\n"
-           b"</AccessDeniedException>\n")
+XML_403 = (
+    b"<AccessDeniedException>\n"
+    b"  <Message>Unable to determine service/operation name to be authorized</Message>\n"
+    b"</AccessDeniedException>\n"
+)
 XML_404 = b"<UnknownOperationException/>\n"
 
 
@@ -144,17 +147,31 @@ def _hmac(key, text):
 
 
 def _key(secret, day, region, service):
-    return _hmac(_hmac(_hmac(_hmac(("AWS4" + secret).encode(), day), region), service), "aws4_request")
+    return _hmac(
+        _hmac(_hmac(_hmac(("AWS4" + secret).encode(), day), region), service), "aws4_request"
+    )
 
 
 def _signature(secret, stamp, scope, canonical):
     day, region, service, _ = scope.split("/")
-    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    text = "\n".join(
+        ["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()]
+    )
     return hmac.new(_key(secret, day, region, service), text.encode(), hashlib.sha256).hexdigest()
 
 
-def sign(headers, body, key, secret, stamp=None, region=REGION, service="kinesis", path="/", method="POST",
-         separator=", "):
+def sign(
+    headers,
+    body,
+    key,
+    secret,
+    stamp=None,
+    region=REGION,
+    service="kinesis",
+    path="/",
+    method="POST",
+    separator=", ",
+):
     """`headers` and what must be added to them so that they are signed."""
     stamp = stamp or amz_date()
     headers = dict(headers)
@@ -163,11 +180,21 @@ def sign(headers, body, key, secret, stamp=None, region=REGION, service="kinesis
     low = {n.lower(): " ".join(str(v).split()) for n, v in headers.items()}
     names = ";".join(sorted(low))
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
-    canonical = "\n".join([method, path, "", *(f"{n}:{low[n]}" for n in sorted(low)), "", names,
-                           hashlib.sha256(body).hexdigest()])
+    canonical = "\n".join(
+        [
+            method,
+            path,
+            "",
+            *(f"{n}:{low[n]}" for n in sorted(low)),
+            "",
+            names,
+            hashlib.sha256(body).hexdigest(),
+        ]
+    )
     signature = _signature(secret, stamp, scope, canonical)
     headers["Authorization"] = "AWS4-HMAC-SHA256 " + separator.join(
-        [f"Credential={key}/{scope}", f"SignedHeaders={names}", f"Signature={signature}"])
+        [f"Credential={key}/{scope}", f"SignedHeaders={names}", f"Signature={signature}"]
+    )
     return headers
 
 
@@ -177,20 +204,42 @@ def presign(headers, body, key, secret, stamp=None, region=REGION, expires=300):
     low = {"host": "localhost", **{n.lower(): v for n, v in headers.items()}}
     names = ";".join(sorted(low))
     scope = f"{stamp[:8]}/{region}/kinesis/aws4_request"
-    query = urllib.parse.urlencode(sorted({
-        "X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": f"{key}/{scope}", "X-Amz-Date": stamp,
-        "X-Amz-Expires": str(expires), "X-Amz-SignedHeaders": names}.items()), quote_via=urllib.parse.quote)
-    canonical = "\n".join(["POST", "/", query, *(f"{n}:{low[n]}" for n in sorted(low)), "", names,
-                           hashlib.sha256(body).hexdigest()])
+    query = urllib.parse.urlencode(
+        sorted(
+            {
+                "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+                "X-Amz-Credential": f"{key}/{scope}",
+                "X-Amz-Date": stamp,
+                "X-Amz-Expires": str(expires),
+                "X-Amz-SignedHeaders": names,
+            }.items()
+        ),
+        quote_via=urllib.parse.quote,
+    )
+    canonical = "\n".join(
+        [
+            "POST",
+            "/",
+            query,
+            *(f"{n}:{low[n]}" for n in sorted(low)),
+            "",
+            names,
+            hashlib.sha256(body).hexdigest(),
+        ]
+    )
     return f"{query}&X-Amz-Signature={_signature(secret, stamp, scope, canonical)}"
 
 
 def dev_headers(operation, target=TARGET, content_type=JSON):
     """The headers of a call to a --dev server, which takes any credentials as long as they are complete."""
     stamp = amz_date()
-    return {"X-Amz-Target": target + operation, "Content-Type": content_type, "X-Amz-Date": stamp,
-            "Authorization": f"AWS4-HMAC-SHA256 Credential=dev/{stamp[:8]}/us-east-1/kinesis/aws4_request, "
-                             "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64}
+    return {
+        "X-Amz-Target": target + operation,
+        "Content-Type": content_type,
+        "X-Amz-Date": stamp,
+        "Authorization": f"AWS4-HMAC-SHA256 Credential=dev/{stamp[:8]}/us-east-1/kinesis/aws4_request, "
+        "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64,
+    }
 
 
 def call(server, operation, members, connection=None):
@@ -205,3 +254,10 @@ def call(server, operation, members, connection=None):
 
 def b64(data):
     return base64.b64encode(data if isinstance(data, bytes) else data.encode()).decode()
+
+
+def serves(server):
+    """The server still answers somebody else, and promptly."""
+    begun = time.monotonic()
+    status, _ = call(server, "ListStreams", {})
+    return status == 200 and time.monotonic() - begun < 5
