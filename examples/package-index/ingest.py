@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Puts the package index of this machine into a stream, reads all of it back, and compares it byte for byte.
 
-    ./dev run                                      # in another terminal
-    pip install boto3
-    python3 examples/package-index/ingest.py       # --help tells the rest
+./dev run                                      # in another terminal
+pip install boto3
+python3 examples/package-index/ingest.py       # --help tells the rest
 """
 
 import argparse
@@ -57,24 +57,33 @@ def put_all(kinesis, stream, records):
             again += len(batch)
             time.sleep(min(0.05 * 2**attempt, 2))
         else:
-            sys.exit(f"{len(batch)} records were refused 20 times, the last with: {answer['Records'][-1]}")
+            sys.exit(
+                f"{len(batch)} records were refused 20 times, the last with: {answer['Records'][-1]}"
+            )
     return again
 
 
 def read_shard(kinesis, stream, shard, kind, **members):
     """All records of a shard, up to its tip."""
-    at = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType=kind, **members)["ShardIterator"]
+    at = kinesis.get_shard_iterator(
+        StreamName=stream, ShardId=shard, ShardIteratorType=kind, **members
+    )["ShardIterator"]
     records = []
     while at:
         page = kinesis.get_records(ShardIterator=at)
         records += page["Records"]
-        at = page.get("NextShardIterator") if page["Records"] or page["MillisBehindLatest"] else None
+        at = (
+            page.get("NextShardIterator") if page["Records"] or page["MillisBehindLatest"] else None
+        )
     return records
 
 
 def read_all(kinesis, stream, kind, **members):
-    shards = [s["ShardId"] for page in kinesis.get_paginator("list_shards").paginate(StreamName=stream)
-              for s in page["Shards"]]
+    shards = [
+        s["ShardId"]
+        for page in kinesis.get_paginator("list_shards").paginate(StreamName=stream)
+        for s in page["Shards"]
+    ]
     with ThreadPoolExecutor(4) as pool:
         read = pool.map(lambda s: read_shard(kinesis, stream, s, kind, **members), shards)
         return [r for records in read for r in records]
@@ -86,8 +95,10 @@ def compare(expected, records, how):
     found = collections.Counter((r["PartitionKey"], r["Data"]) for r in records)
     if wanted != found:
         missing, surplus = wanted - found, found - wanted
-        sys.exit(f"{how}: {missing.total()} records are missing and {surplus.total()} too many; "
-                 f"first: {next(iter(missing | surplus))[0]}")
+        sys.exit(
+            f"{how}: {missing.total()} records are missing and {surplus.total()} too many; "
+            f"first: {next(iter(missing | surplus))[0]}"
+        )
 
 
 def rate(count, size, seconds):
@@ -95,18 +106,33 @@ def rate(count, size, seconds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--endpoint", default=os.environ.get("AWS_ENDPOINT_URL_KINESIS", "http://127.0.0.1:4567"))
-    parser.add_argument("--stream", default="package-index", help="made for this, and deleted at the end")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--endpoint", default=os.environ.get("AWS_ENDPOINT_URL_KINESIS", "http://127.0.0.1:4567")
+    )
+    parser.add_argument(
+        "--stream", default="package-index", help="made for this, and deleted at the end"
+    )
     parser.add_argument("--shards", type=int, default=4)
     parser.add_argument("--limit", type=int, help="take only so many packages")
     parser.add_argument("--keep", action="store_true", help="leave the stream there")
     options = parser.parse_args()
 
     session = boto3.session.Session()
-    known = {} if session.get_credentials() else {"aws_access_key_id": "dev", "aws_secret_access_key": "dev"}
-    kinesis = session.client("kinesis", endpoint_url=options.endpoint, region_name=session.region_name or "us-east-1",
-                             config=Config(read_timeout=120, max_pool_connections=16), **known)
+    known = (
+        {}
+        if session.get_credentials()
+        else {"aws_access_key_id": "dev", "aws_secret_access_key": "dev"}
+    )
+    kinesis = session.client(
+        "kinesis",
+        endpoint_url=options.endpoint,
+        region_name=session.region_name or "us-east-1",
+        config=Config(read_timeout=120, max_pool_connections=16),
+        **known,
+    )
     expected = package_index(options.limit)
     size = sum(len(data) for _, data in expected)
     print(f"package index: {len(expected):,} packages, {size / 1e6:.1f} MB")
@@ -116,7 +142,9 @@ def main():
     try:
         begun = time.monotonic()
         again = put_all(kinesis, options.stream, expected)
-        print(f"put           {rate(len(expected), size, time.monotonic() - begun)}, {again} sent again")
+        print(
+            f"put           {rate(len(expected), size, time.monotonic() - begun)}, {again} sent again"
+        )
 
         begun = time.monotonic()
         records = read_all(kinesis, options.stream, "TRIM_HORIZON")
@@ -130,8 +158,16 @@ def main():
         compare(expected, by_time, "AT_TIMESTAMP of the first record")
 
         middle = sorted(r["ApproximateArrivalTimestamp"] for r in records)[len(records) // 2]
-        late = [(r["PartitionKey"], r["Data"]) for r in records if r["ApproximateArrivalTimestamp"] >= middle]
-        compare(late, read_all(kinesis, options.stream, "AT_TIMESTAMP", Timestamp=middle), "AT_TIMESTAMP of the middle")
+        late = [
+            (r["PartitionKey"], r["Data"])
+            for r in records
+            if r["ApproximateArrivalTimestamp"] >= middle
+        ]
+        compare(
+            late,
+            read_all(kinesis, options.stream, "AT_TIMESTAMP", Timestamp=middle),
+            "AT_TIMESTAMP of the middle",
+        )
         print("every byte came back, once, by TRIM_HORIZON and by AT_TIMESTAMP")
     finally:
         if not options.keep:

@@ -14,7 +14,8 @@ payloads and notes the old ones as `maybe`. In the end:
      short is complete or absent; closed shards end and name their children.
  C5. SIGTERM then ends the server with 0, and a start after it shows the same.
 
-A payload is a function of its id, so nothing but ids is kept. Standard library only. Exit code 0 when all hold, else 1."""
+A payload is a function of its id, so nothing but ids is kept. Standard library only. Exit code 0 when all hold, else 1.
+"""
 
 import argparse
 import base64
@@ -50,9 +51,13 @@ class Client:
 
     def call(self, operation, **members):
         if not self.connection:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+            self.connection = http.client.HTTPConnection(
+                "127.0.0.1", self.port, timeout=self.timeout
+            )
         try:
-            self.connection.request("POST", "/", json.dumps(members).encode(), dev_headers(operation))
+            self.connection.request(
+                "POST", "/", json.dumps(members).encode(), dev_headers(operation)
+            )
             answer = self.connection.getresponse()
             body = answer.read()
         except (OSError, http.client.HTTPException):
@@ -85,7 +90,7 @@ class Writer(threading.Thread):
         self.client = Client(harness.server.port)
         self.made = 0
         self.acknowledged = []  # (name, key, shard id, sequence number), in the order of the puts
-        self.maybe = {}         # name: key
+        self.maybe = {}  # name: key
         self.failures = {}
 
     def fresh(self):
@@ -102,21 +107,33 @@ class Writer(threading.Thread):
                 else:
                     self.put_one(self.fresh())
             except FAILURES as e:
-                kind = type(e).__name__ if not isinstance(e, Refused) else str(e).split(" ", 1)[1][:60]
+                kind = (
+                    type(e).__name__ if not isinstance(e, Refused) else str(e).split(" ", 1)[1][:60]
+                )
                 self.failures[kind] = self.failures.get(kind, 0) + 1
                 time.sleep(0.005 + self.random.random() * 0.02)  # nobody may be listening now
 
     def put_one(self, one):
         name, key = one
         self.maybe[name] = key
-        got = self.client.call("PutRecord", StreamName=STREAM, PartitionKey=key,
-                               Data=base64.b64encode(payload(name)).decode())
+        got = self.client.call(
+            "PutRecord",
+            StreamName=STREAM,
+            PartitionKey=key,
+            Data=base64.b64encode(payload(name)).decode(),
+        )
         self.acknowledge(name, key, got)
 
     def put_many(self, many):
         self.maybe.update(many)
-        got = self.client.call("PutRecords", StreamName=STREAM, Records=[
-            {"PartitionKey": key, "Data": base64.b64encode(payload(name)).decode()} for name, key in many])
+        got = self.client.call(
+            "PutRecords",
+            StreamName=STREAM,
+            Records=[
+                {"PartitionKey": key, "Data": base64.b64encode(payload(name)).decode()}
+                for name, key in many
+            ],
+        )
         for (name, key), entry in zip(many, got["Records"], strict=True):
             if "ErrorCode" in entry:
                 self.failures[entry["ErrorCode"]] = self.failures.get(entry["ErrorCode"], 0) + 1
@@ -138,7 +155,9 @@ def must(truth, words):
 
 
 def hash_range(shard):
-    return int(shard["HashKeyRange"]["StartingHashKey"]), int(shard["HashKeyRange"]["EndingHashKey"])
+    return int(shard["HashKeyRange"]["StartingHashKey"]), int(
+        shard["HashKeyRange"]["EndingHashKey"]
+    )
 
 
 def is_open(shard):
@@ -150,7 +169,9 @@ class Harness:
         self.seed, self.kills = options.seed, options.kills
         self.random = random.Random(self.seed)
         self.folder = tempfile.mkdtemp(prefix="sluice-crash-")
-        self.server = Server(data=self.folder + "/data", program=options.binary, flags=["--segment-size", "2MiB"])
+        self.server = Server(
+            data=self.folder + "/data", program=options.binary, flags=["--segment-size", "2MiB"]
+        )
         self.stopping, self.may_write = threading.Event(), threading.Event()
         self.writers = []
         self.client = Client(self.server.port)
@@ -172,7 +193,9 @@ class Harness:
     def wait_active(self):
         end = time.monotonic() + 60
         while time.monotonic() < end:
-            got = self.client.call("DescribeStreamSummary", StreamName=STREAM)["StreamDescriptionSummary"]
+            got = self.client.call("DescribeStreamSummary", StreamName=STREAM)[
+                "StreamDescriptionSummary"
+            ]
             if got["StreamStatus"] == "ACTIVE":
                 return
             time.sleep(0.005)  # between two looks at the state
@@ -185,19 +208,29 @@ class Harness:
             shard = self.random.choice(open_)
             low, high = hash_range(shard)
             self.asked[kind] += 1
-            self.client.call("SplitShard", StreamName=STREAM, ShardToSplit=shard["ShardId"],
-                             NewStartingHashKey=str(self.random.randrange(low + 2, high)))
+            self.client.call(
+                "SplitShard",
+                StreamName=STREAM,
+                ShardToSplit=shard["ShardId"],
+                NewStartingHashKey=str(self.random.randrange(low + 2, high)),
+            )
         else:
             k = self.random.randrange(len(open_) - 1)
             self.asked[kind] += 1
-            self.client.call("MergeShards", StreamName=STREAM, ShardToMerge=open_[k]["ShardId"],
-                             AdjacentShardToMerge=open_[k + 1]["ShardId"])
+            self.client.call(
+                "MergeShards",
+                StreamName=STREAM,
+                ShardToMerge=open_[k]["ShardId"],
+                AdjacentShardToMerge=open_[k + 1]["ShardId"],
+            )
 
     def check_family(self):
         """C4, of the shards."""
         shards = self.shards()
-        must([s["ShardId"] for s in shards] == [f"shardId-{n:012d}" for n in range(len(shards))],
-             "shard ids are not consecutive")
+        must(
+            [s["ShardId"] for s in shards] == [f"shardId-{n:012d}" for n in range(len(shards))],
+            "shard ids are not consecutive",
+        )
         by_id = {s["ShardId"]: s for s in shards}
         at = 0
         for shard in sorted(filter(is_open, shards), key=hash_range):
@@ -212,14 +245,19 @@ class Harness:
             for parent in parents:
                 children.setdefault(parent, []).append(shard["ShardId"])
                 must(not is_open(by_id[parent]), f"{parent} has a child and is open")
-                must(start > int(by_id[parent]["SequenceNumberRange"]["EndingSequenceNumber"]),
-                     f"{shard['ShardId']} begins before {parent} ends")
+                must(
+                    start > int(by_id[parent]["SequenceNumberRange"]["EndingSequenceNumber"]),
+                    f"{shard['ShardId']} begins before {parent} ends",
+                )
             self.done["merge"] += len(parents) == 2
         for shard in shards:
             if not is_open(shard):
                 heirs = [hash_range(by_id[c]) for c in children.get(shard["ShardId"], [])]
                 low, high = hash_range(shard)
-                must(heirs and min(heirs)[0] <= low and max(heirs)[1] >= high, f"{shard['ShardId']} has no heirs")
+                must(
+                    heirs and min(heirs)[0] <= low and max(heirs)[1] >= high,
+                    f"{shard['ShardId']} has no heirs",
+                )
                 self.done["split"] += len(heirs) == 2
         return shards
 
@@ -238,10 +276,15 @@ class Harness:
         self.nap(self.random.uniform(0.02, 1.0))
         interrupted = None
         if number % 2 == 0:
-            kind = "split" if number % 4 == 0 or len(list(filter(is_open, self.shards()))) < 4 else "merge"
+            kind = (
+                "split"
+                if number % 4 == 0 or len(list(filter(is_open, self.shards()))) < 4
+                else "merge"
+            )
             interrupted = threading.Thread(target=self.try_reshard, args=(kind,))
             interrupted.start()
-            time.sleep(self.random.choice([0, 0.001, 0.003, 0.01, 0.03]))  # a random moment is the point
+            # A random moment is the point.
+            time.sleep(self.random.choice([0, 0.001, 0.003, 0.01, 0.03]))
         self.server.kill()
         if interrupted:
             interrupted.join()
@@ -280,7 +323,9 @@ class Harness:
             for writer in self.writers:
                 writer.join()
         shards = self.check_family()
-        must(self.done["split"] > 0 and self.done["merge"] > 0, "no split or no merge was completed")
+        must(
+            self.done["split"] > 0 and self.done["merge"] > 0, "no split or no merge was completed"
+        )
         for writer in self.writers:
             must(writer.acknowledged, f"{writer.name} was never acknowledged: {writer.failures}")
         found = self.account(shards)
@@ -292,17 +337,32 @@ class Harness:
     # -- the account ----------------------------------------------------------------------------------
 
     def read_shard(self, shard):
-        at = self.client.call("GetShardIterator", StreamName=STREAM, ShardId=shard["ShardId"],
-                              ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        at = self.client.call(
+            "GetShardIterator",
+            StreamName=STREAM,
+            ShardId=shard["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )["ShardIterator"]
         while at:
             page = self.client.call("GetRecords", ShardIterator=at)
             yield from page["Records"]
-            at = page.get("NextShardIterator") if page["Records"] or page["MillisBehindLatest"] else None
-        must(is_open(shard) or "NextShardIterator" not in page, f"{shard['ShardId']} is closed and has no end")
+            at = (
+                page.get("NextShardIterator")
+                if page["Records"] or page["MillisBehindLatest"]
+                else None
+            )
+        must(
+            is_open(shard) or "NextShardIterator" not in page,
+            f"{shard['ShardId']} is closed and has no end",
+        )
 
     def account(self, shards):
         """C1 to C4, of the records; returns how many there are."""
-        expected = {name: (key, shard, number) for w in self.writers for name, key, shard, number in w.acknowledged}
+        expected = {
+            name: (key, shard, number)
+            for w in self.writers
+            for name, key, shard, number in w.acknowledged
+        }
         maybe = {name: key for w in self.writers for name, key in w.maybe.items()}
         unseen, found, unacknowledged = set(expected), {}, 0
         for shard in shards:
@@ -314,29 +374,46 @@ class Harness:
                 must(number > last, f"C3: {id_}: {number} after {last}")
                 must(not end or number <= int(end), f"C4: {id_}: {name} lies behind the end")
                 last = number
-                must(name not in found, f"C1/C2: {name} is there twice: {found.get(name)} and {id_}")
+                must(
+                    name not in found, f"C1/C2: {name} is there twice: {found.get(name)} and {id_}"
+                )
                 found[name] = (id_, number)
                 must(name in expected or name in maybe, f"C2: {name} was never written")
                 must(data == payload(name), f"C1: {name} has other bytes")
                 key = expected[name][0] if name in expected else maybe[name]
                 must(record["PartitionKey"] == key, f"C1: {name} has another key")
-                must(low <= int.from_bytes(hashlib.md5(key.encode()).digest(), "big") <= high,
-                     f"C4: {name} lies in a shard that does not own its key")
+                must(
+                    low <= int.from_bytes(hashlib.md5(key.encode()).digest(), "big") <= high,
+                    f"C4: {name} lies in a shard that does not own its key",
+                )
                 if name in expected:
-                    must(expected[name][1:] == (id_, number), f"C1: {name} was acknowledged at {expected[name][1:]}, "
-                                                              f"is at {(id_, number)}")
+                    must(
+                        expected[name][1:] == (id_, number),
+                        f"C1: {name} was acknowledged at {expected[name][1:]}, "
+                        f"is at {(id_, number)}",
+                    )
                     unseen.discard(name)
                 else:
                     unacknowledged += 1
-        must(not unseen, f"C1: {len(unseen)} acknowledged records are lost, e.g. "
-                         f"{sorted((expected[n][1], n) for n in list(unseen)[:1000])[:5]}")
+        must(
+            not unseen,
+            f"C1: {len(unseen)} acknowledged records are lost, e.g. "
+            f"{sorted((expected[n][1], n) for n in list(unseen)[:1000])[:5]}",
+        )
         for writer in self.writers:
             newest = {}
             for name, key, _, number in writer.acknowledged:
-                must(number > newest.get(key, 0), f"C3: {name} lies before an earlier record of {key}")
+                must(
+                    number > newest.get(key, 0),
+                    f"C3: {name} lies before an earlier record of {key}",
+                )
                 newest[key] = number
-        self.counts = {"acknowledged": len(expected), "unacknowledged": len(maybe),
-                       "of those stored": unacknowledged, "shards": len(shards)}
+        self.counts = {
+            "acknowledged": len(expected),
+            "unacknowledged": len(maybe),
+            "of those stored": unacknowledged,
+            "shards": len(shards),
+        }
         return len(found)
 
     def report(self, problem):
@@ -344,21 +421,34 @@ class Harness:
             for kind, count in writer.failures.items():
                 self.failures[kind] = self.failures.get(kind, 0) + count
         counts = ", ".join(f"{v:,} {k}" for k, v in self.counts.items())
-        print(f"crash: {counts}; {self.done['split']} of {self.asked['split']} splits and {self.done['merge']} of "
-              f"{self.asked['merge']} merges were completed")
+        print(
+            f"crash: {counts}; {self.done['split']} of {self.asked['split']} splits and {self.done['merge']} of "
+            f"{self.asked['merge']} merges were completed"
+        )
         if self.restarts_ms:
             times = sorted(self.restarts_ms)
-            print(f"crash: {len(times)} kills; ready again after {times[len(times) // 2]:.0f} ms (median), "
-                  f"{times[-1]:.0f} ms (most)")
-        print("crash: failed puts: " + (", ".join(f"{v} {k}" for k, v in sorted(self.failures.items())) or "none"))
-        print(f"crash: {'FAILED: ' + problem if problem else 'every record is accounted for'} (seed {self.seed})")
+            print(
+                f"crash: {len(times)} kills; ready again after {times[len(times) // 2]:.0f} ms (median), "
+                f"{times[-1]:.0f} ms (most)"
+            )
+        print(
+            "crash: failed puts: "
+            + (", ".join(f"{v} {k}" for k, v in sorted(self.failures.items())) or "none")
+        )
+        print(
+            f"crash: {'FAILED: ' + problem if problem else 'every record is accounted for'} (seed {self.seed})"
+        )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
-    parser.add_argument("--binary", help="the program; else SLUICE_BINARY, else the newest one built")
+    parser.add_argument(
+        "--binary", help="the program; else SLUICE_BINARY, else the newest one built"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the data folder there")
     options = parser.parse_args()
     options.binary = str(pathlib.Path(options.binary).resolve()) if options.binary else binary()
