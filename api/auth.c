@@ -1,14 +1,14 @@
 /* auth.c: verifies the caller of an exchange.
  *
- * The checks stand in AWS's order, since clients see the first that fails: what the claim looks
- * like, its time, the scope it names, whose key it is, and last the signature, the only one that
- * has to read the body. So nothing costly is done for a request that could not pass anyway.
+ * The checks stand in AWS's order, since clients see the first that fails: what the claim looks like, its time, the
+ * scope it names, whose key it is, and last the signature, the only one that has to read the body. So nothing costly is done
+ * for a request that could not pass anyway.
  *
- * I1. OK means that the holder of that access key's secret signed this very request, within the
- * skew; unless any_credentials says otherwise.
+ * I1. OK means that the holder of that access key's secret signed this very request, within the skew; unless
+ *     any_credentials says otherwise.
  *
- * Left to others: the claim and the signature (wire/sigv4.c), the keys (keys.c), what a caller may
- * do. Thread: any. */
+ * Left to others: the claim and the signature (wire/sigv4.c), the keys (keys.c), what a caller may do.
+ * Thread: any. */
 #include "api/auth.h"
 
 #include "base/limits.h"

@@ -1,12 +1,10 @@
 /* exchange.h: one request and its reply, ignorant of the HTTP version; owns the arena.
  *
- * A transport (http1, later http2, or a test's loopback) fills the request, then calls its handler
- * on the thread of the loop that owns the exchange. The handler answers at once or later; either
- * way it ends with exchange_finish on that same thread. Other threads hand an exchange back to its
- * loop with exchange_send.
+ * A transport (http1, later http2, or a test's loopback) fills the request, then calls its handler on the thread of the loop that owns
+ * the exchange. The handler answers at once or later; either way it ends with exchange_finish on that same thread. Other threads
+ * hand an exchange back to its loop with exchange_send.
  *
- *   receiving --handler()--> running --exchange_finish()--> finished --transport--> sent,
- * exchange_fini()
+ *   receiving --handler()--> running --exchange_finish()--> finished --transport--> sent, exchange_fini()
  *
  * X1. Every exchange given to a handler is finished exactly once, even when its client has gone.
  * X2. All of its memory is the arena's, the body's and the reply's: freed together at its end.

@@ -12,10 +12,9 @@ enum { PEER_BYTES = INET6_ADDRSTRLEN + 10 };
 
 /* What a connection is at. Each phase but RUNNING has a time limit.
  *
- *   handed over -> RECEIVING --request complete--> RUNNING --exchange_finish--> SENDING --sent-->
- * IDLE ^                                                                            |
- *                      +---------------------------- next request line
- * ----------------------------+ */
+ *   handed over -> RECEIVING --request complete--> RUNNING --exchange_finish--> SENDING --sent--> IDLE
+ *                      ^                                                                            |
+ *                      +---------------------------- next request line ----------------------------+ */
 enum phase { PHASE_IDLE, PHASE_RECEIVING, PHASE_RUNNING, PHASE_SENDING, PHASES };
 
 struct http1_daemon {

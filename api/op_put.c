@@ -1,16 +1,13 @@
-/* op_put.c: PutRecord and PutRecords: from decoded records to batches in shards' logs, and back to
- * sequence numbers.
+/* op_put.c: PutRecord and PutRecords: from decoded records to batches in shards' logs, and back to sequence numbers.
  *
- *   records -> hash -> shard --pack, one batch a shard--> log_append_all -> ... synced ... -> done,
- * last one -> back to our loop -> reply
+ *   records -> hash -> shard --pack, one batch a shard--> log_append_all -> ... synced ... -> done, last one -> back to our loop -> reply
  *
- * Records are packed into the exchange's arena in their stored form, and their CRC taken, here on
- * the network's thread; the committer only numbers them.
+ * Records are packed into the exchange's arena in their stored form, and their CRC taken, here on the network's thread; the committer only
+ * numbers them.
  *
- * P1. A record is answered with a sequence number only if the batch that holds it completed with
- * OK, that is, is synced. P2. Records of one request that fall to one shard keep their order: they
- * are one batch. P3. A batch that meets the seal of its shard was not stored: its records are
- * routed again by the next view of the stream, and only they.
+ * P1. A record is answered with a sequence number only if the batch that holds it completed with OK, that is, is synced.
+ * P2. Records of one request that fall to one shard keep their order: they are one batch.
+ * P3. A batch that meets the seal of its shard was not stored: its records are routed again by the next view of the stream, and only they.
  *
  * Thread: the exchange's loop; append_done on the committer's. */
 #include "api/operations.h"

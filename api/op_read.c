@@ -1,16 +1,13 @@
 /* op_read.c: GetShardIterator and GetRecords.
  *
- * A position is (stream, shard, next offset), sealed into a token (iterator.h). Nothing is kept for
- * a reader between calls.
+ * A position is (stream, shard, next offset), sealed into a token (iterator.h). Nothing is kept for a reader between calls.
  *
- *   GetRecords: open the token -> log_read (memory answers at once, the disk later) -> past
- * retention? find the horizon, read again
+ *   GetRecords: open the token -> log_read (memory answers at once, the disk later) -> past retention? find the horizon, read again
  *   -> walk the batches into records -> reply, with a new token
  *
- * G1. Nothing older than the stream's retention is served, whether its bytes are still there or
- * not. G2. The token handed out says exactly where the records given end: none is skipped, none
- * comes twice. G3. A closed shard's reader gets no next token, and its children, only after its
- * last record and once the children are there to be read.
+ * G1. Nothing older than the stream's retention is served, whether its bytes are still there or not.
+ * G2. The token handed out says exactly where the records given end: none is skipped, none comes twice.
+ * G3. A closed shard's reader gets no next token, and its children, only after its last record and once the children are there to be read.
  *
  * Thread: the exchange's loop; read_done also on a disk reader's. */
 #include "api/operations.h"

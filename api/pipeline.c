@@ -1,13 +1,10 @@
-/* pipeline.c: the fixed road of a request, in AWS's order of checks (docs/API.md, "Order of
- * checks"):
+/* pipeline.c: the fixed road of a request, in AWS's order of checks (docs/API.md, "Order of checks"):
  *
- *   OPTIONS -> our own pages (GET) -> method -> empty body -> content type -> JSON object? -> known
- * operation? -> signature -> types -> bounds
+ *   OPTIONS -> our own pages (GET) -> method -> empty body -> content type -> JSON object? -> known operation? -> signature -> types -> bounds
  *   -> the operation
  *
- * AWS looks whether the body parses before it looks at the signature. We verify first and decode
- * once, in place; only when a check before decoding fails do we look whether the body would have
- * parsed, and answer what AWS would. The order seen is the same.
+ * AWS looks whether the body parses before it looks at the signature. We verify first and decode once, in place; only when a check before
+ * decoding fails do we look whether the body would have parsed, and answer what AWS would. The order seen is the same.
  *
  * Thread: the exchange's loop. */
 #include "api/exception.h"

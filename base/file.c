@@ -5,7 +5,8 @@
  * durable only once the folder that holds it is synced.
  *
  * I1. After OK from file_replace, folder_make or folder_remove, the change survives a power
- * failure. I2. Every call that can fail is checked, close included: some file systems report a
+ * failure.
+ * I2. Every call that can fail is checked, close included: some file systems report a
  * failed write only there.
  *
  * Left to others: LevelDB's own files.

@@ -5,8 +5,10 @@
  * from its end: nearly all are set for later than those before them.
  *
  * I1. After loop_unwatch(w), w->ready is not called, even if its event was fetched in the same
- * turn. I2. A timer fires at most once a turn, so one that sets itself again for now cannot starve
- * the rest. I3. Messages that a thread sent before it called loop_stop are handled before loop_run
+ * turn.
+ * I2. A timer fires at most once a turn, so one that sets itself again for now cannot starve
+ * the rest.
+ * I3. Messages that a thread sent before it called loop_stop are handled before loop_run
  * returns.
  *
  * Left to others: keeping the loop alive until the last sender has returned; emptying it of watches

@@ -6,7 +6,9 @@
  * wakes the receiver once.
  *
  * I1. A message that was sent is handled by a drain that begins after the eventfd became readable
- * for it. I2. Messages of one sender are handled in the order of sending. I3. Nothing of a message
+ * for it.
+ * I2. Messages of one sender are handled in the order of sending.
+ * I3. Nothing of a message
  * is touched after its handle was called, nor by its sender after it was pushed.
  *
  * Left to others: waiting on wake_fd (loop.c), and keeping the box alive until the last sender has

@@ -6,7 +6,8 @@
  * terminal, or break the JSON.
  *
  * I1. A line holds exactly one newline, at its end, and is at most LINE_BYTES long; a longer
- * message is cut. I2. A JSON line is valid JSON whatever was passed in. I3. errno is left as it
+ * message is cut.
+ * I2. A JSON line is valid JSON whatever was passed in. I3. errno is left as it
  * was.
  *
  * Thread: any. */

@@ -1,7 +1,8 @@
 /* sweeper.c: tells the log engine what each stream still needs.
  *
  * W1. What a living stream's retention covers is never given up: the keeper answers with the
- * retention in force now. W2. A stream that is not in the table is deleted, and all of its bytes
+ * retention in force now.
+ * W2. A stream that is not in the table is deleted, and all of its bytes
  * may go. (A stream is in the table before its first append.) Left to others: finding and dropping
  * the bytes (the engine), not serving what is past the horizon (the read). */
 #include "retention/sweeper.h"

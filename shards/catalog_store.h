@@ -1,5 +1,4 @@
-/* catalog_store.h: the catalog's rows on disk: one LevelDB of small JSON objects. A change is one
- * synced batch.
+/* catalog_store.h: the catalog's rows on disk: one LevelDB of small JSON objects. A change is one synced batch.
  *
  *   meta/format                      {"format": 1}
  *   meta/next-stream                 {"number": 7}
@@ -8,8 +7,7 @@
  *   shard/<number>/<index, 10>       a shard
  *   key/<access key id>              {"secret": "...", "created_ms": ...}
  *
- * Thread: one at a time (the catalog's, or a command line's with no server running). Blocks on the
- * disk. */
+ * Thread: one at a time (the catalog's, or a command line's with no server running). Blocks on the disk. */
 #ifndef SLUICE_SHARDS_CATALOG_STORE_H
 #define SLUICE_SHARDS_CATALOG_STORE_H
 

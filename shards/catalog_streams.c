@@ -3,8 +3,8 @@
  *   (none) --create--> CREATING --delay--> ACTIVE --delete--> DELETING --delay--> (none)
  *                                          ACTIVE <--> UPDATING: reshard.c
  *
- * With no delay, create goes straight to ACTIVE and delete straight to none. The disk of a deleted
- * stream comes back by log_trim, for which its number is then unknown. */
+ * With no delay, create goes straight to ACTIVE and delete straight to none. The disk of a deleted stream comes back by log_trim, for
+ * which its number is then unknown. */
 #include "shards/catalog_internal.h"
 #include "shards/stream_fault.h"
 

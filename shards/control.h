@@ -1,10 +1,8 @@
 /* control.h: control batches: what a log says of its own shard. One so far: the seal.
  *
- *   body:  | kind u8 = 1 (seal) | zero u8[3] | count of children u32 | index of each child, u32 ...
- * |      little-endian
+ *   body:  | kind u8 = 1 (seal) | zero u8[3] | count of children u32 | index of each child, u32 ... |      little-endian
  *
- * A seal is the last batch of a log for ever. So "after the end of the shard" is decided by log
- * order, not by clocks. */
+ * A seal is the last batch of a log for ever. So "after the end of the shard" is decided by log order, not by clocks. */
 #ifndef SLUICE_SHARDS_CONTROL_H
 #define SLUICE_SHARDS_CONTROL_H
 

@@ -1,9 +1,8 @@
-/* iterator.h: sealed read positions that expire, and page tokens, which are the same thing.
- * AES-256-GCM under a key of the catalog's, so that they survive a restart and nobody can make one.
+/* iterator.h: sealed read positions that expire, and page tokens, which are the same thing. AES-256-GCM under a key of the catalog's, so that
+ * they survive a restart and nobody can make one.
  *
- *   8 bytes 00..01 | nonce (12) | ciphertext of 180 bytes | tag (16)     216 bytes; as base64 288
- * characters (AWS: at most 512) plaintext: kind u32 | shard u32 | made at, ms u64 | stream u64 |
- * offset u64 | extra u64[2] | name length u8 | name ... zeros
+ *   8 bytes 00..01 | nonce (12) | ciphertext of 180 bytes | tag (16)     216 bytes; as base64 288 characters (AWS: at most 512)
+ *   plaintext: kind u32 | shard u32 | made at, ms u64 | stream u64 | offset u64 | extra u64[2] | name length u8 | name ... zeros
  */
 #ifndef SLUICE_SHARDS_ITERATOR_H
 #define SLUICE_SHARDS_ITERATOR_H

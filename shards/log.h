@@ -1,19 +1,17 @@
-/* log.h: the log contract. A log is one shard's records: an append-only row of batches, addressed
- * by offset from 0 without gaps.
+/* log.h: the log contract. A log is one shard's records: an append-only row of batches, addressed by offset from 0 without gaps.
  *
- * Everything here is asynchronous or answers from memory: nobody who calls it waits for the disk.
- * Nothing above may assume one machine's disk (ADR 0001, D8): an engine may keep a log anywhere.
+ * Everything here is asynchronous or answers from memory: nobody who calls it waits for the disk. Nothing above may assume one machine's
+ * disk (ADR 0001, D8): an engine may keep a log anywhere.
  *
  * L1. An append completes with OK only after all of its batch is durable (synced).
- * L2. Appends to one log complete in the order in which they were queued, and take consecutive
- * offsets in that order. L3. Times within one log never decrease. L4. A read sees only what is
- * durable, all of it, in offset order, each once. L5. After a control batch that seals (append with
- * `seals`), every later append to that log completes with SEALED. L6. After a failed write or sync
- * the appends in flight fail, and appends are refused until the engine has reopened what failed and
+ * L2. Appends to one log complete in the order in which they were queued, and take consecutive offsets in that order.
+ * L3. Times within one log never decrease.
+ * L4. A read sees only what is durable, all of it, in offset order, each once.
+ * L5. After a control batch that seals (append with `seals`), every later append to that log completes with SEALED.
+ * L6. After a failed write or sync the appends in flight fail, and appends are refused until the engine has reopened what failed and
  *     knows again where each log ends. It reopens by itself. Reads go on.
- * L7. Damage is refused: CORRUPT with the place named; other logs serve on. A torn last write is
- * dropped (it was never acknowledged). L8. What is past its log's horizon may vanish at any time
- * after log_trim said so; reads then begin at the first offset kept. */
+ * L7. Damage is refused: CORRUPT with the place named; other logs serve on. A torn last write is dropped (it was never acknowledged).
+ * L8. What is past its log's horizon may vanish at any time after log_trim said so; reads then begin at the first offset kept. */
 #ifndef SLUICE_SHARDS_LOG_H
 #define SLUICE_SHARDS_LOG_H
 

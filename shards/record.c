@@ -4,7 +4,8 @@
  * what is left before it is used, and nothing is asserted about stored bytes. Layout: see record.h.
  *
  * I1. batch_header_read accepts exactly what batch_header_write makes: any flipped bit of the 40
- * bytes is CORRUPT. I2. A walk never looks outside the batch it was given, whatever the bytes say.
+ * bytes is CORRUPT.
+ * I2. A walk never looks outside the batch it was given, whatever the bytes say.
  *
  * Left to others: the words of control batches; keys and offsets of stored values (segment.c).
  * Thread: any. */

@@ -1,27 +1,22 @@
 /* record.h: the stored form of records, drawn in bytes. Numbers are little-endian, lengths u32.
  *
- * A batch is what one append leaves in a shard's log. A stored value (one LevelDB value) is one or
- * more batches, end to end.
+ * A batch is what one append leaves in a shard's log. A stored value (one LevelDB value) is one or more batches, end to end.
  *
- *   batch:   0        1        2          4         8          12         16            24 32 36 40
- *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+---------
- * - - | format | flags  | zero u16 | count   | body len | body CRC | base offset | base time  |
- * zero u32  | head CRC  | body ...
- *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+---------
- * - - format 1. flags: bit 0, control batch; bit 1, the log ends behind it. The head CRC covers
- * bytes 0..35; the body CRC the body. Both are CRC-32C.
+ *   batch:   0        1        2          4         8          12         16            24           32          36          40
+ *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+--------- - -
+ *            | format | flags  | zero u16 | count   | body len | body CRC | base offset | base time  | zero u32  | head CRC  | body ...
+ *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+--------- - -
+ *   format 1. flags: bit 0, control batch; bit 1, the log ends behind it. The head CRC covers bytes 0..35; the body CRC the body. Both are CRC-32C.
  *
  *   body, of a data batch: count records, each:
  *            +--------+-------------+---------------+----------+--------------------------------+-----------+------+
- *            | flags  | time delta  | key len (u16) | data len | explicit hash key (16, big-end |
- * partition | data | | u8     | u32, ms     |               | u32      | ian; only when flags bit
- * 0)    | key       |      |
+ *            | flags  | time delta  | key len (u16) | data len | explicit hash key (16, big-end | partition | data |
+ *            | u8     | u32, ms     |               | u32      | ian; only when flags bit 0)    | key       |      |
  *            +--------+-------------+---------------+----------+--------------------------------+-----------+------+
  *   body, of a control batch: its kind and words, see control.h. It takes one offset (count is 1).
  *
- * The writer of records packs bodies (record_pack) without knowing offset or time; the log's
- * committer writes the header. So nothing is copied to number it, and the body's CRC is computed
- * where the body is made. */
+ * The writer of records packs bodies (record_pack) without knowing offset or time; the log's committer writes the header. So nothing is
+ * copied to number it, and the body's CRC is computed where the body is made. */
 #ifndef SLUICE_SHARDS_RECORD_H
 #define SLUICE_SHARDS_RECORD_H
 

@@ -2,15 +2,14 @@
  *
  *   ACTIVE --begin: children written as PENDING, stream UPDATING--> begun
  *   begun --(after the state delay) seal: a control batch into each parent's log--> sealing
- *   sealing --sealed: parents CLOSED at the seal's time, children OPEN, stream ACTIVE, one batch-->
- * ACTIVE sealing --a log refused: again in AGAIN_MS--> begun
+ *   sealing --sealed: parents CLOSED at the seal's time, children OPEN, stream ACTIVE, one batch--> ACTIVE
+ *   sealing --a log refused: again in AGAIN_MS--> begun
  *
- * R1. Nothing is appended to a child before its parents' seals are durable: children are routed to
- * only by the view that `finish` publishes. So a reader who finishes the parents first sees every
- * key in order. R2. A crash anywhere between leaves a stream UPDATING with PENDING children;
- * reshard_resume begins again at "begun". A log that is sealed already answers SEALED, which is as
- * good. R3. Puts that meet a seal wait for the next view (stream_wait) and go to the children; they
- * are woken too when a try fails. */
+ * R1. Nothing is appended to a child before its parents' seals are durable: children are routed to only by the view that `finish` publishes.
+ *     So a reader who finishes the parents first sees every key in order.
+ * R2. A crash anywhere between leaves a stream UPDATING with PENDING children; reshard_resume begins again at "begun". A log that is
+ *     sealed already answers SEALED, which is as good.
+ * R3. Puts that meet a seal wait for the next view (stream_wait) and go to the children; they are woken too when a try fails. */
 #include "shards/catalog_internal.h"
 #include "shards/control.h"
 #include "shards/stream_fault.h"

@@ -2,12 +2,10 @@
  *
  * A number is 188 bits, printed in decimal (56 digits). From the most significant hex digit:
  *
- *   2 | shard creation, s (9) | shard index & 15 (1) | place (16) | 00 | arrival, s (9) | shard
- * index (8) | 2
+ *   2 | shard creation, s (9) | shard index & 15 (1) | place (16) | 00 | arrival, s (9) | shard index (8) | 2
  *
- * place is the offset plus 1: 0 is the start of a shard, before any record; 7fffffffffffffff the
- * end of a closed one. Source: numbers seen from AWS (AWS documents only that they grow); clients
- * compare them as big integers, and KCL parses none. */
+ * place is the offset plus 1: 0 is the start of a shard, before any record; 7fffffffffffffff the end of a closed one.
+ * Source: numbers seen from AWS (AWS documents only that they grow); clients compare them as big integers, and KCL parses none. */
 #ifndef SLUICE_SHARDS_SEQUENCE_H
 #define SLUICE_SHARDS_SEQUENCE_H
 

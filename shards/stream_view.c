@@ -1,9 +1,8 @@
-/* stream_view.c: builds views, counts references, routes hash keys by binary search over the starts
- * of open shards.
+/* stream_view.c: builds views, counts references, routes hash keys by binary search over the starts of open shards.
  *
- * V1. The open shards of a view cover 0 .. 2^128-1 without gap or overlap. (A shard being split
- * counts as open, and its pending children do not, until the view in which it is closed.) Left to
- * others: what changes when (catalog_apply.c), publication (stream.c). */
+ * V1. The open shards of a view cover 0 .. 2^128-1 without gap or overlap. (A shard being split counts as open, and its pending
+ *     children do not, until the view in which it is closed.)
+ * Left to others: what changes when (catalog_apply.c), publication (stream.c). */
 #include "shards/stream_view.h"
 
 #include "base/mem.h"

@@ -8,8 +8,10 @@
  * and a pop are a store.
  *
  * I1. A log's spans are its newest, without a gap, up to its end. So an offset at or past the first
- * of them is here. I2. Nobody sees a span before the write that holds it is durable: publish is
- * called only then. I3. A waiter is woken at most once, and never after tail_cancel has returned:
+ * of them is here.
+ * I2. Nobody sees a span before the write that holds it is durable: publish is
+ * called only then.
+ * I3. A waiter is woken at most once, and never after tail_cancel has returned:
  * waking happens under the lock.
  *
  * Left to others: reading what is no longer here (log_reader.c). Thread: any; one lock. */

@@ -1,16 +1,16 @@
 /* base64.c: base64 text to bytes and back, and AWS's words for what is not base64.
  *
- * Idea: record data is nearly all of a request and of an answer, and all of it passes through here.
- * The kernels of base64_simd.c take as many whole quads as they can and stop before the first one
- * that is not plain; the portable loop takes the rest, and is the only one that has an opinion on
- * what is wrong. So the paths cannot differ in their answers, only in how far the fast part came.
+ * Idea: record data is nearly all of a request and of an answer, and all of it passes through here. The kernels of
+ * base64_simd.c take as many whole quads as they can and stop before the first one that is not plain; the portable loop
+ * takes the rest, and is the only one that has an opinion on what is wrong. So the paths cannot differ in their
+ * answers, only in how far the fast part came.
  *
- * I1. Decoding accepts exactly what encoding prints: a length that is a multiple of 4, no spaces,
- * at most two '=' and only at the end, unused bits zero. I2. In place, no byte of text is
- * overwritten before it was read; a failure can still quote the text (see quote()).
+ * I1. Decoding accepts exactly what encoding prints: a length that is a multiple of 4, no spaces, at most two '=' and
+ *     only at the end, unused bits zero.
+ * I2. In place, no byte of text is overwritten before it was read; a failure can still quote the text (see quote()).
  *
- * Order of the complaints, from AWS's examples: length, then the first foreign character, then the
- * unused bits. Thread: any. */
+ * Order of the complaints, from AWS's examples: length, then the first foreign character, then the unused bits.
+ * Thread: any. */
 #include "wire/base64.h"
 
 #include "wire/base64_internal.h"

@@ -5,7 +5,8 @@
  * base64 are decoded over their own text, which never grows.
  *
  * J1. A syntax error anywhere answers MALFORMED without words, also behind a member of the wrong
- * type: AWS parses before it looks at types. J2. Nothing is read outside the text, and nothing
+ * type: AWS parses before it looks at types.
+ * J2. Nothing is read outside the text, and nothing
  * written outside it but the arena. Thread: any. */
 #include "wire/json.h"
 

@@ -1,18 +1,17 @@
 /* shape.h: the tables that describe AWS shapes, and how a shape lies in a C struct.
  *
- * wire/model/generate.py makes, for each structure of a service model, a C struct and a `struct
- * shape` from wire/model/<service>.json. The codecs (json, later cbor) and check are small machines
- * driven by these tables.
+ * wire/model/generate.py makes, for each structure of a service model, a C struct and a `struct shape` from
+ * wire/model/<service>.json. The codecs (json, later cbor) and check are small machines driven by these tables.
  *
  * How a member lies in its struct (names in snake_case: PartitionKey -> partition_key):
- *   string, enum, blob     struct bytes                    at == NULL: absent. Text is UTF-8; blobs
- * are decoded integer, long, boolean, timestamp (milliseconds)       struct opt_int double struct
- * opt_double structure              struct <service>_<shape> *      NULL: absent list struct {
- * uint32_t count; bool present; <element> *at; }    elements lie as members do, but structures one
- *                                                        after the other, not pointers to them
- * (stride: element->size) map string -> string   struct { uint32_t count; bool present; struct
- * shape_pair *at; } All of it lives in the exchange's arena or borrows from the request's bytes;
- * nothing is freed alone. */
+ *   string, enum, blob     struct bytes                    at == NULL: absent. Text is UTF-8; blobs are decoded
+ *   integer, long, boolean, timestamp (milliseconds)       struct opt_int
+ *   double                 struct opt_double
+ *   structure              struct <service>_<shape> *      NULL: absent
+ *   list                   struct { uint32_t count; bool present; <element> *at; }    elements lie as members do, but structures one
+ *                                                        after the other, not pointers to them (stride: element->size)
+ *   map string -> string   struct { uint32_t count; bool present; struct shape_pair *at; }
+ * All of it lives in the exchange's arena or borrows from the request's bytes; nothing is freed alone. */
 #ifndef SLUICE_WIRE_SHAPE_H
 #define SLUICE_WIRE_SHAPE_H
 

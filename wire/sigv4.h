@@ -50,14 +50,12 @@ enum status sigv4_read_claim(const struct sigv4_request *r, struct arena *a,
 enum status sigv4_check_time(const struct sigv4_claim *claim, uint64_t now_ms, uint64_t skew_ms,
                              struct fault *f) MUST_USE;
 
-/* Whether the claim's signature is that of the request under the derived key, compared in constant
- * time; and its time within `skew_ms` of now (or within expires_ms, query form). BAD_SIGNATURE with
- * AWS's words: "Signature expired: 20261123T000000Z is now earlier than 20261123T001000Z
- * (20261123T002500Z - 15 min.)" "Signature not yet current: ... is still later than ... (... + 15
- * min.)" "The request signature we calculated does not match the signature you provided. Check your
- * AWS Secret Access Key and signing method. Consult the service documentation for details." A
- * signed header that the request lacks, or an unsigned Host, is BAD_SIGNATURE too. Budget: 2.5 us
- * for a 1.5 KB body. */
+/* Whether the claim's signature is that of the request under the derived key, compared in constant time; and its time within `skew_ms` of now
+ * (or within expires_ms, query form). BAD_SIGNATURE with AWS's words:
+ *   "Signature expired: 20261123T000000Z is now earlier than 20261123T001000Z (20261123T002500Z - 15 min.)"
+ *   "Signature not yet current: ... is still later than ... (... + 15 min.)"
+ *   "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+ * A signed header that the request lacks, or an unsigned Host, is BAD_SIGNATURE too. Budget: 2.5 us for a 1.5 KB body. */
 enum status sigv4_verify(const struct sigv4_request *r, const struct sigv4_claim *claim,
                          const uint8_t key[SIGV4_KEY_BYTES], uint64_t now_ms, uint64_t skew_ms,
                          struct arena *a, struct fault *f) MUST_USE;

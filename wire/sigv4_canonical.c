@@ -12,7 +12,8 @@
  * printf, no growing, since every put waits for this.
  *
  * I1. It takes no more room than the request's headers do: a list that names one header a thousand
- * times is refused, not written out. I2. Two requests that differ in a signed part have different
+ * times is refused, not written out.
+ * I2. Two requests that differ in a signed part have different
  * canonical requests.
  *
  * Left to others: who signs and verifies (sigv4.c).
