@@ -10,7 +10,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { VIOLATIONS_MAX = 10, VALUE_SHOWN_MAX = 256 };
+/* AWS stops at ten. Of a value or list it shows all; we show what a fault has room for. */
+enum { VIOLATIONS_MAX = 10, VALUE_SHOWN_MAX = 512, ITEMS_SHOWN_MAX = 64 };
 
 /* One step of a path: a member's name, or a list's index (from 1). */
 struct step {
@@ -48,40 +49,70 @@ static void say_path(struct checker *c, const struct step *s)
         say(c, ".%u.member", s->index);
 }
 
-static void say_list(struct checker *c, const struct shape *s, const struct shape_list *list)
+/* Cut between characters. */
+static void say_text(struct checker *c, struct bytes text)
 {
-    say(c, "[");
-    for (uint32_t i = 0; i < list->count && i < 64; i++)
-        say(c, "%s%.*s", i ? ", " : "", BYTES_ARGS(((const struct bytes *)list->at)[i]));
-    say(c, "]");
-    (void)s;
+    size_t len = text.len < VALUE_SHOWN_MAX ? text.len : VALUE_SHOWN_MAX;
+    while (len > 0 && len < text.len && (text.at[len] & 0xc0) == 0x80)
+        len--;
+    if (bytes_present(text))
+        say(c, "%.*s", (int)len, (const char *)text.at);
+    else
+        say(c, "null");
 }
 
-static void say_map(struct checker *c, const struct shape_list *list)
+static void say_list(struct checker *c, const struct shape_list *list)
 {
+    const struct bytes *items = list->at;
+    say(c, "[");
+    for (uint32_t i = 0; i < list->count && i < ITEMS_SHOWN_MAX; i++) {
+        say(c, "%s", i ? ", " : "");
+        say_text(c, items[i]);
+    }
+    say(c, "]");
+}
+
+static void say_map(struct checker *c, const struct shape_list *map)
+{
+    const struct shape_pair *pairs = map->at;
     say(c, "{");
-    for (uint32_t i = 0; i < list->count && i < 64; i++) {
-        const struct shape_pair *pair = (const struct shape_pair *)list->at + i;
-        say(c, "%s%.*s=%.*s", i ? ", " : "", BYTES_ARGS(pair->key), BYTES_ARGS(pair->value));
+    for (uint32_t i = 0; i < map->count && i < ITEMS_SHOWN_MAX; i++) {
+        say(c, "%s", i ? ", " : "");
+        say_text(c, pairs[i].key);
+        say(c, "=");
+        say_text(c, pairs[i].value);
     }
     say(c, "}");
 }
 
-/* "Value 'x' at 'a.b'", as far as AWS tells the value: not of blobs, nor of lists of structures. */
+/* AWS does not tell the value of blobs, of what its model calls sensitive, nor of what holds such.
+ */
+static bool value_is_told(const struct shape *s)
+{
+    if (s->sensitive || (s->element != NULL && s->element->sensitive))
+        return false;
+    if (s->kind == SHAPE_LIST)
+        return s->element->kind == SHAPE_STRING;
+    return s->kind != SHAPE_BLOB && s->kind != SHAPE_STRUCTURE;
+}
+
+/* "Value 'x' at 'a.b'" and what follows up to the rule. */
 static void say_value(struct checker *c, const struct shape *s, const void *in,
                       const struct step *path)
 {
-    const struct bytes *text = in;
     say(c, "%sValue ", c->violations++ ? "; " : "");
-    if (s->kind == SHAPE_STRING) {
-        say(c, "'%.*s' ", (int)(text->len < VALUE_SHOWN_MAX ? text->len : VALUE_SHOWN_MAX),
-            (const char *)text->at);
-    } else if (s->kind == SHAPE_INTEGER || s->kind == SHAPE_LONG) {
-        say(c, "'%" PRId64 "' ", ((const struct opt_int *)in)->value);
-    } else if (s->kind == SHAPE_MAP ||
-               (s->kind == SHAPE_LIST && s->element->kind == SHAPE_STRING)) {
+    if (value_is_told(s)) {
         say(c, "'");
-        s->kind == SHAPE_MAP ? say_map(c, in) : say_list(c, s, in);
+        if (s->kind == SHAPE_STRING)
+            say_text(c, *(const struct bytes *)in);
+        else if (s->kind == SHAPE_LIST)
+            say_list(c, in);
+        else if (s->kind == SHAPE_MAP)
+            say_map(c, in);
+        else if (s->kind == SHAPE_DOUBLE)
+            say(c, "%.15g", ((const struct opt_double *)in)->value);
+        else
+            say(c, "%" PRId64, ((const struct opt_int *)in)->value);
         say(c, "' ");
     }
     say(c, "at '");
@@ -162,9 +193,10 @@ static void say_constraints(struct checker *c, const struct shape *s)
         say(c, "%sMember must have length greater than or equal to %" PRId64, comma, s->min),
             comma = ", ";
     if (s->pattern)
-        say(c, "%sMember must satisfy regular expression pattern: %s", comma, s->pattern->text);
+        say(c, "%sMember must satisfy regular expression pattern: %s", comma, s->pattern->text),
+            comma = ", ";
     if (s->enum_values)
-        say(c, "Member must satisfy enum value set: %s", s->enum_text);
+        say(c, "%sMember must satisfy enum value set: %s", comma, s->enum_text);
     say(c, "]");
 }
 
@@ -220,42 +252,55 @@ static void check_map(struct checker *c, const struct shape *s, const struct sha
     }
 }
 
-static void check_member(struct checker *c, const struct shape_field *field, const void *member,
+static void check_double(struct checker *c, const struct shape *s, const struct opt_double *number,
                          const struct step *path)
 {
-    const struct shape *s = field->shape;
-    bool present;
+    bool over = s->has_max && number->value > (double)s->max;
+    bool under = s->has_min && number->value < (double)s->min;
+    if ((!over && !under) || c->violations >= VIOLATIONS_MAX)
+        return;
+    say_value(c, s, number, path);
+    say(c, "Member must have value %s than or equal to %" PRId64, over ? "less" : "greater",
+        over ? s->max : s->min);
+}
+
+/* False when the member is absent. */
+static bool check_if_present(struct checker *c, const struct shape *s, const void *member,
+                             const struct step *path)
+{
+    const struct bytes *bytes = member;
+    const struct shape_list *list = member;
+    const struct opt_int *number = member;
     switch (s->kind) {
     case SHAPE_STRING:
+        if (bytes_present(*bytes))
+            check_string(c, s, bytes, path);
+        return bytes_present(*bytes);
     case SHAPE_BLOB:
-        present = bytes_present(*(const struct bytes *)member);
-        if (present && s->kind == SHAPE_STRING)
-            check_string(c, s, member, path);
-        else if (present)
-            check_bounds(c, s, member, (int64_t)((const struct bytes *)member)->len, "length ",
-                         path);
-        break;
+        if (bytes_present(*bytes))
+            check_bounds(c, s, bytes, (int64_t)bytes->len, "length ", path);
+        return bytes_present(*bytes);
     case SHAPE_STRUCTURE:
-        present = *(const void *const *)member != NULL;
-        if (present)
+        if (*(const void *const *)member != NULL)
             check_structure(c, s, *(const void *const *)member, path);
-        break;
+        return *(const void *const *)member != NULL;
     case SHAPE_LIST:
+        if (list->present)
+            check_list(c, s, list, path);
+        return list->present;
     case SHAPE_MAP:
-        present = ((const struct shape_list *)member)->present;
-        if (present)
-            s->kind == SHAPE_LIST ? check_list(c, s, member, path) : check_map(c, s, member, path);
-        break;
+        if (list->present)
+            check_map(c, s, list, path);
+        return list->present;
     case SHAPE_DOUBLE:
-        present = ((const struct opt_double *)member)->present;
-        break;
+        if (((const struct opt_double *)member)->present)
+            check_double(c, s, member, path);
+        return ((const struct opt_double *)member)->present;
     default:
-        present = ((const struct opt_int *)member)->present;
-        if (present && s->kind != SHAPE_TIMESTAMP && s->kind != SHAPE_BOOLEAN)
-            check_bounds(c, s, member, ((const struct opt_int *)member)->value, "value ", path);
+        if (number->present) /* booleans and timestamps have no bounds */
+            check_bounds(c, s, number, number->value, "value ", path);
+        return number->present;
     }
-    if (!present && field->required)
-        null_value(c, path);
 }
 
 static void check_structure(struct checker *c, const struct shape *s, const void *in,
@@ -264,7 +309,9 @@ static void check_structure(struct checker *c, const struct shape *s, const void
     for (uint32_t i = 0; i < s->field_count; i++) {
         const struct shape_field *field = &s->fields[i];
         struct step here = {.up = up, .name = field->path};
-        check_member(c, field, (const uint8_t *)in + field->offset, &here);
+        const void *member = (const uint8_t *)in + field->offset;
+        if (!check_if_present(c, field->shape, member, &here) && field->required)
+            null_value(c, &here);
     }
 }
 

@@ -1,320 +1,45 @@
-/* json_decode.c: bytes to a shape's struct, in one pass.
+/* json_decode.c: a request's JSON into a shape's struct, in one pass.
  *
- * A recursive descent over the text, led by the shape's table: known members go to their place,
- * unknown ones are skipped with their syntax checked. Strings are views of the text; escapes and
- * base64 are decoded over their own text, which never grows.
+ * Idea: the shape's table says what stands where, so no tree is built: each value goes straight to
+ * its place. Strings without escapes are views of the body; escapes and base64 are undone over
+ * their own text, which never grows. Only structures, lists and maps take memory, from the arena; a
+ * list doubles as it grows, so its elements are copied at most once on average.
  *
- * J1. A syntax error anywhere answers MALFORMED without words, also behind a member of the wrong
- * type: AWS parses before it looks at types.
- * J2. Nothing is read outside the text, and nothing
- * written outside it but the arena. Thread: any. */
-#include "wire/json.h"
-
+ * I1. AWS parses a body before it looks at types. So a value of a wrong type is noted (the first
+ * one's words win), skipped, and reading goes on: a syntax error anywhere behind it still makes the
+ * answer MALFORMED without words. I2. What is written lies in the body, within a string that has
+ * been read, or in the arena. I3. A place holds either what was decoded for it last, or nothing: a
+ * member given twice leaves no trace of the first.
+ *
+ * Leaves to others: the grammar (json_text.c), base64's complaints (base64.c), bounds (check.c).
+ * Thread: any. */
 #include "wire/base64.h"
+#include "wire/json.h"
+#include "wire/json_internal.h"
 
-#include <math.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+/* LIST_ROOM_FIRST: most lists of the APIs have a few elements; only PutRecords has hundreds.
+ * MAP_DISTINCT: looking for a repeated key costs a walk, so it is done while the map is no longer
+ * than AWS lets any of its maps be (200 tags); what is longer is refused by check, or has no use
+ * for the earlier pair. */
+enum { LIST_ROOM_FIRST = 8, MAP_DISTINCT = 256 };
 
 struct decoder {
-    uint8_t *at, *end;
+    struct json_text text;
     struct arena *arena;
     struct fault *fault;
-    enum status status; /* the first failure: a syntax error or no memory ends the pass; a type
-                           error does not */
-    bool wrong_type;
+    bool wrong_type;     /* a complaint stands in fault */
+    enum status refused; /* OK, or how the arena failed; decoding has ended */
 };
 
-static bool value(struct decoder *d, const struct shape *s, void *out, unsigned depth);
-static bool skip_value(struct decoder *d, unsigned depth);
+static bool decode_value(struct decoder *d, const struct shape *s, void *at, bool in_list);
 
-/* ---- failures ---- */
+/* ---- what does not fit ---- */
 
-static bool broken(struct decoder *d)
-{
-    d->status = MALFORMED;
-    d->wrong_type = false;
-    return false;
-}
-
-static bool no_memory(struct decoder *d)
-{
-    d->status = NO_MEMORY;
-    return false;
-}
-
-/* J1: noted, the first only; the pass goes on. */
-static void wrong_type(struct decoder *d, const char *text, const char *more)
-{
-    if (!d->wrong_type)
-        fault_set(d->fault, MALFORMED, "%s%s", text, more);
-    d->wrong_type = true;
-}
-
-/* ---- tokens ---- */
-
-static void skip_space(struct decoder *d)
-{
-    while (d->at < d->end && (*d->at == ' ' || *d->at == '\n' || *d->at == '\t' || *d->at == '\r'))
-        d->at++;
-}
-
-static bool take(struct decoder *d, uint8_t c)
-{
-    skip_space(d);
-    if (d->at == d->end || *d->at != c)
-        return false;
-    d->at++;
-    return true;
-}
-
-/* The first byte that is a quote, a backslash, a control character or not ASCII. */
-static uint8_t *plain_end(uint8_t *at, const uint8_t *end)
-{
-#if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'),
-                  space = _mm_set1_epi8(' ');
-    while (end - at >= 16) {
-        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
-        /* signed: control characters and bytes of 80 and above are both below a space */
-        __m128i odd =
-            _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, slash)),
-                         _mm_cmplt_epi8(block, space));
-        int mask = _mm_movemask_epi8(odd);
-        if (mask)
-            return at + __builtin_ctz((unsigned)mask);
-        at += 16;
-    }
-#endif
-    while (at < end && *at >= ' ' && *at < 0x80 && *at != '"' && *at != '\\')
-        at++;
-    return at;
-}
-
-/* Length of the UTF-8 sequence at `at` (RFC 3629: no overlong forms, no surrogates), or 0. */
-static size_t utf8_len(const uint8_t *at, const uint8_t *end)
-{
-    static const struct {
-        uint8_t from, to, len, second_from, second_to;
-    } leads[] = {{0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
-                 {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f},
-                 {0xee, 0xef, 3, 0x80, 0xbf}, {0xf0, 0xf0, 4, 0x90, 0xbf},
-                 {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f}};
-    for (size_t i = 0; i < sizeof(leads) / sizeof(*leads); i++) {
-        if (*at < leads[i].from || *at > leads[i].to)
-            continue;
-        if (end - at < leads[i].len || at[1] < leads[i].second_from || at[1] > leads[i].second_to)
-            return 0;
-        for (size_t k = 2; k < leads[i].len; k++)
-            if ((at[k] & 0xc0) != 0x80)
-                return 0;
-        return leads[i].len;
-    }
-    return 0;
-}
-
-static bool hex4(struct decoder *d, uint32_t *out)
-{
-    *out = 0;
-    if (d->end - d->at < 4)
-        return false;
-    for (int i = 0; i < 4; i++) {
-        uint8_t c = *d->at++;
-        uint8_t lower = c | 0x20;
-        uint32_t digit = c >= '0' && c <= '9'           ? c - (uint32_t)'0'
-                         : lower >= 'a' && lower <= 'f' ? lower - (uint32_t)'a' + 10
-                                                        : 16;
-        if (digit == 16)
-            return false;
-        *out = *out << 4 | digit;
-    }
-    return true;
-}
-
-static uint8_t *utf8_put(uint8_t *out, uint32_t c)
-{
-    if (c < 0x80) {
-        *out++ = (uint8_t)c;
-    } else if (c < 0x800) {
-        *out++ = (uint8_t)(0xc0 | c >> 6);
-        *out++ = (uint8_t)(0x80 | (c & 63));
-    } else if (c < 0x10000) {
-        *out++ = (uint8_t)(0xe0 | c >> 12);
-        *out++ = (uint8_t)(0x80 | (c >> 6 & 63));
-        *out++ = (uint8_t)(0x80 | (c & 63));
-    } else {
-        *out++ = (uint8_t)(0xf0 | c >> 18);
-        *out++ = (uint8_t)(0x80 | (c >> 12 & 63));
-        *out++ = (uint8_t)(0x80 | (c >> 6 & 63));
-        *out++ = (uint8_t)(0x80 | (c & 63));
-    }
-    return out;
-}
-
-/* After the backslash. Six bytes of escape give at most three; twelve give four: `out` never passes
- * d->at. */
-static uint8_t *unescape(struct decoder *d, uint8_t *out)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    if (d->at == d->end)
-        return NULL;
-    uint8_t c = *d->at++;
-    if (c == 'u') {
-        uint32_t unit, low;
-        if (!hex4(d, &unit) || (unit >= 0xdc00 && unit <= 0xdfff))
-            return NULL;
-        if (unit >= 0xd800 && unit <= 0xdbff) {
-            if (d->end - d->at < 2 || d->at[0] != '\\' || d->at[1] != 'u')
-                return NULL;
-            d->at += 2;
-            if (!hex4(d, &low) || low < 0xdc00 || low > 0xdfff)
-                return NULL;
-            unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-        }
-        return utf8_put(out, unit);
-    }
-    const char *place = c ? strchr(from, c) : NULL;
-    if (!place)
-        return NULL;
-    *out++ = (uint8_t)to[place - from];
-    return out;
-}
-
-/* After the opening quote; *out is a view of the text, with escapes decoded over it. */
-static bool string_rest(struct decoder *d, struct bytes *out)
-{
-    uint8_t *start = d->at, *to = NULL; /* `to`: where decoded bytes go, once there was an escape */
-    for (;;) {
-        uint8_t *run = d->at;
-        d->at = plain_end(d->at, d->end);
-        size_t len = (size_t)(d->at - run);
-        if (to) {
-            memmove(to, run, len);
-            to += len;
-        }
-        if (d->at == d->end || *d->at < ' ')
-            return broken(d);
-        if (*d->at == '"') {
-            *out = bytes_of(start, (size_t)((to ? to : d->at) - start));
-            d->at++;
-            return true;
-        }
-        if (*d->at == '\\') {
-            to = to ? to : d->at;
-            d->at++;
-            to = unescape(d, to);
-            if (!to)
-                return broken(d);
-            continue;
-        }
-        size_t wide = utf8_len(d->at, d->end);
-        if (wide == 0)
-            return broken(d);
-        if (to) {
-            memmove(to, d->at, wide);
-            to += wide;
-        }
-        d->at += wide;
-    }
-}
-
-static bool digits(struct decoder *d)
-{
-    uint8_t *from = d->at;
-    while (d->at < d->end && *d->at >= '0' && *d->at <= '9')
-        d->at++;
-    return d->at > from;
-}
-
-/* RFC 8259 section 6. */
-static bool number(struct decoder *d, double *out)
-{
-    uint8_t *from = d->at;
-    if (d->at < d->end && *d->at == '-')
-        d->at++;
-    bool zero = d->at < d->end && *d->at == '0';
-    if (zero ? (d->at++, false) : !digits(d))
-        return broken(d);
-    if (d->at < d->end && *d->at == '.' && (d->at++, !digits(d)))
-        return broken(d);
-    if (d->at < d->end && (*d->at | 0x20) == 'e') {
-        d->at++;
-        if (d->at < d->end && (*d->at == '+' || *d->at == '-'))
-            d->at++;
-        if (!digits(d))
-            return broken(d);
-    }
-    char text[64];
-    size_t len = (size_t)(d->at - from);
-    len = len < sizeof(text) ? len : sizeof(text) - 1; /* 63 characters say more than a double
-                                                          holds, but for a long exponent's tail */
-    memcpy(text, from, len);
-    text[len] = '\0';
-    *out = strtod(text, NULL);
-    return true;
-}
-
-static bool literal(struct decoder *d, const char *text)
-{
-    size_t len = strlen(text);
-    if ((size_t)(d->end - d->at) < len || memcmp(d->at, text, len) != 0)
-        return broken(d);
-    d->at += len;
-    return true;
-}
-
-/* ---- skipping ---- */
-
-static bool skip_members(struct decoder *d, uint8_t close, unsigned depth)
-{
-    bool object = close == '}';
-    if (take(d, close))
-        return true;
-    do {
-        struct bytes name;
-        if (object && (!take(d, '"') || !string_rest(d, &name) || !take(d, ':')))
-            return broken(d);
-        if (!skip_value(d, depth))
-            return false;
-    } while (take(d, ','));
-    return take(d, close) || broken(d);
-}
-
-static bool skip_value(struct decoder *d, unsigned depth)
-{
-    struct bytes ignored;
-    double nothing;
-    skip_space(d);
-    if (d->at == d->end || depth > JSON_DEPTH_MAX)
-        return broken(d);
-    switch (*d->at) {
-    case '{':
-        d->at++;
-        return skip_members(d, '}', depth + 1);
-    case '[':
-        d->at++;
-        return skip_members(d, ']', depth + 1);
-    case '"':
-        d->at++;
-        return string_rest(d, &ignored);
-    case 't':
-        return literal(d, "true");
-    case 'f':
-        return literal(d, "false");
-    case 'n':
-        return literal(d, "null");
-    default:
-        return number(d, &nothing);
-    }
-}
-
-/* ---- values by shape ---- */
-
-static const char *java_name(enum shape_kind kind)
+static const char *wanted_text(enum shape_kind kind)
 {
     switch (kind) {
     case SHAPE_STRING:
@@ -327,303 +52,321 @@ static const char *java_name(enum shape_kind kind)
         return "an Boolean";
     case SHAPE_DOUBLE:
         return "an Double";
+    case SHAPE_TIMESTAMP:
+        return "milliseconds since epoch";
     default:
         return "an Integer";
     }
 }
 
-/* A scalar where another kind was due. */
-static void wrong_scalar(struct decoder *d, enum shape_kind wanted, const char *java_class)
+/* A string, number or boolean (as Java calls its class) stands where a value of that kind is due.
+ */
+static void refuse_scalar(struct decoder *d, enum shape_kind wanted, const char *java_class)
 {
-    if (wanted == SHAPE_STRUCTURE) {
-        wrong_type(d, "Expected null", "");
-    } else if (wanted == SHAPE_LIST || wanted == SHAPE_MAP) {
-        wrong_type(d, wanted == SHAPE_LIST ? "Expected list or null" : "Expected map or null", "");
-    } else {
-        char text[160];
-        snprintf(text, sizeof(text), "class %s can not be converted to %s", java_class,
-                 wanted == SHAPE_TIMESTAMP ? "milliseconds since epoch" : java_name(wanted));
-        wrong_type(d, text, "");
+    if (d->wrong_type)
+        return;
+    d->wrong_type = true;
+    switch (wanted) {
+    case SHAPE_LIST:
+        fault_set(d->fault, MALFORMED, "Expected list or null");
+        break;
+    case SHAPE_MAP:
+        fault_set(d->fault, MALFORMED, "Expected map or null");
+        break;
+    case SHAPE_STRUCTURE:
+        fault_set(d->fault, MALFORMED, "Expected null");
+        break;
+    default:
+        fault_set(d->fault, MALFORMED, "class %s can not be converted to %s", java_class,
+                  wanted_text(wanted));
     }
 }
 
-static int64_t clamp(double number, double least, double most)
+/* An array or object stands where something else is due: noted, and skipped. */
+static bool refuse_container(struct decoder *d, const char *words)
 {
-    return number != number  ? 0
-           : number <= least ? (int64_t)least
-           : number >= most  ? (int64_t)most
-                             : (int64_t)number;
+    if (!d->wrong_type)
+        fault_set(d->fault, MALFORMED, "%s", words);
+    d->wrong_type = true;
+    return json_skip(&d->text);
 }
 
-static bool number_value(struct decoder *d, const struct shape *s, void *out)
+static void *take(struct decoder *d, size_t size)
 {
-    double n;
-    if (!number(d, &n))
+    /* Within a header's size of the ceiling either answer is as good as the other. */
+    bool over = size > d->arena->ceiling - d->arena->used;
+    void *taken = arena_take(d->arena, size);
+    if (taken == NULL)
+        d->refused = over ? TOO_LARGE : NO_MEMORY;
+    return taken;
+}
+
+/* ---- scalars ---- */
+
+/* The body is the caller's to overwrite; only the grammar reads it as const. */
+static uint8_t *writable(struct bytes text)
+{
+    return (uint8_t *)(uintptr_t)text.at;
+}
+
+static struct bytes string_text(const struct json_string *string)
+{
+    if (!string->escaped)
+        return string->raw;
+    return bytes_of(string->raw.at, json_unescape(string->raw, writable(string->raw)));
+}
+
+static void decode_blob(struct decoder *d, struct bytes text, struct bytes *out)
+{
+    size_t len;
+    struct fault unheard;
+    struct fault *f = d->wrong_type ? &unheard : d->fault;
+    if (base64_decode(text, writable(text), &len, f) == OK)
+        *out = bytes_of(text.at, len);
+    else
+        d->wrong_type = true;
+}
+
+static bool decode_string(struct decoder *d, const struct shape *s, void *at)
+{
+    struct json_string string;
+    if (!json_read_string(&d->text, &string))
+        return false;
+    if (s->kind == SHAPE_STRING)
+        *(struct bytes *)at = string_text(&string);
+    else if (s->kind == SHAPE_BLOB)
+        decode_blob(d, string_text(&string), at);
+    else
+        refuse_scalar(d, s->kind, "java.lang.String");
+    return true;
+}
+
+/* digits * 10^exponent as a whole number, at most `most`; what lies behind the point is cut, or
+ * rounded half up. */
+static uint64_t whole(uint64_t digits, int32_t exponent, uint64_t most, bool rounded)
+{
+    for (; exponent > 0 && digits != 0; exponent--) {
+        if (digits > most / 10)
+            return most;
+        digits *= 10;
+    }
+    if (exponent < -20)
+        return 0;
+    bool half = false;
+    for (; exponent < 0; exponent++) {
+        half = digits % 10 >= 5;
+        digits /= 10;
+    }
+    if (digits >= most)
+        return most;
+    return digits + (rounded && half ? 1 : 0);
+}
+
+static void store_int(struct opt_int *out, const struct json_number *n, int32_t shift,
+                      uint64_t most, bool rounded)
+{
+    /* Two's complement has one more number below zero than above. */
+    bool lower = n->negative && !rounded;
+    uint64_t size = whole(n->digits, n->exponent + shift, most + (lower ? 1 : 0), rounded);
+    *out = (struct opt_int){.value = (int64_t)(n->negative ? 0 - size : size), .present = true};
+}
+
+static double to_double(const struct json_number *n)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "%s%" PRIu64 "e%" PRId32, n->negative ? "-" : "", n->digits,
+             n->exponent);
+    return strtod(text, NULL);
+}
+
+static bool decode_number(struct decoder *d, const struct shape *s, void *at)
+{
+    struct json_number n;
+    if (!json_read_number(&d->text, &n))
         return false;
     switch (s->kind) {
     case SHAPE_INTEGER:
-        *(struct opt_int *)out = (struct opt_int){clamp(n, INT32_MIN, INT32_MAX), true};
+        store_int(at, &n, 0, INT32_MAX, false);
         break;
     case SHAPE_LONG:
-        *(struct opt_int *)out = (struct opt_int){clamp(n, -9.2e18, 9.2e18), true};
+        store_int(at, &n, 0, INT64_MAX, false);
         break;
     case SHAPE_TIMESTAMP:
-        *(struct opt_int *)out = (struct opt_int){clamp(round(n * 1000), -9e15, 9e15), true};
+        /* A thousandth of the range, so that whoever adds to a time need not fear overflow. */
+        store_int(at, &n, 3, INT64_MAX / 1000, true);
         break;
     case SHAPE_DOUBLE:
-        *(struct opt_double *)out = (struct opt_double){n, true};
+        *(struct opt_double *)at = (struct opt_double){.value = to_double(&n), .present = true};
         break;
     default:
-        wrong_scalar(d, s->kind, "com.amazon.coral.value.json.numbers.TruncatingBigNumber");
+        refuse_scalar(d, s->kind, "com.amazon.coral.value.json.numbers.TruncatingBigNumber");
     }
     return true;
 }
 
-static bool string_value(struct decoder *d, const struct shape *s, void *out)
+static bool decode_boolean(struct decoder *d, const struct shape *s, void *at, bool value)
 {
-    struct bytes text;
-    d->at++;
-    if (!string_rest(d, &text))
-        return false;
-    if (s->kind == SHAPE_STRING) {
-        *(struct bytes *)out = text;
-    } else if (s->kind == SHAPE_BLOB) {
-        struct fault f = {0};
-        size_t len = 0;
-        if (base64_decode(text, (uint8_t *)(uintptr_t)text.at, &len, &f) == OK)
-            *(struct bytes *)out = bytes_of(text.at, len);
-        else
-            wrong_type(d, f.text, "");
-    } else {
-        wrong_scalar(d, s->kind, "java.lang.String");
-    }
-    return true;
-}
-
-static bool boolean_value(struct decoder *d, const struct shape *s, void *out)
-{
-    bool yes = *d->at == 't';
-    if (!literal(d, yes ? "true" : "false"))
+    if (!json_read_word(&d->text, value ? BYTES_LITERAL("true") : BYTES_LITERAL("false")))
         return false;
     if (s->kind == SHAPE_BOOLEAN)
-        *(struct opt_int *)out = (struct opt_int){yes, true};
+        *(struct opt_int *)at = (struct opt_int){.value = value, .present = true};
     else
-        wrong_scalar(d, s->kind, "java.lang.Boolean");
+        refuse_scalar(d, s->kind, "java.lang.Boolean");
     return true;
 }
 
-static bool structure_members(struct decoder *d, const struct shape *s, void *out, unsigned depth)
+/* ---- containers ---- */
+
+static size_t member_size(const struct shape *s)
 {
-    uint32_t hint = 0;
-    if (take(d, '}'))
-        return true;
-    do {
-        struct bytes name;
-        if (!take(d, '"') || !string_rest(d, &name) || !take(d, ':'))
-            return broken(d);
-        const struct shape_field *field = shape_field_find(s, name, &hint);
-        if (field ? !value(d, field->shape, (uint8_t *)out + field->offset, depth)
-                  : !skip_value(d, depth))
-            return false;
-    } while (take(d, ','));
-    return take(d, '}') || broken(d);
+    return s->kind == SHAPE_STRUCTURE ? sizeof(void *) : s->size;
 }
 
-/* Room for one more element: doubled in the arena. */
-static void *next_element(struct decoder *d, struct shape_list *list, uint32_t *room, size_t size)
+/* At '{'; the struct is zeroed. */
+static bool decode_members(struct decoder *d, const struct shape *s, uint8_t *base)
+{
+    struct json_walk walk;
+    struct json_string name;
+    uint32_t hint = 0;
+    json_open(&d->text, &walk);
+    while (json_more(&d->text, &walk)) {
+        if (!json_read_name(&d->text, &name))
+            return false;
+        const struct shape_field *field = shape_field_find(s, string_text(&name), &hint);
+        if (field == NULL) {
+            if (!json_skip(&d->text))
+                return false;
+            continue;
+        }
+        memset(base + field->offset, 0, member_size(field->shape)); /* I3 */
+        if (!decode_value(d, field->shape, base + field->offset, false))
+            return false;
+    }
+    return !walk.broken;
+}
+
+/* A list's structures lie in it; a member is a pointer to its own. */
+static bool decode_structure(struct decoder *d, const struct shape *s, void *at, bool in_list)
+{
+    void *structure = at;
+    if (!in_list) {
+        structure = take(d, s->size);
+        if (structure == NULL)
+            return false;
+        memset(structure, 0, s->size);
+        *(void **)at = structure;
+    }
+    return decode_members(d, s, structure);
+}
+
+/* One more element, zeroed. */
+static void *list_add(struct decoder *d, struct shape_list *list, uint32_t *room, size_t size)
 {
     if (list->count == *room) {
-        uint32_t more = *room ? 2 * *room : 8;
-        uint8_t *grown = arena_take(d->arena, more * size);
-        if (!grown)
+        uint32_t wider = *room == 0 ? LIST_ROOM_FIRST : *room * 2;
+        if (wider < *room || wider > SIZE_MAX / size) {
+            d->refused = TOO_LARGE;
             return NULL;
-        if (list->count)
-            memcpy(grown, list->at, list->count * size);
-        list->at = grown;
-        *room = more;
-    }
-    void *element = (uint8_t *)list->at + list->count++ * size;
-    memset(element, 0, size);
-    return element;
-}
-
-static bool list_elements(struct decoder *d, const struct shape *s, struct shape_list *list,
-                          unsigned depth)
-{
-    uint32_t room = 0;
-    *list = (struct shape_list){.present = true};
-    if (take(d, ']'))
-        return true;
-    do {
-        void *element = next_element(d, list, &room, s->element->size);
-        if (!element)
-            return no_memory(d);
-        /* A list's structures lie in it, where a member's would be a pointer. */
-        bool fine;
-        skip_space(d);
-        if (s->element->kind == SHAPE_STRUCTURE && d->at < d->end && *d->at == '{') {
-            d->at++;
-            fine = depth <= JSON_DEPTH_MAX ? structure_members(d, s->element, element, depth + 1)
-                                           : broken(d);
-        } else if (s->element->kind == SHAPE_STRUCTURE) {
-            void *unused = NULL;
-            fine = value(d, s->element, &unused, depth);
-        } else {
-            fine = value(d, s->element, element, depth);
         }
-        if (!fine)
-            return false;
-    } while (take(d, ','));
-    return take(d, ']') || broken(d);
-}
-
-static bool map_pairs(struct decoder *d, const struct shape *s, struct shape_list *list,
-                      unsigned depth)
-{
-    uint32_t room = 0;
-    *list = (struct shape_list){.present = true};
-    if (take(d, '}'))
-        return true;
-    do {
-        struct shape_pair *pair = next_element(d, list, &room, sizeof(*pair));
-        if (!pair)
-            return no_memory(d);
-        if (!take(d, '"') || !string_rest(d, &pair->key) || !take(d, ':'))
-            return broken(d);
-        if (!value(d, s->map_value, &pair->value, depth))
-            return false;
-    } while (take(d, ','));
-    return take(d, '}') || broken(d);
-}
-
-static bool object_value(struct decoder *d, const struct shape *s, void *out, unsigned depth)
-{
-    d->at++;
-    if (s->kind == SHAPE_STRUCTURE) {
-        void *structure = arena_zero(d->arena, s->size ? s->size : 1);
-        if (!structure)
-            return no_memory(d);
-        *(void **)out = structure;
-        return structure_members(d, s, structure, depth + 1);
+        void *moved = take(d, wider * size);
+        if (moved == NULL)
+            return NULL;
+        if (list->count > 0)
+            memcpy(moved, list->at, list->count * size);
+        list->at = moved;
+        *room = wider;
     }
-    if (s->kind == SHAPE_MAP)
-        return map_pairs(d, s, out, depth + 1);
-    wrong_type(d,
-               s->kind == SHAPE_LIST ? "Expected list or null"
-                                     : "Start of structure or map found where not expected.",
-               "");
-    return skip_members(d, '}', depth + 1);
+    return memset((uint8_t *)list->at + list->count++ * size, 0, size);
 }
 
-static bool array_value(struct decoder *d, const struct shape *s, void *out, unsigned depth)
+static bool decode_list(struct decoder *d, const struct shape *s, struct shape_list *list)
 {
-    d->at++;
-    if (s->kind == SHAPE_LIST)
-        return list_elements(d, s, out, depth + 1);
-    wrong_type(d,
-               s->kind == SHAPE_STRUCTURE ? "Expected null"
-               : s->kind == SHAPE_MAP     ? "Expected map or null"
-                                          : "Start of list found where not expected",
-               "");
-    return skip_members(d, ']', depth + 1);
+    struct json_walk walk;
+    uint32_t room = 0;
+    list->present = true;
+    json_open(&d->text, &walk);
+    while (json_more(&d->text, &walk)) {
+        void *element = list_add(d, list, &room, s->element->size);
+        if (element == NULL || !decode_value(d, s->element, element, true))
+            return false;
+    }
+    return !walk.broken;
 }
 
-static bool value(struct decoder *d, const struct shape *s, void *out, unsigned depth)
+/* The pair of that key, or a new one. */
+static struct shape_pair *pair_for(struct decoder *d, struct shape_list *map, uint32_t *room,
+                                   struct bytes key)
 {
-    skip_space(d);
-    if (d->at == d->end || depth > JSON_DEPTH_MAX)
-        return broken(d);
-    switch (*d->at) {
+    struct shape_pair *pairs = map->at;
+    for (uint32_t i = 0; i < map->count && map->count < MAP_DISTINCT; i++) {
+        if (bytes_equal(pairs[i].key, key)) {
+            pairs[i].value = BYTES_NONE;
+            return &pairs[i];
+        }
+    }
+    struct shape_pair *pair = list_add(d, map, room, sizeof(*pair));
+    if (pair != NULL)
+        pair->key = key;
+    return pair;
+}
+
+static bool decode_map(struct decoder *d, const struct shape *s, struct shape_list *map)
+{
+    struct json_walk walk;
+    struct json_string key;
+    uint32_t room = 0;
+    map->present = true;
+    json_open(&d->text, &walk);
+    while (json_more(&d->text, &walk)) {
+        if (!json_read_name(&d->text, &key))
+            return false;
+        struct shape_pair *pair = pair_for(d, map, &room, string_text(&key));
+        if (pair == NULL || !decode_value(d, s->map_value, &pair->value, true))
+            return false;
+    }
+    return !walk.broken;
+}
+
+/* At the value; `at` is its place, zeroed. A null leaves it so. */
+static bool decode_value(struct decoder *d, const struct shape *s, void *at, bool in_list)
+{
+    uint8_t c = json_peek(&d->text);
+    switch (c) {
     case '{':
-        return object_value(d, s, out, depth);
+        if (s->kind == SHAPE_STRUCTURE)
+            return decode_structure(d, s, at, in_list);
+        if (s->kind == SHAPE_MAP)
+            return decode_map(d, s, at);
+        return refuse_container(d, "Start of structure or map found where not expected.");
     case '[':
-        return array_value(d, s, out, depth);
+        if (s->kind == SHAPE_LIST)
+            return decode_list(d, s, at);
+        return refuse_container(d, "Start of list found where not expected");
     case '"':
-        return string_value(d, s, out);
+        return decode_string(d, s, at);
     case 't':
     case 'f':
-        return boolean_value(d, s, out);
+        return decode_boolean(d, s, at, c == 't');
     case 'n':
-        return literal(d, "null");
+        return json_read_word(&d->text, BYTES_LITERAL("null"));
     default:
-        return number_value(d, s, out);
+        return (c == '-' || (c >= '0' && c <= '9')) && decode_number(d, s, at);
     }
-}
-
-static bool at_end(struct decoder *d)
-{
-    skip_space(d);
-    return d->at == d->end || broken(d);
 }
 
 enum status json_decode(const struct shape *s, uint8_t *body, size_t len, struct arena *arena,
                         void *out, struct fault *f)
 {
-    struct fault unheard;
-    struct decoder d = {.at = body, .end = body + len, .arena = arena, .fault = f ? f : &unheard};
     memset(out, 0, s->size);
-    bool fine = (take(&d, '{') || broken(&d)) && structure_members(&d, s, out, 1) && at_end(&d);
-    if (fine && d.wrong_type)
-        return MALFORMED;
-    if (fine)
-        return OK;
-    return fault_set(f, d.status, "%s", d.status == NO_MEMORY ? "no memory for the request" : "");
-}
-
-/* A copy of a string's text is not needed to check it: escapes are checked by a pass that writes
- * nothing. */
-static bool check_string(struct decoder *d)
-{
-    uint8_t room[16];
-    for (;;) {
-        d->at = plain_end(d->at, d->end);
-        if (d->at == d->end || *d->at < ' ')
-            return false;
-        if (*d->at == '"')
-            return d->at++, true;
-        if (*d->at == '\\') {
-            d->at++;
-            if (!unescape(d, room))
-                return false;
-            continue;
-        }
-        size_t wide = utf8_len(d->at, d->end);
-        if (wide == 0)
-            return false;
-        d->at += wide;
-    }
-}
-
-static bool check_value(struct decoder *d, unsigned depth)
-{
-    double nothing;
-    skip_space(d);
-    if (d->at == d->end || depth > JSON_DEPTH_MAX)
-        return false;
-    uint8_t open = *d->at;
-    if (open == '"')
-        return d->at++, check_string(d);
-    if (open == 't' || open == 'f' || open == 'n')
-        return literal(d, open == 't' ? "true" : open == 'f' ? "false" : "null");
-    if (open != '{' && open != '[')
-        return number(d, &nothing);
-    uint8_t close = open == '{' ? '}' : ']';
-    d->at++;
-    if (take(d, close))
-        return true;
-    do {
-        if (open == '{' && (!take(d, '"') || !check_string(d) || !take(d, ':')))
-            return false;
-        if (!check_value(d, depth + 1))
-            return false;
-    } while (take(d, ','));
-    return take(d, close);
-}
-
-bool json_is_object(struct bytes body)
-{
-    struct decoder d = {.at = (uint8_t *)(uintptr_t)body.at,
-                        .end = (uint8_t *)(uintptr_t)body.at + body.len};
-    skip_space(&d);
-    return d.at < d.end && *d.at == '{' && check_value(&d, 0) && at_end(&d);
+    if (len == 0)
+        return fault_set(f, MALFORMED, "%s", "");
+    struct fault unheard;
+    struct decoder d = {
+        .text = {.at = body, .end = body + len}, .arena = arena, .fault = f == NULL ? &unheard : f};
+    bool read = json_peek(&d.text) == '{' && decode_members(&d, s, out);
+    if (d.refused != OK)
+        return fault_set(f, d.refused, "The request needs more memory than one request may have.");
+    if (!read || json_peek(&d.text) != 0 || d.text.at != d.text.end)
+        return fault_set(f, MALFORMED, "%s", ""); /* I1 */
+    return d.wrong_type ? MALFORMED : OK;
 }

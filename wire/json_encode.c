@@ -1,216 +1,281 @@
-/* json_encode.c: a shape's struct to bytes. Absent members are left out; runs of plain text are
- * copied whole. Thread: any. */
-#include "wire/json.h"
-
+/* json_encode.c: a shape's struct as JSON.
+ *
+ * Idea: an answer is some names and, nearly all of it, record data. Names come ready from the
+ * table; data is encoded straight into the buffer; a string is copied run by run, where a run is
+ * whatever needs no escape, found sixteen bytes at a time. Every piece reserves the most it can
+ * take, so that nothing is checked byte by byte.
+ *
+ * I1. What comes out is JSON in UTF-8 whatever lies in the struct: bad bytes become U+FFFD, numbers
+ * that JSON has no word for become null.
+ *
+ * Leaves to others: failures, which latch in the buf. Thread: any. */
 #include "wire/base64.h"
+#include "wire/json.h"
+#include "wire/json_internal.h"
 
 #include <math.h>
 
-static bool plain(uint8_t c)
+/* Six bytes for one: \u0000. */
+enum { ESCAPE_BYTES = 6, INTEGER_BYTES = 20, TIMESTAMP_BYTES = INTEGER_BYTES + 4 };
+
+/* ---- strings ---- */
+
+/* What follows the backslash, or 0 when it takes \u00xx. */
+static uint8_t escape_letter(uint8_t c)
 {
-    return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+    switch (c) {
+    case '"':
+    case '\\':
+        return c;
+    case '\b':
+        return 'b';
+    case '\f':
+        return 'f';
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    case '\t':
+        return 't';
+    default:
+        return 0;
+    }
 }
 
-static bool continuation(const uint8_t *at, const uint8_t *end, size_t count)
+static void append_escape(struct buf *out, uint8_t c)
 {
-    if ((size_t)(end - at) <= count)
-        return false;
-    for (size_t i = 1; i <= count; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return false;
-    return true;
+    static const char hex[16] = "0123456789abcdef";
+    uint8_t *to = buf_reserve(out, ESCAPE_BYTES);
+    if (to == NULL)
+        return;
+    uint8_t letter = escape_letter(c);
+    to[0] = '\\';
+    to[1] = letter != 0 ? letter : 'u';
+    if (letter == 0) {
+        to[2] = to[3] = '0';
+        to[4] = (uint8_t)hex[c >> 4];
+        to[5] = (uint8_t)hex[c & 15];
+    }
+    buf_add(out, letter != 0 ? 2 : ESCAPE_BYTES);
 }
 
-/* Length of the UTF-8 sequence here, or 0. */
-static size_t wide_len(const uint8_t *at, const uint8_t *end)
+/* A run that needs no escapes, but may not be UTF-8. */
+static void append_mended(struct buf *out, struct bytes run)
 {
-    if (*at >= 0xc2 && *at <= 0xdf)
-        return continuation(at, end, 1) ? 2 : 0;
-    if (*at >= 0xe0 && *at <= 0xef) {
-        bool fine = continuation(at, end, 2) && (*at != 0xe0 || at[1] >= 0xa0) &&
-                    (*at != 0xed || at[1] < 0xa0);
-        return fine ? 3 : 0;
+    const uint8_t *at = run.at, *end = run.at + run.len;
+    while (at < end) {
+        size_t length = json_utf8_length(at, end);
+        buf_append(out, length == 0 ? BYTES_LITERAL("\xef\xbf\xbd") : bytes_of(at, length));
+        at += length == 0 ? 1 : length;
     }
-    if (*at >= 0xf0 && *at <= 0xf4) {
-        bool fine = continuation(at, end, 3) && (*at != 0xf0 || at[1] >= 0x90) &&
-                    (*at != 0xf4 || at[1] < 0x90);
-        return fine ? 4 : 0;
-    }
-    return 0;
-}
-
-static size_t append_odd(struct buf *out, const uint8_t *at, const uint8_t *end)
-{
-    static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
-    const char *place = *at ? strchr(from, *at) : NULL;
-    if (place) {
-        buf_append_byte(out, '\\');
-        buf_append_byte(out, (uint8_t)to[place - from]);
-        return 1;
-    }
-    if (*at < 0x80) {
-        buf_printf(out, "\\u%04x", *at);
-        return 1;
-    }
-    size_t len = wide_len(at, end);
-    buf_append(out, len ? bytes_of(at, len) : BYTES_LITERAL("\xef\xbf\xbd"));
-    return len ? len : 1;
 }
 
 void json_append_string(struct buf *out, struct bytes text)
 {
-    const uint8_t *at = text.at, *end = text.at + text.len;
+    size_t done = 0;
     buf_append_byte(out, '"');
-    while (at < end) {
-        const uint8_t *run = at;
-        while (at < end && plain(*at))
-            at++;
-        if (at > run)
-            buf_append(out, bytes_of(run, (size_t)(at - run)));
-        if (at < end)
-            at += append_odd(out, at, end);
+    while (done < text.len) {
+        const uint8_t *at = text.at + done, *end = text.at + text.len;
+        bool beyond_ascii = false;
+        const uint8_t *stop = json_scan(at, end, &beyond_ascii);
+        struct bytes run = bytes_of(at, (size_t)(stop - at));
+        if (beyond_ascii && !json_utf8_is_valid(run))
+            append_mended(out, run);
+        else
+            buf_append(out, run);
+        if (stop < end)
+            append_escape(out, *stop++);
+        done = (size_t)(stop - text.at);
     }
     buf_append_byte(out, '"');
 }
+
+/* ---- other scalars ---- */
 
 static void append_blob(struct buf *out, struct bytes data)
 {
     size_t len = base64_encoded_len(data.len);
-    uint8_t *at = buf_reserve(out, len + 2);
-    if (!at)
+    uint8_t *to = buf_reserve(out, len + 2);
+    if (to == NULL)
         return;
-    at[0] = '"';
-    base64_encode(data, at + 1);
-    at[len + 1] = '"';
+    to[0] = '"';
+    base64_encode(data, to + 1);
+    to[len + 1] = '"';
     buf_add(out, len + 2);
 }
 
-static void append_int(struct buf *out, int64_t n)
+/* Returns where it ends. */
+static uint8_t *print_decimal(uint8_t *to, uint64_t value)
 {
-    if (n < 0)
-        buf_append_byte(out, '-');
-    buf_append_u64(out, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
+    uint8_t backwards[INTEGER_BYTES];
+    size_t count = 0;
+    do {
+        backwards[count++] = (uint8_t)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    while (count > 0)
+        *to++ = backwards[--count];
+    return to;
 }
 
-/* Milliseconds as seconds with up to three decimals. */
+static uint64_t size_of(int64_t value)
+{
+    return value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+}
+
+static void append_integer(struct buf *out, int64_t value)
+{
+    uint8_t *to = buf_reserve(out, INTEGER_BYTES), *from = to;
+    if (to == NULL)
+        return;
+    if (value < 0)
+        *to++ = '-';
+    to = print_decimal(to, size_of(value));
+    buf_add(out, (size_t)(to - from));
+}
+
 static void append_timestamp(struct buf *out, int64_t ms)
 {
-    uint64_t size = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
-    uint64_t rest = size % 1000;
-    if (ms < 0)
-        buf_append_byte(out, '-');
-    buf_append_u64(out, size / 1000);
-    if (rest == 0)
+    uint8_t *to = buf_reserve(out, TIMESTAMP_BYTES), *from = to;
+    if (to == NULL)
         return;
-    uint8_t decimals[] = {'.', (uint8_t)('0' + rest / 100), (uint8_t)('0' + rest / 10 % 10),
-                          (uint8_t)('0' + rest % 10)};
-    size_t len = 4;
-    while (decimals[len - 1] == '0')
-        len--;
-    buf_append(out, bytes_of(decimals, len));
-}
-
-static void append_structure(struct buf *out, const struct shape *s, const void *in);
-
-/* One value, known to be there. `in` is where it lies as a member, or as an element when `element`.
- */
-static void append_value(struct buf *out, const struct shape *s, const void *in, bool element)
-{
-    const struct shape_list *list = in;
-    switch (s->kind) {
-    case SHAPE_STRING:
-        json_append_string(out, *(const struct bytes *)in);
-        break;
-    case SHAPE_BLOB:
-        append_blob(out, *(const struct bytes *)in);
-        break;
-    case SHAPE_INTEGER:
-    case SHAPE_LONG:
-        append_int(out, ((const struct opt_int *)in)->value);
-        break;
-    case SHAPE_BOOLEAN:
-        buf_append_text(out, ((const struct opt_int *)in)->value ? "true" : "false");
-        break;
-    case SHAPE_TIMESTAMP:
-        append_timestamp(out, ((const struct opt_int *)in)->value);
-        break;
-    case SHAPE_DOUBLE:
-        if (isfinite(((const struct opt_double *)in)->value))
-            buf_printf(out, "%.17g", ((const struct opt_double *)in)->value);
-        else
-            buf_append_text(out, "null"); /* JSON has no word for it */
-        break;
-    case SHAPE_STRUCTURE:
-        append_structure(out, s, element ? in : *(const void *const *)in);
-        break;
-    case SHAPE_LIST:
-        buf_append_byte(out, '[');
-        for (uint32_t i = 0; i < list->count; i++) {
-            if (i)
-                buf_append_byte(out, ',');
-            append_value(out, s->element, (const uint8_t *)list->at + i * (size_t)s->element->size,
-                         true);
-        }
-        buf_append_byte(out, ']');
-        break;
-    case SHAPE_MAP:
-        buf_append_byte(out, '{');
-        for (uint32_t i = 0; i < list->count; i++) {
-            const struct shape_pair *pair = (const struct shape_pair *)list->at + i;
-            if (i)
-                buf_append_byte(out, ',');
-            json_append_string(out, pair->key);
-            buf_append_byte(out, ':');
-            json_append_string(out, pair->value);
-        }
-        buf_append_byte(out, '}');
-        break;
+    uint64_t size = size_of(ms);
+    unsigned rest = (unsigned)(size % 1000);
+    if (ms < 0)
+        *to++ = '-';
+    to = print_decimal(to, size / 1000);
+    if (rest != 0)
+        *to++ = '.';
+    for (unsigned place = 100; rest != 0; place /= 10) {
+        *to++ = (uint8_t)('0' + rest / place);
+        rest %= place;
     }
+    buf_add(out, (size_t)(to - from));
 }
 
-static bool member_present(const struct shape *s, const void *in)
+static void append_double(struct buf *out, double value)
+{
+    if (isfinite(value))
+        buf_printf(out, "%.17g", value);
+    else
+        buf_append_text(out, "null");
+}
+
+/* ---- containers ---- */
+
+static void append_value(struct buf *out, const struct shape *s, const void *at, bool in_list);
+
+/* A string or blob that is absent, within a list or map, has no other word. */
+static void append_text(struct buf *out, const struct shape *s, struct bytes text)
+{
+    if (!bytes_present(text))
+        buf_append_text(out, "null");
+    else if (s->kind == SHAPE_BLOB)
+        append_blob(out, text);
+    else
+        json_append_string(out, text);
+}
+
+static void append_list(struct buf *out, const struct shape *s, const struct shape_list *list)
+{
+    const uint8_t *element = list->at;
+    buf_append_byte(out, '[');
+    for (uint32_t i = 0; i < list->count; i++, element += s->element->size) {
+        if (i > 0)
+            buf_append_byte(out, ',');
+        append_value(out, s->element, element, true);
+    }
+    buf_append_byte(out, ']');
+}
+
+static void append_map(struct buf *out, const struct shape *s, const struct shape_list *map)
+{
+    const struct shape_pair *pairs = map->at;
+    buf_append_byte(out, '{');
+    for (uint32_t i = 0; i < map->count; i++) {
+        if (i > 0)
+            buf_append_byte(out, ',');
+        json_append_string(out, pairs[i].key);
+        buf_append_byte(out, ':');
+        append_text(out, s->map_value, pairs[i].value);
+    }
+    buf_append_byte(out, '}');
+}
+
+static bool member_is_present(const struct shape *s, const void *at)
 {
     switch (s->kind) {
     case SHAPE_STRING:
     case SHAPE_BLOB:
-        return bytes_present(*(const struct bytes *)in);
+        return bytes_present(*(const struct bytes *)at);
     case SHAPE_DOUBLE:
-        return ((const struct opt_double *)in)->present;
+        return ((const struct opt_double *)at)->present;
     case SHAPE_STRUCTURE:
-        return *(const void *const *)in != NULL;
+        return *(const void *const *)at != NULL;
     case SHAPE_LIST:
     case SHAPE_MAP:
-        return ((const struct shape_list *)in)->present;
+        return ((const struct shape_list *)at)->present;
     default:
-        return ((const struct opt_int *)in)->present;
+        return ((const struct opt_int *)at)->present;
     }
 }
 
-static void append_structure(struct buf *out, const struct shape *s, const void *in)
+static void append_structure(struct buf *out, const struct shape *s, const uint8_t *base)
 {
     bool first = true;
     buf_append_byte(out, '{');
     for (uint32_t i = 0; i < s->field_count; i++) {
-        const struct shape_field *field = &s->fields[i];
-        const void *member = (const uint8_t *)in + field->offset;
-        if (!member_present(field->shape, member))
+        const struct shape_field *f = &s->fields[i];
+        if (!member_is_present(f->shape, base + f->offset))
             continue;
-        uint8_t *at = buf_reserve(out, field->name_len + 4u);
-        if (!at)
+        uint8_t *to = buf_reserve(out, f->name_len + 4u);
+        if (to == NULL)
             return;
-        size_t len = 0;
+        uint8_t *from = to;
         if (!first)
-            at[len++] = ',';
-        at[len++] = '"';
-        memcpy(at + len, field->name, field->name_len);
-        len += field->name_len;
-        at[len++] = '"';
-        at[len++] = ':';
-        buf_add(out, len);
-        append_value(out, field->shape, member, false);
+            *to++ = ',';
         first = false;
+        *to++ = '"';
+        memcpy(to, f->name, f->name_len);
+        to += f->name_len;
+        *to++ = '"';
+        *to++ = ':';
+        buf_add(out, (size_t)(to - from));
+        append_value(out, f->shape, base + f->offset, false);
     }
     buf_append_byte(out, '}');
+}
+
+static void append_value(struct buf *out, const struct shape *s, const void *at, bool in_list)
+{
+    switch (s->kind) {
+    case SHAPE_STRING:
+    case SHAPE_BLOB:
+        append_text(out, s, *(const struct bytes *)at);
+        break;
+    case SHAPE_INTEGER:
+    case SHAPE_LONG:
+        append_integer(out, ((const struct opt_int *)at)->value);
+        break;
+    case SHAPE_BOOLEAN:
+        buf_append_text(out, ((const struct opt_int *)at)->value != 0 ? "true" : "false");
+        break;
+    case SHAPE_TIMESTAMP:
+        append_timestamp(out, ((const struct opt_int *)at)->value);
+        break;
+    case SHAPE_DOUBLE:
+        append_double(out, ((const struct opt_double *)at)->value);
+        break;
+    case SHAPE_STRUCTURE:
+        append_structure(out, s, in_list ? at : *(const uint8_t *const *)at);
+        break;
+    case SHAPE_LIST:
+        append_list(out, s, at);
+        break;
+    case SHAPE_MAP:
+        append_map(out, s, at);
+        break;
+    }
 }
 
 void json_encode(const struct shape *s, const void *in, struct buf *out)
