@@ -1,17 +1,16 @@
 /* admin.h: how a command line on the same machine asks the running server: a socket in the data
  * folder, one line of JSON a question, one line of JSON an answer.
  *
- *   {"command": "keys-add"}                                   {"access_key": "AKIA...", "secret":
- * "..."}
- *   {"command": "keys-list"}                                  {"keys": ["AKIA...", ...]}
- *   {"command": "keys-remove", "access_key": "AKIA...",       {}
- *    "force": false}
- *   anything that fails                                       {"error": "a sentence"}
+ *   {"command": "keys-add"}                       {"access_key": "AKIA...",
+ *                                                  "secret": "..."}
+ *   {"command": "keys-list"}                      {"keys": ["AKIA...", ...]}
+ *   {"command": "keys-remove",                    {}
+ *    "access_key": "AKIA...", "force": false}
+ *   anything that fails                           {"error": "a sentence"}
  */
 #ifndef SLUICE_SERVER_ADMIN_H
 #define SLUICE_SERVER_ADMIN_H
 
-#include "api/keys.h"
 #include "base/buf.h"
 #include "base/loop.h"
 

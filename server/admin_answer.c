@@ -8,6 +8,8 @@
  * Thread: the main thread. */
 #include "server/admin.h"
 
+#include "api/keys.h"
+
 #include <jansson.h>
 
 static int append(const char *text, size_t len, void *out)

@@ -1,8 +1,8 @@
 /* main.c: arguments and signals.
  *
- *   starting --opened--> serving --SIGTERM, SIGINT--> finishing --all closed--> exit 0
- *                          |  SIGHUP: certificates, log level     |  a second SIGTERM or SIGINT:
- * exit 1 at once
+ *   starting --opened--> serving --SIGTERM, SIGINT--> finishing --closed--> exit 0
+ *                        | SIGHUP: certificates,    | a second one:
+ *                        | log level                | exit 1 at once
  *
  * Signals are blocked in every thread and read from a descriptor by the main thread's loop, which
  * else serves the admin socket only: so nothing ever runs inside a signal handler, but for leaving

@@ -3,6 +3,7 @@
 #ifndef SLUICE_SERVER_SERVER_KEYS_H
 #define SLUICE_SERVER_SERVER_KEYS_H
 
+#include "api/keys.h"
 #include "server/admin.h"
 #include "server/key_names.h"
 #include "shards/catalog.h"
