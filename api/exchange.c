@@ -4,7 +4,7 @@
  * first blocks of its memory are what most requests need and all they need. What a large request
  * or a large reply took beyond that goes back at once.
  *
- * X1. exchange_finish runs once for each exchange handed to a handler; a second time is our own
+ * X1. exchange_finish or exchange_stream runs once for each exchange handed to a handler; a second time is our own
  * mistake and ends the program.
  * X2. Whatever the exchange holds is freed by exchange_fini, and by exchange_reset but for the
  * first block of the arena and a reply of at most REPLY_KEPT.
@@ -40,6 +40,7 @@ void exchange_reset(struct exchange *x)
     buf_clear(&x->reply);
     *x = (struct exchange){.loop = x->loop,
                            .finished = x->finished,
+                           .ready = x->ready,
                            .transport = x->transport,
                            .arena = x->arena,
                            .reply = x->reply};
@@ -67,6 +68,21 @@ void exchange_finish(struct exchange *x)
     must(x->http_status >= 200 && x->http_status <= 599);
     x->is_finished = true;
     x->finished(x);
+}
+
+void exchange_stream(struct exchange *x, struct exchange_source *source)
+{
+    must(!x->is_finished && x->reply.len == 0); /* X1 */
+    must(x->http_status >= 200 && x->http_status <= 599);
+    x->is_finished = true;
+    x->source = source;
+    x->finished(x);
+}
+
+void exchange_ready(struct exchange *x)
+{
+    must(x->source != NULL);
+    x->ready(x);
 }
 
 void exchange_send(struct exchange *x, void (*handle)(struct message *))

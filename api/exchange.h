@@ -5,9 +5,15 @@
  * hand an exchange back to its loop with exchange_send.
  *
  *   receiving --handler()--> running --exchange_finish()--> finished --transport--> sent, exchange_fini()
+ *                               |
+ *                               +-----exchange_stream()--> streaming --source ends, or client goes--> closed()
  *
- * X1. Every exchange given to a handler is finished exactly once, even when its client has gone.
+ * A reply that goes on (SubscribeToShard) comes from a source that the transport reads at the reader's pace: what a slow reader does
+ * not take is never asked for, so it is held nowhere.
+ *
+ * X1. Every exchange given to a handler is finished or streamed exactly once, even when its client has gone.
  * X2. All of its memory is the arena's, the body's and the reply's: freed together at its end.
+ * X3. Every source given to exchange_stream is closed exactly once; after that the exchange is not the handler's to touch.
  * Thread: the loop of its own; only exchange_send may be called by any. */
 #ifndef SLUICE_API_EXCHANGE_H
 #define SLUICE_API_EXCHANGE_H
@@ -26,6 +32,19 @@ struct reply_header {
 };
 
 struct operation_metrics;
+
+/* How request and reply are written. */
+enum exchange_codec { CODEC_JSON, CODEC_CBOR };
+
+/* Where the body of a reply that goes on comes from. Embedded in its owner. Thread: the exchange's loop. */
+struct exchange_source {
+    /* Writes at most `room` bytes (at least 1) to `at` and says how many; 0: nothing now, exchange_ready will be called when there
+     * is; SOURCE_END: the reply is complete; SOURCE_BROKEN: it cannot be completed, and the client must see that it was cut. */
+    ptrdiff_t (*read)(struct exchange_source *, uint8_t *at, size_t room);
+    /* X3. It was sent, or its client has gone. May free the source. */
+    void (*closed)(struct exchange_source *);
+};
+enum { SOURCE_END = -1, SOURCE_BROKEN = -2 };
 
 struct exchange {
     /* the request: set by the transport before the handler runs; views that live as long as the
@@ -47,7 +66,10 @@ struct exchange {
     struct buf reply; /* the body */
     bool close_after; /* close the connection after this reply */
 
+    struct exchange_source *source; /* of a reply that goes on; set by exchange_stream */
+
     /* the handler's own */
+    enum exchange_codec codec;
     struct arena arena;
     struct message message; /* for exchange_send */
     void *operation;        /* state of an operation that answers later */
@@ -55,7 +77,8 @@ struct exchange {
     const struct operation_metrics *metrics; /* the operation's, once it is known */
 
     /* the transport's own */
-    void (*finished)(struct exchange *);
+    void (*finished)(struct exchange *); /* finished, or streaming: then `source` is set */
+    void (*ready)(struct exchange *);    /* the source has more */
     void *transport;
     bool is_finished; /* since exchange_init or exchange_reset: X1 is held by it */
 };
@@ -76,6 +99,10 @@ struct bytes exchange_header(const struct exchange *x, const char *name);
 void exchange_reply_header(struct exchange *x, const char *name, const char *value);
 /* X1. The reply is complete: the transport sends it. */
 void exchange_finish(struct exchange *x);
+/* X1, X3. The head of the reply is complete; its body comes from `source`, until that ends. `reply` must be empty. */
+void exchange_stream(struct exchange *x, struct exchange_source *source);
+/* The source has something to read again, or its end. Only between exchange_stream and closed(); never from within read(). */
+void exchange_ready(struct exchange *x);
 /* Thread: any. Runs handle(&x->message) on the exchange's own loop. One message under way at a
  * time. */
 void exchange_send(struct exchange *x, void (*handle)(struct message *));
