@@ -109,7 +109,7 @@ void op_describe_stream(struct service *s, struct exchange *x, const void *input
     const struct kinesis_describe_stream_input *in = input;
     struct fault f = {0};
     struct stream_view *v;
-    if (request_stream(s, in->stream_name, in->stream_arn, NULL, &v, &f) != OK) {
+    if (request_stream(s, x, in->stream_name, in->stream_arn, NULL, &v, &f) != OK) {
         reply_fault(x, &f);
         return;
     }
@@ -134,7 +134,7 @@ void op_describe_stream(struct service *s, struct exchange *x, const void *input
     struct described d = {.mode = {.stream_mode = mode_name(v->settings.mode)}};
     struct kinesis_stream_description description = {
         .stream_name = bytes_text(v->settings.name),
-        .stream_arn = stream_arn_print(s, &x->arena, v->settings.name),
+        .stream_arn = stream_arn_print(&x->arena, &v->settings),
         .stream_status = bytes_text(stream_status_name(v->settings.status)),
         .stream_mode_details = &d.mode,
         .shards = {.count = count, .present = true, .at = shards},
@@ -157,7 +157,7 @@ void op_describe_stream_summary(struct service *s, struct exchange *x, const voi
     const struct kinesis_describe_stream_summary_input *in = input;
     struct fault f = {0};
     struct stream_view *v;
-    if (request_stream(s, in->stream_name, in->stream_arn, NULL, &v, &f) != OK) {
+    if (request_stream(s, x, in->stream_name, in->stream_arn, NULL, &v, &f) != OK) {
         reply_fault(x, &f);
         return;
     }
@@ -167,7 +167,7 @@ void op_describe_stream_summary(struct service *s, struct exchange *x, const voi
                                                   {settings->warm_mibps, true}};
     struct kinesis_stream_description_summary summary = {
         .stream_name = bytes_text(settings->name),
-        .stream_arn = stream_arn_print(s, &x->arena, settings->name),
+        .stream_arn = stream_arn_print(&x->arena, settings),
         .stream_status = bytes_text(stream_status_name(settings->status)),
         .stream_mode_details = &d.mode,
         .retention_period_hours = {settings->retention_hours, true},
@@ -188,7 +188,7 @@ void op_describe_limits(struct service *s, struct exchange *x, const void *input
 {
     (void)input;
     struct stream_totals totals;
-    stream_table_totals(s->streams, &totals);
+    stream_table_totals(s->streams, &x->scope, &totals);
     struct kinesis_describe_limits_output out = {
         .shard_limit = {(int64_t)s->shard_limit, true},
         .open_shard_count = {(int64_t)totals.open_shards, true},
@@ -231,14 +231,14 @@ void op_list_streams(struct service *s, struct exchange *x, const void *input)
     size_t most =
         in->limit.present && in->limit.value < PAGE_MOST ? (size_t)in->limit.value : PAGE_DEFAULT;
     bool more;
-    size_t count = stream_table_list(s->streams, after, views, most, &more);
+    size_t count = stream_table_list(s->streams, &x->scope, after, views, most, &more);
     for (size_t i = 0; i < count; i++) {
         const struct stream_settings *settings = &views[i]->settings;
         names[i] = bytes_text(settings->name);
         modes[i].stream_mode = mode_name(settings->mode);
         summaries[i] = (struct kinesis_stream_summary){
             .stream_name = names[i],
-            .stream_arn = stream_arn_print(s, &x->arena, settings->name),
+            .stream_arn = stream_arn_print(&x->arena, settings),
             .stream_status = bytes_text(stream_status_name(settings->status)),
             .stream_mode_details = &modes[i],
             .stream_creation_timestamp = {(int64_t)settings->created_ms, true},

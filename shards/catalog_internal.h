@@ -11,6 +11,7 @@
 struct catalog_key {
     struct list node;
     char *access_key, *secret;
+    char account[ACCOUNT_BYTES];
 };
 
 struct catalog {
@@ -34,9 +35,9 @@ enum { CATALOG_LATER = 2 };
 /* Answers a command. */
 void catalog_answer(struct catalog *c, struct catalog_command *command, enum status status);
 
-/* The stream by name, referenced, and its view; NOT_FOUND in AWS's words. */
-enum status catalog_find(struct catalog *c, struct bytes name, struct stream **stream,
-                         struct stream_view **view, struct fault *f) MUST_USE;
+/* The command's stream, referenced, and its view; NOT_FOUND in AWS's words. */
+enum status catalog_find(struct catalog *c, struct catalog_command *command, struct stream **stream,
+                         struct stream_view **view) MUST_USE;
 /* Opens the log of a shard about to be, and makes it. */
 enum status catalog_shard_make(struct catalog *c, const struct stream_settings *s,
                                struct shard values, struct shard **out, struct fault *f) MUST_USE;

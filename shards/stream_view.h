@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/u128.h"
 #include "shards/log.h"
+#include "shards/scope.h"
 #include "shards/sequence.h"
 
 enum shard_state { SHARD_PENDING, SHARD_OPEN, SHARD_CLOSED };
@@ -37,6 +38,7 @@ struct stream_tag {
 /* What a stream is, beside its shards. Plain values; tags are owned by the view. */
 struct stream_settings {
     uint64_t number; /* never used again */
+    struct scope scope;
     char name[STREAM_NAME_BYTES_MAX + 1];
     enum stream_mode mode;
     enum stream_status status;
