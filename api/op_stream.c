@@ -1,6 +1,7 @@
 /* op_stream.c: CreateStream, DeleteStream, DescribeStream, DescribeStreamSummary, DescribeLimits,
  * ListStreams. */
 #include "api/operations.h"
+#include "api/tag_check.h"
 
 #include "shards/stream_fault.h"
 #include "wire/base64.h"
@@ -10,21 +11,6 @@
 enum { PAGE_DEFAULT = 100, PAGE_MOST = 100, ON_DEMAND_SHARDS = 4 };
 
 /* ---- create, delete ---- */
-
-static enum status take_tags(struct exchange *x, const struct kinesis_tag_map *tags,
-                             struct stream_settings *s)
-{
-    s->tags = arena_zero(&x->arena, (tags->count + 1) * sizeof(*s->tags));
-    for (uint32_t i = 0; s->tags && i < tags->count; i++) {
-        struct bytes key = arena_copy(&x->arena, tags->at[i].key),
-                     value = arena_copy(&x->arena, tags->at[i].value);
-        if (!bytes_present(key) || !bytes_present(value))
-            return NO_MEMORY;
-        s->tags[s->tag_count++] =
-            (struct stream_tag){(char *)(uintptr_t)key.at, (char *)(uintptr_t)value.at};
-    }
-    return s->tags ? OK : NO_MEMORY;
-}
 
 static enum status take_create(struct exchange *x, const struct kinesis_create_stream_input *in,
                                struct catalog_command *c, struct fault *f)
@@ -44,9 +30,6 @@ static enum status take_create(struct exchange *x, const struct kinesis_create_s
     if (!on_demand && in->warm_throughput_mibps.present)
         return fault_set(f, INVALID_VALUE,
                          "WarmThroughputMiBps can be given only for a stream in ON_DEMAND mode.");
-    if (in->tags.count > 50)
-        return fault_set(f, INVALID_ARGUMENT,
-                         "A stream can have at most 50 tags; the request has %u.", in->tags.count);
     snprintf(s->name, sizeof(s->name), "%.*s", BYTES_ARGS(in->stream_name));
     s->mode = on_demand ? STREAM_ON_DEMAND : STREAM_PROVISIONED;
     c->shard_count = on_demand ? ON_DEMAND_SHARDS : (uint32_t)in->shard_count.value;
@@ -55,9 +38,13 @@ static enum status take_create(struct exchange *x, const struct kinesis_create_s
         s->record_kib_given ? (uint32_t)in->max_record_size_in_kib.value : RECORD_KIB_DEFAULT;
     s->warm_given = in->warm_throughput_mibps.present;
     s->warm_mibps = s->warm_given ? (uint32_t)in->warm_throughput_mibps.value : 0;
-    if (take_tags(x, &in->tags, s) != OK)
+    s->tag_count = in->tags.count;
+    s->tags = request_tags(x, &in->tags);
+    if (!s->tags)
         return fault_set(f, NO_MEMORY, "no memory for the tags");
-    return OK;
+    if (s->tag_count > STREAM_TAGS_MAX)
+        return fault_tags_too_many(f, in->stream_name, x->scope.account);
+    return tags_check(&x->scope, in->stream_name, s->tags, s->tag_count, f);
 }
 
 void op_create_stream(struct service *s, struct exchange *x, const void *input)

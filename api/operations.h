@@ -32,6 +32,13 @@ enum status request_stream(const struct service *s, const struct exchange *x,
 enum status request_stream_number(const struct service *s, const struct exchange *x,
                                   const struct iterator *it, struct stream_view **view,
                                   struct fault *f) MUST_USE;
+/* What a ResourceARN names: a stream, or a consumer of one. INVALID_ARGUMENT, NOT_FOUND. */
+struct resource {
+    struct bytes stream_arn; /* a view of it */
+    struct bytes consumer;   /* "NAME:SECONDS"; absent: the stream itself */
+};
+enum status request_resource(struct bytes resource_arn, struct resource *out,
+                             struct fault *f) MUST_USE;
 /* "arn:aws:kinesis:us-east-1:000000000000:stream/NAME" in the arena. */
 struct bytes stream_arn_print(struct arena *a, const struct stream_settings *settings);
 
@@ -44,6 +51,11 @@ struct control_command {
 struct control_command *control_command_new(struct exchange *x);
 void control_command_run(const struct service *s, struct control_command *c,
                          struct bytes stream_name, struct bytes stream_arn);
+
+/* The tags of a request (tags->count of them), in the arena; NULL when it had no room. */
+struct stream_tag *request_tags(struct exchange *x, const struct kinesis_tag_map *tags);
+/* The same of keys alone: tags without values. */
+struct stream_tag *request_tag_keys(struct exchange *x, const struct kinesis_tag_key_list *keys);
 
 /* Page tokens: iterator.h's, as base64. Sealing sets the time; an absent view when the arena had no
  * room. Opening: INVALID_ARGUMENT or EXPIRED_TOKEN. */

@@ -92,6 +92,26 @@ enum status request_stream(const struct service *s, const struct exchange *x,
     return OK;
 }
 
+enum status request_resource(struct bytes resource_arn, struct resource *out, struct fault *f)
+{
+    static const struct bytes kind = BYTES_LITERAL("/consumer/");
+    struct stream_arn arn;
+    if (!arn_parse(resource_arn, &arn))
+        return fault_set(f, INVALID_ARGUMENT, "ResourceARN %.*s is not a valid ARN.",
+                         BYTES_ARGS(resource_arn));
+    const uint8_t *slash = arn.name.len ? memchr(arn.name.at, '/', arn.name.len) : NULL;
+    struct bytes rest =
+        slash ? bytes_of(slash, (size_t)(arn.name.at + arn.name.len - slash)) : BYTES_LITERAL("");
+    *out = (struct resource){bytes_of(resource_arn.at, resource_arn.len - rest.len), BYTES_NONE};
+    if (!slash)
+        return OK;
+    if (!bytes_starts_with(rest, kind))
+        return fault_set(f, INVALID_ARGUMENT, "ResourceARN %.*s is not a valid ARN.",
+                         BYTES_ARGS(resource_arn));
+    out->consumer = bytes_of(rest.at + kind.len, rest.len - kind.len);
+    return OK;
+}
+
 enum status request_stream_number(const struct service *s, const struct exchange *x,
                                   const struct iterator *it, struct stream_view **view,
                                   struct fault *f)

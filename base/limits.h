@@ -28,6 +28,7 @@
 #define STREAM_SHARDS_MAX     20000
 #define STREAM_NAME_BYTES_MAX 128
 #define STREAMS_MAX           100000
+#define STREAM_TAGS_MAX       50
 #define ITERATOR_LIFE_MS      300000
 #define TOKEN_LIFE_MS         300000
 #define RETENTION_HOURS_MIN   24

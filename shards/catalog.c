@@ -61,6 +61,16 @@ enum status catalog_change(struct catalog *c, struct stream *stream, struct cata
     return st;
 }
 
+enum status catalog_change_settings(struct catalog *c, struct stream *stream,
+                                    const struct stream_view *v,
+                                    const struct stream_settings *settings, struct fault *f)
+{
+    struct catalog_batch *b = catalog_batch_new();
+    catalog_batch_put_stream(b, settings);
+    return catalog_change(c, stream, b, settings, catalog_shards_of(v, 0), v->shard_count,
+                          v->version + 1, f);
+}
+
 /* ---- commands ---- */
 
 void catalog_answer(struct catalog *c, struct catalog_command *command, enum status status)
@@ -102,6 +112,8 @@ static int run(struct catalog *c, struct catalog_command *command)
         return reshard_merge(c, command);
     case CATALOG_REAP_SHARDS:
         return catalog_reap_shards(c, command);
+    case CATALOG_SET_TAGS:
+        return catalog_set_tags(c, command);
     case CATALOG_PUT_KEY:
         return put_key(c, command);
     case CATALOG_REMOVE_KEY:
@@ -165,10 +177,7 @@ static enum status found_stream(struct catalog_reader *r, const struct stream_se
     found->settings = *s;
     if (!s->scope.account[0]) /* a row older than scopes */
         found->settings.scope = reading->catalog->settings.home;
-    found->settings.tags = s->tag_count ? mem_must(s->tag_count * sizeof(*s->tags)) : NULL;
-    for (uint32_t i = 0; i < s->tag_count; i++)
-        found->settings.tags[i] =
-            (struct stream_tag){mem_strdup(s->tags[i].key), mem_strdup(s->tags[i].value)};
+    found->settings.tags = stream_tags_copy(s->tags, s->tag_count);
     list_append(&reading->found, &found->node);
     table_set(&reading->by_number, bytes_of(&found->settings.number, sizeof(uint64_t)), found);
     return OK;
@@ -234,11 +243,7 @@ static void found_free(struct found *found)
 {
     for (uint32_t i = 0; i < found->count; i++)
         shard_unref(found->shards[i]);
-    for (uint32_t i = 0; i < found->settings.tag_count; i++) {
-        mem_free(found->settings.tags[i].key);
-        mem_free(found->settings.tags[i].value);
-    }
-    mem_free(found->settings.tags);
+    stream_tags_free(found->settings.tags, found->settings.tag_count);
     mem_free(found->shards);
     mem_free(found);
 }

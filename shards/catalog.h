@@ -31,6 +31,7 @@ enum catalog_verb {
     CATALOG_SPLIT_SHARD,
     CATALOG_MERGE_SHARDS,
     CATALOG_REAP_SHARDS,
+    CATALOG_SET_TAGS,
     CATALOG_PUT_KEY,
     CATALOG_REMOVE_KEY,
     CATALOG_VERBS
@@ -56,6 +57,10 @@ struct catalog_command {
         struct {
             uint64_t closed_before_ms;
         } reap; /* removes shards closed before it */
+        struct {
+            const struct stream_tag *at; /* one without a value is removed */
+            uint32_t count;
+        } tags;
         struct {
             struct bytes access_key, secret, account; /* no account: the default one */
         } key;

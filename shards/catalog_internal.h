@@ -46,6 +46,11 @@ enum status catalog_shard_make(struct catalog *c, const struct stream_settings *
 enum status catalog_change(struct catalog *c, struct stream *stream, struct catalog_batch *batch,
                            const struct stream_settings *settings, struct shard **shards,
                            uint32_t count, uint64_t version, struct fault *f) MUST_USE;
+/* The same for a change of the settings of `v`, the view in force, alone. */
+enum status catalog_change_settings(struct catalog *c, struct stream *stream,
+                                    const struct stream_view *v,
+                                    const struct stream_settings *settings,
+                                    struct fault *f) MUST_USE;
 /* References to all shards of a view, with room for `more`. mem_free the array. */
 struct shard **catalog_shards_of(const struct stream_view *v, uint32_t more);
 
@@ -69,5 +74,8 @@ enum status catalog_reap_shards(struct catalog *c, struct catalog_command *comma
 /* K2: a stream found CREATING or DELETING. */
 void catalog_resume(struct catalog *c, struct stream *stream);
 void catalog_delays_close(struct catalog *c);
+
+/* catalog_tags.c */
+enum status catalog_set_tags(struct catalog *c, struct catalog_command *command);
 
 #endif

@@ -7,6 +7,7 @@
  * which its number is then unknown. */
 #include "shards/catalog_internal.h"
 #include "shards/stream_fault.h"
+#include "shards/tags.h"
 
 #include "base/mem.h"
 #include "base/must.h"
@@ -62,10 +63,7 @@ static enum status set_status(struct catalog *c, struct stream *stream, enum str
     struct stream_view *v = stream_look(stream);
     struct stream_settings settings = v->settings;
     settings.status = status;
-    struct catalog_batch *b = catalog_batch_new();
-    catalog_batch_put_stream(b, &settings);
-    enum status st = catalog_change(c, stream, b, &settings, catalog_shards_of(v, 0),
-                                    v->shard_count, v->version + 1, f);
+    enum status st = catalog_change_settings(c, stream, v, &settings, f);
     stream_view_unref(v);
     return st;
 }
@@ -157,6 +155,7 @@ enum status catalog_create_stream(struct catalog *c, struct catalog_command *com
     settings.scope = command->scope;
     settings.created_ms = clock_wall_ms(c->settings.clock);
     settings.retention_hours = RETENTION_HOURS_MIN;
+    settings.tag_count = stream_tags_sort(settings.tags, settings.tag_count);
     settings.next_shard = count;
     settings.status = c->settings.state_delay_ms ? STREAM_CREATING : STREAM_ACTIVE;
     struct catalog_batch *b = catalog_batch_new();
@@ -289,10 +288,7 @@ enum status catalog_set_retention(struct catalog *c, struct catalog_command *com
         st = check_retention(&settings, command->retention.increase, command->retention.hours, f);
     if (st == OK && command->retention.hours != settings.retention_hours) {
         settings.retention_hours = (uint32_t)command->retention.hours;
-        struct catalog_batch *b = catalog_batch_new();
-        catalog_batch_put_stream(b, &settings);
-        st = catalog_change(c, stream, b, &settings, catalog_shards_of(v, 0), v->shard_count,
-                            v->version + 1, f);
+        st = catalog_change_settings(c, stream, v, &settings, f);
         for (uint32_t i = 0; st == OK && i < v->shard_count; i++)
             c->settings.logs->ops->set_retention(v->shards[i]->log, settings.retention_hours);
     }

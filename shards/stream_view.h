@@ -35,6 +35,10 @@ struct stream_tag {
     char *key, *value;
 };
 
+/* A copy of the tags and all their texts (NULL for none); and its end. */
+struct stream_tag *stream_tags_copy(const struct stream_tag *tags, uint32_t count);
+void stream_tags_free(struct stream_tag *tags, uint32_t count);
+
 /* What a stream is, beside its shards. Plain values; tags are owned by the view. */
 struct stream_settings {
     uint64_t number; /* never used again */
@@ -50,7 +54,7 @@ struct stream_settings {
     uint32_t warm_mibps;
     uint32_t next_shard; /* index of the next shard made */
     uint32_t tag_count;
-    struct stream_tag *tags;
+    struct stream_tag *tags; /* by key, each once (tags.h) */
 };
 
 struct stream_view {
