@@ -83,35 +83,26 @@ void op_remove_tags(struct service *s, struct exchange *x, const void *input)
            in->tag_keys.count);
 }
 
-/* The stream of a ResourceARN. Answers, and is false, when it names none. */
-static bool take_resource(struct exchange *x, struct bytes arn, struct bytes *stream_arn)
-{
-    struct fault f = {0};
-    struct resource resource;
-    enum status st = request_resource(arn, &resource, &f);
-    if (st == OK && bytes_present(resource.consumer))
-        st = fault_set(&f, NOT_FOUND, "Consumer %.*s not found.", BYTES_ARGS(arn));
-    if (st != OK)
-        reply_fault(x, &f);
-    else
-        *stream_arn = resource.stream_arn;
-    return st == OK;
-}
-
 void op_tag_resource(struct service *s, struct exchange *x, const void *input)
 {
     const struct kinesis_tag_resource_input *in = input;
+    struct fault f = {0};
     struct bytes arn;
-    if (take_resource(x, in->resource_arn, &arn))
+    if (request_resource_stream(in->resource_arn, &arn, &f) == OK)
         change(s, x, BYTES_NONE, arn, request_tags(x, &in->tags), in->tags.count);
+    else
+        reply_fault(x, &f);
 }
 
 void op_untag_resource(struct service *s, struct exchange *x, const void *input)
 {
     const struct kinesis_untag_resource_input *in = input;
+    struct fault f = {0};
     struct bytes arn;
-    if (take_resource(x, in->resource_arn, &arn))
+    if (request_resource_stream(in->resource_arn, &arn, &f) == OK)
         change(s, x, BYTES_NONE, arn, request_tag_keys(x, &in->tag_keys), in->tag_keys.count);
+    else
+        reply_fault(x, &f);
 }
 
 /* ---- listing ---- */
@@ -161,9 +152,10 @@ void op_list_resource_tags(struct service *s, struct exchange *x, const void *in
     struct stream_view *v;
     struct kinesis_list_tags_for_resource_output out = {0};
     struct bytes arn;
-    if (!take_resource(x, in->resource_arn, &arn))
-        return;
-    if (request_stream(s, x, BYTES_NONE, arn, NULL, &v, &f) != OK) {
+    enum status st = request_resource_stream(in->resource_arn, &arn, &f);
+    if (st == OK)
+        st = request_stream(s, x, BYTES_NONE, arn, NULL, &v, &f);
+    if (st != OK) {
         reply_fault(x, &f);
         return;
     }

@@ -28,6 +28,9 @@ enum status request_stream(const struct service *s, const struct exchange *x,
                            struct bytes stream_name, struct bytes stream_arn,
                            struct stream **stream, struct stream_view **view,
                            struct fault *f) MUST_USE;
+/* The stream's ARN, when that is what it names; no other resource can be looked up. */
+enum status request_resource_stream(struct bytes resource_arn, struct bytes *stream_arn,
+                                    struct fault *f) MUST_USE;
 /* The stream that an iterator or a page token is bound to, likewise. */
 enum status request_stream_number(const struct service *s, const struct exchange *x,
                                   const struct iterator *it, struct stream_view **view,

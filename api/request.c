@@ -112,6 +112,19 @@ enum status request_resource(struct bytes resource_arn, struct resource *out, st
     return OK;
 }
 
+enum status request_resource_stream(struct bytes resource_arn, struct bytes *stream_arn,
+                                    struct fault *f)
+{
+    struct resource resource;
+    enum status st = request_resource(resource_arn, &resource, f);
+    if (st != OK)
+        return st;
+    if (bytes_present(resource.consumer))
+        return fault_set(f, NOT_FOUND, "Consumer %.*s not found.", BYTES_ARGS(resource_arn));
+    *stream_arn = resource.stream_arn;
+    return OK;
+}
+
 enum status request_stream_number(const struct service *s, const struct exchange *x,
                                   const struct iterator *it, struct stream_view **view,
                                   struct fault *f)
@@ -132,8 +145,9 @@ enum status request_stream_number(const struct service *s, const struct exchange
 
 struct bytes stream_arn_print(struct arena *a, const struct stream_settings *settings)
 {
-    return arena_printf(a, "arn:aws:kinesis:%s:%s:stream/%s", settings->scope.region,
-                        settings->scope.account, settings->name);
+    char arn[STREAM_ARN_BYTES];
+    scope_stream_arn(&settings->scope, settings->name, arn);
+    return arena_copy(a, bytes_text(arn));
 }
 
 /* ---- catalog commands ---- */

@@ -35,6 +35,10 @@
 #define RETENTION_HOURS_MAX   8760
 #define RECORD_KIB_DEFAULT    1024
 #define RECORD_KIB_MAX        10240
+/* A resource policy: AWS's size; and what keeps asking it within microseconds. */
+#define POLICY_BYTES_MAX      KIB(20)
+#define POLICY_STATEMENTS_MAX 100
+#define POLICY_ITEMS_MAX      1000
 /* A settings file: some forty short lines. */
 #define SETTINGS_FILE_BYTES_MAX MIB(1)
 /* Clock skew that a signature may have (AWS). */

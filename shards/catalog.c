@@ -114,6 +114,8 @@ static int run(struct catalog *c, struct catalog_command *command)
         return catalog_reap_shards(c, command);
     case CATALOG_SET_TAGS:
         return catalog_set_tags(c, command);
+    case CATALOG_SET_POLICY:
+        return catalog_set_policy(c, command);
     case CATALOG_PUT_KEY:
         return put_key(c, command);
     case CATALOG_REMOVE_KEY:
@@ -178,6 +180,7 @@ static enum status found_stream(struct catalog_reader *r, const struct stream_se
     if (!s->scope.account[0]) /* a row older than scopes */
         found->settings.scope = reading->catalog->settings.home;
     found->settings.tags = stream_tags_copy(s->tags, s->tag_count);
+    policy_ref(found->settings.policy);
     list_append(&reading->found, &found->node);
     table_set(&reading->by_number, bytes_of(&found->settings.number, sizeof(uint64_t)), found);
     return OK;
@@ -244,6 +247,7 @@ static void found_free(struct found *found)
     for (uint32_t i = 0; i < found->count; i++)
         shard_unref(found->shards[i]);
     stream_tags_free(found->settings.tags, found->settings.tag_count);
+    policy_unref(found->settings.policy);
     mem_free(found->shards);
     mem_free(found);
 }

@@ -32,6 +32,7 @@ enum catalog_verb {
     CATALOG_MERGE_SHARDS,
     CATALOG_REAP_SHARDS,
     CATALOG_SET_TAGS,
+    CATALOG_SET_POLICY,
     CATALOG_PUT_KEY,
     CATALOG_REMOVE_KEY,
     CATALOG_VERBS
@@ -61,6 +62,9 @@ struct catalog_command {
             const struct stream_tag *at; /* one without a value is removed */
             uint32_t count;
         } tags;
+        struct {
+            struct bytes text; /* absent: the policy there is goes */
+        } policy;
         struct {
             struct bytes access_key, secret, account; /* no account: the default one */
         } key;

@@ -75,7 +75,8 @@ enum status catalog_reap_shards(struct catalog *c, struct catalog_command *comma
 void catalog_resume(struct catalog *c, struct stream *stream);
 void catalog_delays_close(struct catalog *c);
 
-/* catalog_tags.c */
+/* catalog_attributes.c */
 enum status catalog_set_tags(struct catalog *c, struct catalog_command *command);
+enum status catalog_set_policy(struct catalog *c, struct catalog_command *command);
 
 #endif

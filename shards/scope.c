@@ -1,6 +1,8 @@
 /* scope.c: see scope.h. Both parts are of letters that need no escape in an ARN, a row or a key. */
 #include "shards/scope.h"
 
+#include <stdio.h>
+
 bool account_is_valid(struct bytes account)
 {
     bool digits = account.len == ACCOUNT_BYTES - 1;
@@ -27,6 +29,11 @@ bool scope_set(struct scope *s, struct bytes account, struct bytes region)
     memcpy(s->account, account.at, account.len);
     memcpy(s->region, region.at, region.len);
     return true;
+}
+
+void scope_stream_arn(const struct scope *s, const char *name, char out[STREAM_ARN_BYTES])
+{
+    snprintf(out, STREAM_ARN_BYTES, "arn:aws:kinesis:%s:%s:stream/%s", s->region, s->account, name);
 }
 
 bool scope_equal(const struct scope *a, const struct scope *b)

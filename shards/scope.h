@@ -18,6 +18,9 @@ bool account_is_valid(struct bytes account);
 bool region_is_valid(struct bytes region);
 /* False, and *s unchanged, unless both are valid. */
 bool scope_set(struct scope *s, struct bytes account, struct bytes region);
+/* "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", NUL-terminated. */
+enum { STREAM_ARN_BYTES = 256 };
+void scope_stream_arn(const struct scope *s, const char *name, char out[STREAM_ARN_BYTES]);
 bool scope_equal(const struct scope *a, const struct scope *b);
 
 #endif

@@ -107,6 +107,7 @@ struct stream_view *stream_view_new(const struct stream_settings *settings, stru
     v->version = version;
     v->settings = *settings;
     v->settings.tags = stream_tags_copy(settings->tags, settings->tag_count);
+    policy_ref(v->settings.policy);
     v->shard_count = count;
     size_t room = count ? count : 1;
     v->shards = mem_must(room * sizeof(*v->shards));
@@ -136,6 +137,7 @@ void stream_view_unref(struct stream_view *v)
     for (uint32_t i = 0; i < v->shard_count; i++)
         shard_unref(v->shards[i]);
     stream_tags_free(v->settings.tags, v->settings.tag_count);
+    policy_unref(v->settings.policy);
     mem_free(v->shards);
     mem_free(v->open);
     mem_free(v->open_starts);

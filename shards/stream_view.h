@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/u128.h"
 #include "shards/log.h"
+#include "shards/policy.h"
 #include "shards/scope.h"
 #include "shards/sequence.h"
 
@@ -39,7 +40,8 @@ struct stream_tag {
 struct stream_tag *stream_tags_copy(const struct stream_tag *tags, uint32_t count);
 void stream_tags_free(struct stream_tag *tags, uint32_t count);
 
-/* What a stream is, beside its shards. Plain values; tags are owned by the view. */
+/* What a stream is, beside its shards. Plain values; tags are owned by the view, the policy is
+ * referenced by it. */
 struct stream_settings {
     uint64_t number; /* never used again */
     struct scope scope;
@@ -55,6 +57,7 @@ struct stream_settings {
     uint32_t next_shard; /* index of the next shard made */
     uint32_t tag_count;
     struct stream_tag *tags; /* by key, each once (tags.h) */
+    struct policy *policy;   /* counted; NULL: none */
 };
 
 struct stream_view {

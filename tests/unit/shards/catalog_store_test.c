@@ -114,13 +114,15 @@ static void a_scope_is_read_as_it_was_written(void **state)
     assert_string_equal(g->account, "123456789012");
 }
 
-static void half_a_scope_or_no_number_is_refused(void **state)
+static void what_was_never_written_so_is_refused(void **state)
 {
     struct given *g = *state;
     static const char *const rows[][2] = {
         {STREAM_ROW, "{\"account\":\"123456789012\"," STREAM_REST},
         {STREAM_ROW, "{\"account\":\"12345678901x\",\"region\":\"eu-west-1\"," STREAM_REST},
         {STREAM_ROW, "{\"account\":\"123456789012\",\"region\":\"EU/west\"," STREAM_REST},
+        {STREAM_ROW, "{\"policy\":\"{}\"," STREAM_REST},
+        {STREAM_ROW, "{\"policy\":{}," STREAM_REST},
         {"key/AKIA1", "{\"secret\":\"s\",\"created_ms\":1,\"account\":\"1\"}"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -137,7 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_older_than_scopes_name_none, setup, teardown),
         cmocka_unit_test_setup_teardown(a_scope_is_read_as_it_was_written, setup, teardown),
-        cmocka_unit_test_setup_teardown(half_a_scope_or_no_number_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_never_written_so_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
