@@ -179,9 +179,9 @@ static enum status decode(struct exchange *x, const struct shape *shape, void **
 static void run(struct service *s, struct exchange *x, const struct operation_row *row)
 {
     struct fault f = {0};
-    struct bytes caller;
     void *input = NULL;
-    enum status st = auth_verify(&s->auth, x, "kinesis", &caller, &f);
+    x->action = row->name;
+    enum status st = auth_verify(&s->auth, x, "kinesis", &f);
     if (st != OK && !is_structure(x))
         st = fault_set(&f, MALFORMED, "%s", "");
     if (st == OK)

@@ -28,43 +28,63 @@ static bool arn_parse(struct bytes arn, struct stream_arn *out)
     return true;
 }
 
-enum status request_stream_name(const struct service *s, struct bytes stream_name,
-                                struct bytes stream_arn, struct bytes *name, struct fault *f)
+enum status request_stream_name(const struct exchange *x, struct bytes stream_name,
+                                struct bytes stream_arn, struct scope *scope, struct bytes *name,
+                                struct fault *f)
 {
     if (!bytes_present(stream_arn)) {
         *name = stream_name;
+        *scope = x->scope;
         if (bytes_present(stream_name))
             return OK;
         return fault_set(f, INVALID_ARGUMENT, "Either StreamName or StreamARN should be provided.");
     }
     struct stream_arn arn;
-    if (!arn_parse(stream_arn, &arn))
+    if (!arn_parse(stream_arn, &arn) || !account_is_valid(arn.account))
         return fault_set(f, INVALID_ARGUMENT, "StreamARN %.*s is not a valid stream ARN.",
                          BYTES_ARGS(stream_arn));
     *name = arn.name;
     if (bytes_present(stream_name) && !bytes_equal(stream_name, arn.name))
         return fault_set(f, INVALID_ARGUMENT, "StreamARN %.*s does not match StreamName %.*s.",
                          BYTES_ARGS(stream_arn), BYTES_ARGS(stream_name));
-    bool ours = bytes_equal(arn.account, bytes_text(s->account)) &&
-                (s->any_region || bytes_equal(arn.region, bytes_text(s->region)));
-    if (!ours)
+    bool here = bytes_equal(arn.region, bytes_text(x->scope.region));
+    if (!here || !scope_set(scope, arn.account, arn.region))
         return fault_set(f, NOT_FOUND, "Stream %.*s under account %.*s not found.",
                          BYTES_ARGS(arn.name), BYTES_ARGS(arn.account));
     return OK;
 }
 
-enum status request_stream(const struct service *s, struct bytes stream_name,
-                           struct bytes stream_arn, struct stream **stream,
+/* The stream, or NULL when there is none, if the caller may touch it. */
+static enum status look_up(const struct service *s, const struct exchange *x,
+                           const struct scope *scope, struct bytes name, struct stream **stream,
                            struct stream_view **view, struct fault *f)
 {
+    *stream = stream_table_find(s->streams, scope, name);
+    *view = *stream ? stream_look(*stream) : NULL;
+    enum status st = access_check(x, scope, name, *view, f);
+    if (st != OK) {
+        stream_view_unref(*view);
+        stream_unref(*stream);
+        *view = NULL;
+        *stream = NULL;
+    }
+    return st;
+}
+
+enum status request_stream(const struct service *s, const struct exchange *x,
+                           struct bytes stream_name, struct bytes stream_arn,
+                           struct stream **stream, struct stream_view **view, struct fault *f)
+{
+    struct scope scope;
     struct bytes name;
-    enum status st = request_stream_name(s, stream_name, stream_arn, &name, f);
+    struct stream *found;
+    enum status st = request_stream_name(x, stream_name, stream_arn, &scope, &name, f);
+    if (st == OK)
+        st = look_up(s, x, &scope, name, &found, view, f);
     if (st != OK)
         return st;
-    struct stream *found = stream_table_find(s->streams, name);
     if (!found)
-        return fault_stream_not_found(f, name, s->account);
-    *view = stream_look(found);
+        return fault_stream_not_found(f, name, scope.account);
     if (stream)
         *stream = found;
     else
@@ -72,9 +92,62 @@ enum status request_stream(const struct service *s, struct bytes stream_name,
     return OK;
 }
 
-struct bytes stream_arn_print(const struct service *s, struct arena *a, const char *name)
+enum status request_resource(struct bytes resource_arn, struct resource *out, struct fault *f)
 {
-    return arena_printf(a, "arn:aws:kinesis:%s:%s:stream/%s", s->region, s->account, name);
+    static const struct bytes kind = BYTES_LITERAL("/consumer/");
+    struct stream_arn arn;
+    if (!arn_parse(resource_arn, &arn))
+        return fault_set(f, INVALID_ARGUMENT, "ResourceARN %.*s is not a valid ARN.",
+                         BYTES_ARGS(resource_arn));
+    const uint8_t *slash = arn.name.len ? memchr(arn.name.at, '/', arn.name.len) : NULL;
+    struct bytes rest =
+        slash ? bytes_of(slash, (size_t)(arn.name.at + arn.name.len - slash)) : BYTES_LITERAL("");
+    *out = (struct resource){bytes_of(resource_arn.at, resource_arn.len - rest.len), BYTES_NONE};
+    if (!slash)
+        return OK;
+    if (!bytes_starts_with(rest, kind))
+        return fault_set(f, INVALID_ARGUMENT, "ResourceARN %.*s is not a valid ARN.",
+                         BYTES_ARGS(resource_arn));
+    out->consumer = bytes_of(rest.at + kind.len, rest.len - kind.len);
+    return OK;
+}
+
+enum status request_resource_stream(struct bytes resource_arn, struct bytes *stream_arn,
+                                    struct fault *f)
+{
+    struct resource resource;
+    enum status st = request_resource(resource_arn, &resource, f);
+    if (st != OK)
+        return st;
+    if (bytes_present(resource.consumer))
+        return fault_set(f, NOT_FOUND, "Consumer %.*s not found.", BYTES_ARGS(resource_arn));
+    *stream_arn = resource.stream_arn;
+    return OK;
+}
+
+enum status request_stream_number(const struct service *s, const struct exchange *x,
+                                  const struct iterator *it, struct stream_view **view,
+                                  struct fault *f)
+{
+    *view = NULL;
+    struct stream *stream = stream_table_find_number(s->streams, it->stream);
+    if (!stream)
+        return fault_stream_not_found(f, bytes_text(it->name), x->scope.account);
+    struct stream_view *v = stream_look(stream);
+    stream_unref(stream);
+    enum status st = access_check(x, &v->settings.scope, bytes_text(v->settings.name), v, f);
+    if (st == OK)
+        *view = v;
+    else
+        stream_view_unref(v);
+    return st;
+}
+
+struct bytes stream_arn_print(struct arena *a, const struct stream_settings *settings)
+{
+    char arn[STREAM_ARN_BYTES];
+    scope_stream_arn(&settings->scope, settings->name, arn);
+    return arena_copy(a, bytes_text(arn));
 }
 
 /* ---- catalog commands ---- */
@@ -111,7 +184,15 @@ void control_command_run(const struct service *s, struct control_command *c,
                          struct bytes stream_name, struct bytes stream_arn)
 {
     struct fault f = {0};
-    if (request_stream_name(s, stream_name, stream_arn, &c->command.stream, &f) != OK) {
+    struct stream *stream = NULL;
+    struct stream_view *view = NULL;
+    enum status st = request_stream_name(c->exchange, stream_name, stream_arn, &c->command.scope,
+                                         &c->command.stream, &f);
+    if (st == OK)
+        st = look_up(s, c->exchange, &c->command.scope, c->command.stream, &stream, &view, &f);
+    stream_view_unref(view);
+    stream_unref(stream);
+    if (st != OK) {
         reply_fault(c->exchange, &f);
         return;
     }

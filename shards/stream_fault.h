@@ -19,6 +19,8 @@ enum status fault_shard_missing(struct fault *f, uint32_t index, struct bytes st
                                 const char *account); /* "does not exist" */
 enum status fault_shard_limit(struct fault *f, const char *account, const char *region,
                               uint64_t now, uint64_t limit, uint64_t more);
+/* more than STREAM_TAGS_MAX */
+enum status fault_tags_too_many(struct fault *f, struct bytes stream, const char *account);
 const char *stream_status_name(enum stream_status status);
 
 #endif

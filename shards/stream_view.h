@@ -10,6 +10,8 @@
 #include "base/limits.h"
 #include "base/u128.h"
 #include "shards/log.h"
+#include "shards/policy.h"
+#include "shards/scope.h"
 #include "shards/sequence.h"
 
 enum shard_state { SHARD_PENDING, SHARD_OPEN, SHARD_CLOSED };
@@ -34,9 +36,15 @@ struct stream_tag {
     char *key, *value;
 };
 
-/* What a stream is, beside its shards. Plain values; tags are owned by the view. */
+/* A copy of the tags and all their texts (NULL for none); and its end. */
+struct stream_tag *stream_tags_copy(const struct stream_tag *tags, uint32_t count);
+void stream_tags_free(struct stream_tag *tags, uint32_t count);
+
+/* What a stream is, beside its shards. Plain values; tags are owned by the view, the policy is
+ * referenced by it. */
 struct stream_settings {
     uint64_t number; /* never used again */
+    struct scope scope;
     char name[STREAM_NAME_BYTES_MAX + 1];
     enum stream_mode mode;
     enum stream_status status;
@@ -48,7 +56,8 @@ struct stream_settings {
     uint32_t warm_mibps;
     uint32_t next_shard; /* index of the next shard made */
     uint32_t tag_count;
-    struct stream_tag *tags;
+    struct stream_tag *tags; /* by key, each once (tags.h) */
+    struct policy *policy;   /* counted; NULL: none */
 };
 
 struct stream_view {
