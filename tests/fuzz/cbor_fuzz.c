@@ -3,30 +3,12 @@
  * this one does. What the decoder accepts and what cbor_is_map accepts must agree.
  *
  * First byte: the operation, and whether it is the answer. */
-#include "base/mem.h"
-#include "base/must.h"
+#include "tests/fuzz/codec_fuzz.h"
 #include "wire/cbor.h"
 #include "wire/check.h"
 #include "wire/json.h"
-#include "wire/model/kinesis.h"
-
-enum { ARENA_BYTES = 1 << 22, STRUCT_WORDS = 128 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef enum status decode_fn(const struct shape *, uint8_t *, size_t, struct arena *, void *,
-                              struct fault *);
-
-/* In a block of exactly that size, so that a sanitizer sees whatever is touched beyond it. */
-static enum status decode(decode_fn *how, const struct shape *s, struct bytes text, struct arena *a,
-                          void *out, struct fault *f, uint8_t **block)
-{
-    *block = mem_must(text.len == 0 ? 1 : text.len);
-    if (text.len > 0)
-        memcpy(*block, text.at, text.len);
-    f->text[0] = '\0';
-    return how(s, *block, text.len, a, out, f);
-}
 
 /* What was written in one form says the same when read again. */
 static void read_again(decode_fn *how, const struct shape *s, const struct buf *written,
@@ -39,7 +21,7 @@ static void read_again(decode_fn *how, const struct shape *s, const struct buf *
     if (written->status != OK)
         return;
     buf_init(&twice, ARENA_BYTES);
-    enum status status = decode(how, s, buf_view(written), a, again, &f, &block);
+    enum status status = decode_block(how, s, buf_view(written), a, again, &f, &block);
     must(status == OK || status == TOO_LARGE);
     if (status == OK) {
         cbor_encode(s, again, &twice);
@@ -65,28 +47,19 @@ static void round_trip(const struct shape *s, const void *in, struct arena *a)
     buf_fini(&json);
 }
 
-static const struct shape *shape_for(uint8_t choice)
-{
-    const struct operation_model *operation = &kinesis_operations[choice % KINESIS_OPERATIONS];
-    if (choice / KINESIS_OPERATIONS % 2 == 1 && operation->output != NULL)
-        return operation->output;
-    return operation->input;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
         return 0;
     const struct shape *s = shape_for(data[0]);
     uint64_t in[STRUCT_WORDS];
-    must(s->size <= sizeof(in));
     struct bytes text = bytes_of(data + 1, size - 1);
     struct arena arena;
     struct fault f;
     uint8_t *block;
     arena_init(&arena, ARENA_BYTES);
     bool map = cbor_is_map(text);
-    enum status status = decode(cbor_decode, s, text, &arena, in, &f, &block);
+    enum status status = decode_block(cbor_decode, s, text, &arena, in, &f, &block);
     must(status == OK || status == MALFORMED || status == TOO_LARGE);
     must(status != OK || map);
     must(status != MALFORMED || map == (f.text[0] != '\0'));
