@@ -5,6 +5,7 @@
 #ifndef SLUICE_API_OPERATIONS_H
 #define SLUICE_API_OPERATIONS_H
 
+#include "api/monitoring.h"
 #include "api/reply.h"
 #include "api/service.h"
 #include "wire/model/kinesis.h"
@@ -26,21 +27,31 @@ enum status request_stream(const struct service *s, struct bytes stream_name,
 /* "arn:aws:kinesis:us-east-1:000000000000:stream/NAME" in the arena. */
 struct bytes stream_arn_print(const struct service *s, struct arena *a, const char *name);
 
-/* Runs a catalog command for an exchange; when it is done, answers 200 with an empty body, or the
- * fault. Takes the stream by name or ARN. */
+/* Runs a catalog command for an exchange; when it is done, answers 200 with an empty body (or as
+ * `answer` does), or the fault. Takes the stream by name or ARN. */
 struct control_command {
     struct catalog_command command;
     struct exchange *exchange;
+    const struct service *service;
+    void (*answer)(struct control_command *); /* of an operation with an output; may be NULL */
 };
 struct control_command *control_command_new(struct exchange *x);
 void control_command_run(const struct service *s, struct control_command *c,
                          struct bytes stream_name, struct bytes stream_arn);
+/* The ARN of the command's stream, for an answer. */
+struct bytes control_command_arn(const struct control_command *c);
 
 /* Page tokens: iterator.h's, as base64. Sealing sets the time; an absent view when the arena had no
  * room. Opening: INVALID_ARGUMENT or EXPIRED_TOKEN. */
 struct bytes page_token_seal(const struct service *s, struct exchange *x, struct iterator *it);
 enum status page_token_open(const struct service *s, struct bytes token, enum iterator_kind kind,
                             struct iterator *out, struct fault *f) MUST_USE;
+
+/* A mask of enum shard_metric as AWS names it. */
+struct kinesis_metrics_name_list metric_names_describe(uint32_t metrics, struct arena *a);
+/* The WarmThroughput of a stream; NULL when it has none, or at the end of the memory. */
+struct kinesis_warm_throughput_object *warm_describe(uint32_t target_mibps, uint32_t open_shards,
+                                                     struct arena *a);
 
 /* Shards as AWS shows them. */
 enum status shard_describe(const struct shard *s, struct arena *a,

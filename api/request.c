@@ -93,7 +93,9 @@ static void answered(struct message *m)
 {
     struct exchange *x = LIST_OWNER(m, struct exchange, message);
     struct control_command *c = x->operation;
-    if (c->command.status == OK) {
+    if (c->command.status == OK && c->answer) {
+        c->answer(c);
+    } else if (c->command.status == OK) {
         reply_empty(x);
     } else {
         c->command.fault.status = c->command.status;
@@ -116,6 +118,15 @@ void control_command_run(const struct service *s, struct control_command *c,
         return;
     }
     c->exchange->operation = c;
+    c->service = s;
     c->command.done = done;
     catalog_submit(s->catalog, &c->command);
+}
+
+struct bytes control_command_arn(const struct control_command *c)
+{
+    struct arena *a = &c->exchange->arena;
+    struct bytes name = arena_copy(a, c->command.stream);
+    return bytes_present(name) ? stream_arn_print(c->service, a, (const char *)name.at)
+                               : BYTES_NONE;
 }

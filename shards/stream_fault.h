@@ -19,6 +19,9 @@ enum status fault_shard_missing(struct fault *f, uint32_t index, struct bytes st
                                 const char *account); /* "does not exist" */
 enum status fault_shard_limit(struct fault *f, const char *account, const char *region,
                               uint64_t now, uint64_t limit, uint64_t more);
+/* WarmThroughputMiBps for a stream that is not ON_DEMAND; more of it than there is. Not AWS's own words. */
+enum status fault_warm_mode(struct fault *f);
+enum status fault_warm_most(struct fault *f, int64_t mibps);
 const char *stream_status_name(enum stream_status status);
 
 #endif
