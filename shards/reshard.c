@@ -107,7 +107,7 @@ static enum status changed(struct reshard *r, struct shard *s, uint64_t closed_m
                            struct catalog_batch *b, const struct stream_settings *settings,
                            struct shard **out, struct fault *f)
 {
-    struct shard values = *s;
+    struct shard values = shard_values(s);
     if (is_parent(r, s->index)) {
         values.state = SHARD_CLOSED;
         values.closed_ms = closed_ms;
@@ -518,7 +518,7 @@ bool reshard_resume(struct catalog *c, struct stream *stream)
     uint32_t count = 0;
     for (uint32_t i = 0; i < v->shard_count && count < CHILDREN_MAX; i++)
         if (v->shards[i]->state == SHARD_PENDING)
-            children[count++] = *v->shards[i];
+            children[count++] = shard_values(v->shards[i]);
     stream_view_unref(v);
     if (count == 0)
         return false;

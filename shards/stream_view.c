@@ -21,6 +21,22 @@ struct shard *shard_new(const struct shard *values)
     return s;
 }
 
+struct shard shard_values(const struct shard *s)
+{
+    return (struct shard){
+        .index = s->index,
+        .state = s->state,
+        .start = s->start,
+        .end = s->end,
+        .parent = s->parent,
+        .adjacent = s->adjacent,
+        .created_s = s->created_s,
+        .closed_ms = s->closed_ms,
+        .log = s->log,
+        .rate = s->rate,
+    };
+}
+
 struct shard *shard_ref(struct shard *s)
 {
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);

@@ -72,6 +72,8 @@ struct stream_view {
 struct shard *shard_new(
     const struct shard *
         values); /* copies; takes over values->log, shares values->rate (NULL: a new one); one reference */
+/* A shard's values, to be changed and made anew: all but its references, which others may be counting just now. */
+struct shard shard_values(const struct shard *s);
 struct shard *shard_ref(struct shard *s);
 void shard_unref(struct shard *s);
 /* "shardId-000000000000" */
