@@ -8,10 +8,10 @@
  * Left to others: the totals over all streams (service.h). */
 #include "api/monitoring.h"
 
-enum { LINE_BYTES_MAX = 320, PAGE_STREAMS = 64 };
+enum { LINE_BYTES_MAX = 320 };
 
 struct family {
-    const char *aws, *shard_name, *stream_name; /* stream_name NULL: AWS has none for streams */
+    const char *aws, *shard_name, *stream_name;
     bool gauge;
     uint64_t (*value)(struct shard_rate *);
 };
@@ -66,57 +66,45 @@ static bool has_room(const struct buf *out)
     return out->len + LINE_BYTES_MAX <= out->ceiling;
 }
 
-static void print_stream(const struct family *f, enum shard_metric metric,
-                         const struct stream_view *v, struct buf *out)
+/* One family on its way to the page. */
+struct printing {
+    enum shard_metric metric;
+    struct buf *out;
+};
+
+static bool print_stream(void *arg, struct stream_view *v)
 {
-    (void)metric;
-    buf_printf(out, "%s{stream=\"%s\"} %llu\n", f->stream_name, v->settings.name,
-               (unsigned long long)f->value(v->settings.rate));
+    const struct printing *p = arg;
+    const struct family *f = &families[p->metric];
+    if (has_room(p->out))
+        buf_printf(p->out, "%s{stream=\"%s\"} %llu\n", f->stream_name, v->settings.name,
+                   (unsigned long long)f->value(v->settings.rate));
+    return has_room(p->out);
 }
 
-static void print_shards(const struct family *f, enum shard_metric metric,
-                         const struct stream_view *v, struct buf *out)
+static bool print_shards(void *arg, struct stream_view *v)
 {
+    const struct printing *p = arg;
+    const struct family *f = &families[p->metric];
     char id[SHARD_ID_BYTES];
-    if (!(v->settings.reshape.shard_metrics & 1u << metric))
-        return;
-    for (uint32_t i = 0; i < v->open_count && has_room(out); i++) {
+    bool wanted = v->settings.reshape.shard_metrics & 1u << p->metric;
+    for (uint32_t i = 0; wanted && i < v->open_count && has_room(p->out); i++) {
         shard_id_print(v->open[i]->index, id);
-        buf_printf(out, "%s{stream=\"%s\",shard=\"%s\"} %llu\n", f->shard_name, v->settings.name,
+        buf_printf(p->out, "%s{stream=\"%s\",shard=\"%s\"} %llu\n", f->shard_name, v->settings.name,
                    id, (unsigned long long)f->value(v->open[i]->rate));
     }
-}
-
-typedef void print_fn(const struct family *, enum shard_metric, const struct stream_view *,
-                      struct buf *);
-
-static void each_stream(struct stream_table *streams, enum shard_metric metric, print_fn *print,
-                        struct buf *out)
-{
-    struct stream_view *page[PAGE_STREAMS];
-    char last[STREAM_NAME_BYTES_MAX + 1] = "";
-    bool more = true;
-    while (more && has_room(out)) {
-        size_t count = stream_table_list(streams, last[0] ? bytes_text(last) : BYTES_NONE, page,
-                                         PAGE_STREAMS, &more);
-        for (size_t i = 0; i < count; i++) {
-            if (has_room(out))
-                print(&families[metric], metric, page[i], out);
-            memcpy(last, page[i]->settings.name, sizeof(last));
-            stream_view_unref(page[i]);
-        }
-    }
+    return has_room(p->out);
 }
 
 void monitoring_print(struct stream_table *streams, struct buf *out)
 {
     for (int i = 0; i < SHARD_METRICS && has_room(out); i++) {
         print_head(&families[i], families[i].stream_name, "stream", out);
-        each_stream(streams, (enum shard_metric)i, print_stream, out);
+        stream_table_each(streams, print_stream, &(struct printing){(enum shard_metric)i, out});
     }
     for (int i = 0; i < SHARD_METRICS && has_room(out); i++) {
         print_head(&families[i], families[i].shard_name, "shard", out);
-        each_stream(streams, (enum shard_metric)i, print_shards, out);
+        stream_table_each(streams, print_shards, &(struct printing){(enum shard_metric)i, out});
     }
     if (!has_room(out))
         buf_append_text(out, "# The page is full: streams and shards were left out.\n");

@@ -6,8 +6,6 @@
 #include "base/trace.h"
 #include "shards/horizon.h"
 
-#include <stdio.h>
-
 struct reaping {
     struct catalog_command command;
     char name[STREAM_NAME_BYTES_MAX + 1];
@@ -45,21 +43,21 @@ static bool reap(const struct reaper *r, const struct stream_view *v)
     return true;
 }
 
+struct reaper_turn {
+    const struct reaper *reaper;
+    unsigned asked;
+};
+
+static bool reap_one(void *arg, struct stream_view *v)
+{
+    struct reaper_turn *turn = arg;
+    turn->asked += reap(turn->reaper, v);
+    return true;
+}
+
 unsigned reaper_turn(const struct reaper *r)
 {
-    enum { PAGE = 64 };
-    struct stream_view *page[PAGE];
-    char last[STREAM_NAME_BYTES_MAX + 1] = "";
-    unsigned asked = 0;
-    bool more = true;
-    while (more) {
-        size_t count = stream_table_list(r->streams, last[0] ? bytes_text(last) : BYTES_NONE, page,
-                                         PAGE, &more);
-        for (size_t i = 0; i < count; i++) {
-            asked += reap(r, page[i]);
-            snprintf(last, sizeof(last), "%s", page[i]->settings.name);
-            stream_view_unref(page[i]);
-        }
-    }
-    return asked;
+    struct reaper_turn turn = {.reaper = r};
+    stream_table_each(r->streams, reap_one, &turn);
+    return turn.asked;
 }

@@ -5,33 +5,51 @@
 #include "shards/catalog_internal.h"
 #include "shards/stream_fault.h"
 
-/* Publishes the view with changed settings. `dwells`: AWS shows UPDATING for a while. */
-static enum status change(struct catalog *c, struct stream *stream, struct stream_view *v,
-                          struct stream_settings *settings, bool dwells, struct fault *f)
+/* A change in the making: the stream and its view, referenced, and the settings as they will be. */
+struct reshaping {
+    struct stream *stream;
+    struct stream_view *v;
+    struct stream_settings settings;
+};
+
+/* The stream must be ACTIVE. Ends with `end`, unless it fails. */
+static enum status begin(struct catalog *c, struct catalog_command *command, struct reshaping *r)
 {
-    dwells = dwells && c->settings.state_delay_ms > 0;
-    if (dwells)
-        settings->status = STREAM_UPDATING;
-    struct catalog_batch *b = catalog_batch_new();
-    catalog_batch_put_stream(b, settings);
-    enum status st = catalog_change(c, stream, b, settings, catalog_shards_of(v, 0), v->shard_count,
-                                    v->version + 1, f);
-    if (st == OK && dwells)
-        catalog_activate_later(c, stream);
+    enum status st = catalog_find(c, command->stream, &r->stream, &r->v, &command->fault);
+    if (st != OK)
+        return st;
+    r->settings = r->v->settings;
+    if (r->settings.status == STREAM_ACTIVE)
+        return OK;
+    st = fault_stream_busy(&command->fault, command->stream, c->settings.account,
+                           r->settings.status);
+    stream_view_unref(r->v);
+    stream_unref(r->stream);
     return st;
 }
 
-/* The stream, referenced, if it is ACTIVE. */
-static enum status find_active(struct catalog *c, struct catalog_command *command,
-                               struct stream **stream, struct stream_view **v)
+static enum status publish(struct catalog *c, struct reshaping *r, struct fault *f)
 {
-    enum status st = catalog_find(c, command->stream, stream, v, &command->fault);
-    if (st != OK || (*v)->settings.status == STREAM_ACTIVE)
-        return st;
-    st = fault_stream_busy(&command->fault, command->stream, c->settings.account,
-                           (*v)->settings.status);
-    stream_view_unref(*v);
-    stream_unref(*stream);
+    struct catalog_batch *b = catalog_batch_new();
+    catalog_batch_put_stream(b, &r->settings);
+    return catalog_change(c, r->stream, b, &r->settings, catalog_shards_of(r->v, 0),
+                          r->v->shard_count, r->v->version + 1, f);
+}
+
+/* Makes the change if `st` is OK and there is one; hands `st`, or what became of it, on. `dwells`: AWS shows UPDATING for a while. */
+static enum status end(struct catalog *c, struct catalog_command *command, struct reshaping *r,
+                       enum status st, bool changes, bool dwells)
+{
+    dwells = dwells && c->settings.state_delay_ms > 0;
+    if (dwells)
+        r->settings.status = STREAM_UPDATING;
+    if (st == OK && changes) {
+        st = publish(c, r, &command->fault);
+        if (st == OK && dwells)
+            catalog_activate_later(c, r->stream);
+    }
+    stream_view_unref(r->v);
+    stream_unref(r->stream);
     return st;
 }
 
@@ -70,82 +88,59 @@ static enum status check_switch(struct catalog *c, struct catalog_command *comma
 
 int catalog_set_mode(struct catalog *c, struct catalog_command *command)
 {
-    struct stream *stream;
-    struct stream_view *v;
-    enum status st = find_active(c, command, &stream, &v);
+    struct reshaping r;
+    enum status st = begin(c, command, &r);
     if (st != OK)
         return st;
-    struct stream_settings settings = v->settings;
-    bool switches = command->mode.mode != settings.mode;
-    if (command->mode.warm_given)
-        st = check_warm(c, v, command->mode.warm_mibps, &command->fault);
+    bool switches = command->mode.mode != r.settings.mode, warms = command->mode.warm_given;
+    if (warms)
+        st = check_warm(c, r.v, command->mode.warm_mibps, &command->fault);
     if (st == OK && switches) /* the mode it has already is no change, and is not counted */
-        st = check_switch(c, command, &settings);
-    settings.mode = command->mode.mode;
-    if (command->mode.warm_given || settings.mode == STREAM_PROVISIONED) {
-        settings.warm_given = command->mode.warm_given;
-        settings.warm_mibps = command->mode.warm_mibps;
+        st = check_switch(c, command, &r.settings);
+    r.settings.mode = command->mode.mode;
+    if (warms || r.settings.mode == STREAM_PROVISIONED) {
+        r.settings.warm_given = warms;
+        r.settings.warm_mibps = command->mode.warm_mibps;
     }
-    if (st == OK && (switches || command->mode.warm_given))
-        st = change(c, stream, v, &settings, true, &command->fault);
-    stream_view_unref(v);
-    stream_unref(stream);
-    return st;
+    return end(c, command, &r, st, switches || warms, true);
 }
 
 int catalog_set_warm(struct catalog *c, struct catalog_command *command)
 {
-    struct stream *stream;
-    struct stream_view *v;
-    enum status st = find_active(c, command, &stream, &v);
+    struct reshaping r;
+    enum status st = begin(c, command, &r);
     if (st != OK)
         return st;
-    struct stream_settings settings = v->settings;
-    if (settings.mode != STREAM_ON_DEMAND)
+    if (r.settings.mode != STREAM_ON_DEMAND)
         st = fault_warm_mode(&command->fault);
     if (st == OK)
-        st = check_warm(c, v, command->warm.mibps, &command->fault);
-    settings.warm_given = true;
-    settings.warm_mibps = command->warm.mibps;
-    command->warm.open_count = v->open_count;
-    if (st == OK)
-        st = change(c, stream, v, &settings, true, &command->fault);
-    stream_view_unref(v);
-    stream_unref(stream);
-    return st;
+        st = check_warm(c, r.v, command->warm.mibps, &command->fault);
+    r.settings.warm_given = true;
+    r.settings.warm_mibps = command->warm.mibps;
+    command->warm.open_count = r.v->open_count;
+    return end(c, command, &r, st, true, true);
 }
 
 int catalog_set_record_size(struct catalog *c, struct catalog_command *command)
 {
-    struct stream *stream;
-    struct stream_view *v;
-    enum status st = find_active(c, command, &stream, &v);
+    struct reshaping r;
+    enum status st = begin(c, command, &r);
     if (st != OK)
         return st;
-    struct stream_settings settings = v->settings;
-    settings.record_kib_given = true;
-    settings.record_kib_max = command->record_kib;
-    st = change(c, stream, v, &settings, true, &command->fault);
-    stream_view_unref(v);
-    stream_unref(stream);
-    return st;
+    r.settings.record_kib_given = true;
+    r.settings.record_kib_max = command->record_kib;
+    return end(c, command, &r, OK, true, true);
 }
 
 int catalog_set_shard_metrics(struct catalog *c, struct catalog_command *command)
 {
-    struct stream *stream;
-    struct stream_view *v;
-    enum status st = find_active(c, command, &stream, &v);
+    struct reshaping r;
+    enum status st = begin(c, command, &r);
     if (st != OK)
         return st;
-    struct stream_settings settings = v->settings;
-    uint32_t before = settings.reshape.shard_metrics, named = command->monitoring.metrics;
+    uint32_t before = r.settings.reshape.shard_metrics, named = command->monitoring.metrics;
     uint32_t after = command->monitoring.enable ? before | named : before & ~named;
     command->monitoring.before = before;
-    command->monitoring.after = settings.reshape.shard_metrics = after;
-    if (after != before)
-        st = change(c, stream, v, &settings, false, &command->fault);
-    stream_view_unref(v);
-    stream_unref(stream);
-    return st;
+    command->monitoring.after = r.settings.reshape.shard_metrics = after;
+    return end(c, command, &r, OK, after != before, false);
 }

@@ -14,9 +14,7 @@
 #include "base/trace.h"
 #include "shards/scale_policy.h"
 
-#include <stdio.h>
-
-enum { AGAIN_MS = 10000, PAGE = 64, TURN_MS_MIN = 20 };
+enum { AGAIN_MS = 10000, TURN_MS_MIN = 20 };
 #define BUSY_SHARE 0.05 /* less than this is quiet: half of what may be merged (scale_policy.c) */
 
 /* What is remembered of a stream. */
@@ -186,25 +184,28 @@ static bool scale(struct scaler *s, const struct stream_view *v, uint64_t now_ms
     return true;
 }
 
+struct scaler_turn {
+    struct scaler *scaler;
+    uint64_t now_ms;
+    unsigned asked;
+};
+
+static bool scale_one(void *arg, struct stream_view *v)
+{
+    struct scaler_turn *turn = arg;
+    if (v->settings.mode == STREAM_ON_DEMAND)
+        turn->asked += scale(turn->scaler, v, turn->now_ms);
+    return true;
+}
+
 unsigned scaler_turn(struct scaler *s)
 {
-    struct stream_view *page[PAGE];
-    char last[STREAM_NAME_BYTES_MAX + 1] = "";
-    unsigned asked = 0;
-    bool more = true;
-    uint64_t now_ms = clock_mono_us(s->settings.clock) / 1000 + 1; /* 0 is "never" */
+    struct scaler_turn turn = {
+        .scaler = s, .now_ms = clock_mono_us(s->settings.clock) / 1000 + 1, /* 0 is "never" */
+    };
     s->turn++;
     s->room = room_of(s);
-    while (more) {
-        size_t count = stream_table_list(
-            s->settings.streams, last[0] ? bytes_text(last) : BYTES_NONE, page, PAGE, &more);
-        for (size_t i = 0; i < count; i++) {
-            if (page[i]->settings.mode == STREAM_ON_DEMAND)
-                asked += scale(s, page[i], now_ms);
-            snprintf(last, sizeof(last), "%s", page[i]->settings.name);
-            stream_view_unref(page[i]);
-        }
-    }
+    stream_table_each(s->settings.streams, scale_one, &turn);
     forget_one(s);
-    return asked;
+    return turn.asked;
 }

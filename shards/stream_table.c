@@ -142,6 +142,24 @@ size_t stream_table_list(struct stream_table *t, struct bytes after, struct stre
     return count;
 }
 
+void stream_table_each(struct stream_table *t, bool (*each)(void *arg, struct stream_view *v),
+                       void *arg)
+{
+    enum { PAGE = 64 };
+    struct stream_view *page[PAGE];
+    char last[STREAM_NAME_BYTES_MAX + 1] = "";
+    bool more = true, wanted = true;
+    while (more && wanted) {
+        size_t count =
+            stream_table_list(t, last[0] ? bytes_text(last) : BYTES_NONE, page, PAGE, &more);
+        for (size_t i = 0; i < count; i++) {
+            wanted = wanted && each(arg, page[i]);
+            memcpy(last, page[i]->settings.name, sizeof(last));
+            stream_view_unref(page[i]);
+        }
+    }
+}
+
 void stream_table_totals(struct stream_table *t, struct stream_totals *out)
 {
     *out = (struct stream_totals){0};

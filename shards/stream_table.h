@@ -19,6 +19,10 @@ struct stream *stream_table_find_number(struct stream_table *t, uint64_t number)
  * at most `most`; each referenced. *more says whether others follow. */
 size_t stream_table_list(struct stream_table *t, struct bytes after, struct stream_view **out,
                          size_t most, bool *more);
+/* Every stream's view once, in order of name, a few at a time: `each` runs without the lock and may take its time, so streams made or
+ * deleted meanwhile may be among them or not. Ends early when it answers false. */
+void stream_table_each(struct stream_table *t, bool (*each)(void *arg, struct stream_view *v),
+                       void *arg);
 
 struct stream_totals {
     uint64_t streams, on_demand_streams, open_shards;
