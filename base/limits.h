@@ -37,12 +37,24 @@
 #define TOKEN_LIFE_MS         300000
 #define RETENTION_HOURS_MIN   24
 #define RETENTION_HOURS_MAX   8760
+#define RECORD_KIB_MIN        1024
 #define RECORD_KIB_DEFAULT    1024
 #define RECORD_KIB_MAX        10240
 /* A resource policy: AWS's size; and what keeps asking it within microseconds. */
 #define POLICY_BYTES_MAX      KIB(20)
 #define POLICY_STATEMENTS_MAX 100
 #define POLICY_ITEMS_MAX      1000
+/* AWS: UpdateShardCount ten times and UpdateStreamMode twice in a rolling day, to at most 10,000 shards; an on-demand stream begins
+ * with four shards, and may be warmed for up to 10 GiB/s. */
+#define RECOUNTS_MAX         10
+#define MODE_SWITCHES_MAX    2
+#define RESHAPE_PERIOD_MS    (24 * 3600 * 1000ull)
+#define RECOUNT_SHARDS_MAX   10000
+#define ON_DEMAND_SHARDS_MIN 4
+#define WARM_MIBPS_MAX       10240
+/* What one shard takes (AWS): an on-demand stream is scaled by it. */
+#define SHARD_WRITE_BYTES_PER_S   MIB(1)
+#define SHARD_WRITE_RECORDS_PER_S 1000
 /* A settings file: some forty short lines. */
 #define SETTINGS_FILE_BYTES_MAX MIB(1)
 /* Clock skew that a signature may have (AWS). */

@@ -30,6 +30,11 @@ enum catalog_verb {
     CATALOG_SET_RETENTION,
     CATALOG_SPLIT_SHARD,
     CATALOG_MERGE_SHARDS,
+    CATALOG_SET_SHARD_COUNT,
+    CATALOG_SET_STREAM_MODE,
+    CATALOG_SET_WARM_THROUGHPUT,
+    CATALOG_SET_RECORD_SIZE,
+    CATALOG_SET_SHARD_METRICS,
     CATALOG_REAP_SHARDS,
     CATALOG_SET_TAGS,
     CATALOG_SET_POLICY,
@@ -56,6 +61,24 @@ struct catalog_command {
             uint32_t left, right;
         } merge;
         struct {
+            uint32_t target, before; /* before: of the answer, how many were open */
+        } recount;
+        struct {
+            enum stream_mode mode;
+            bool warm_given;
+            uint32_t warm_mibps;
+        } mode;
+        struct {
+            uint32_t mibps;
+            uint32_t open_count; /* of the answer */
+        } warm;
+        uint32_t record_kib;
+        struct {
+            uint32_t metrics; /* mask of enum shard_metric */
+            bool enable;
+            uint32_t before, after; /* of the answer: masks */
+        } monitoring;
+        struct {
             uint64_t closed_before_ms;
         } reap; /* removes shards closed before it */
         struct {
@@ -70,6 +93,7 @@ struct catalog_command {
         } key;
     };
     uint32_t shard_count; /* create */
+    bool by_scaler;       /* split, merge: of an ON_DEMAND stream, which nobody else may reshard */
     void (*done)(
         struct catalog_command *); /* Thread: the catalog's. Must not block; may free the command */
     enum status status; /* set before done; NOT_FOUND, IN_USE, LIMIT_EXCEEDED, INVALID_ARGUMENT,
