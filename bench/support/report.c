@@ -77,8 +77,9 @@ const char *spread(const char *what, const struct series *s, const char *unit)
 {
     const struct series in_order = sorted(s);
     char least[NUMBER_BYTES], most[NUMBER_BYTES];
-    return text_of("%s%s to %s %s in %u rounds", what, number(in_order.values[0], least),
-                   number(in_order.values[in_order.count - 1], most), unit, in_order.count);
+    return text_of("%s%s to %s %s in %u round%s", what, number(in_order.values[0], least),
+                   number(in_order.values[in_order.count - 1], most), unit, in_order.count,
+                   in_order.count == 1 ? "" : "s");
 }
 
 static bool holds(const struct figure *f, double ratio)
@@ -130,16 +131,17 @@ static struct cells cells_of(const struct figure *f)
         c.ratio = text_of("%.2f", ratio);
     }
     if (f->kind != FIGURE_SHOWN)
-        c.verdict = holds(f, ratio) ? "PASS" : "**SHORT**";
+        c.verdict = holds(f, ratio) ? "PASS" : "SHORT";
     return c;
 }
 
 void report(const struct figure *f)
 {
     const struct cells c = cells_of(f);
+    const char *stars = strcmp(c.verdict, "SHORT") == 0 ? "**" : "";
     if (rows)
-        fprintf(rows, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", f->id, f->what, c.measured,
-                c.limit, c.ratio, c.wanted, c.verdict, c.note);
+        fprintf(rows, "| %s | %s | %s | %s | %s | %s | %s%s%s | %s |\n", f->id, f->what, c.measured,
+                c.limit, c.ratio, c.wanted, stars, c.verdict, stars, c.note);
     printf("%s%s%s: %s", f->id, *f->id ? "  " : "", f->what, c.measured);
     if (*c.limit)
         printf("; %s; ratio %s", c.limit, c.ratio);
