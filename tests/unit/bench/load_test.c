@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-enum { CONNECTIONS_MAX = 16, REQUEST_BYTES_MAX = 4 << 20, STALL_MS = 200 };
+enum { CONNECTIONS_MAX = 16, REQUEST_BYTES_MAX = 16 << 20, STALL_MS = 200 };
 
 /* Answers requests of one known length, one connection after the other. */
 struct peer {
@@ -24,8 +24,14 @@ struct peer {
     unsigned stall_before; /* the call that STALL_MS go by before; 0: none */
     unsigned close_at;     /* the call that is not answered but hung up on; 0: none */
     _Atomic unsigned calls;
-    uint64_t sum; /* of all bytes that came */
+    uint64_t sum; /* of all bytes that came, weighed */
 };
+
+/* So that a byte in the wrong place shows. */
+static uint64_t weigh(uint8_t byte, size_t place)
+{
+    return byte * (place % 65521 + 1);
+}
 
 static void read_request(struct peer *p, int fd, uint8_t *room)
 {
@@ -33,7 +39,7 @@ static void read_request(struct peer *p, int fd, uint8_t *room)
         ssize_t n = recv(fd, room, p->request_bytes - got, 0);
         assert_true(n > 0);
         for (ssize_t i = 0; i < n; i++)
-            p->sum += room[i];
+            p->sum += weigh(room[i], got + (size_t)i);
         got += (size_t)n;
     }
 }
@@ -184,13 +190,13 @@ static void only_the_window_counts(void **state)
 static void requests_and_answers_may_come_in_pieces(void **state)
 {
     (void)state;
-    enum { HEAD = 1000001, TAIL = 2000003 };
+    enum { HEAD = 1000001, TAIL = 9000003 }; /* more than a socket takes at once */
     struct peer p = {.request_bytes = HEAD + TAIL, .answer_bytes = 3000017};
-    struct source s = source_of(20);
+    struct source s = source_of(10);
     uint8_t *bytes = mem_must(HEAD + TAIL);
     uint64_t sum = 0;
     for (size_t i = 0; i < HEAD + TAIL; i++)
-        sum += bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+        sum += weigh(bytes[i] = (uint8_t)(i * 2654435761u >> 13), i);
     s.request.head = bytes_of(bytes, HEAD);
     s.request.tail = bytes_of(bytes + HEAD, TAIL);
     peer_start(&p);
@@ -198,8 +204,8 @@ static void requests_and_answers_may_come_in_pieces(void **state)
              &s.source, &r);
     peer_stop(&p);
     mem_free(bytes);
-    assert_int_equal(r.answers, 20);
-    assert_int_equal(p.sum, 20 * sum);
+    assert_int_equal(r.answers, 10);
+    assert_int_equal(p.sum, 10 * sum);
 }
 
 static void at_a_fixed_rate_a_stall_is_charged_for_all_it_held_back(void **state)
@@ -219,6 +225,25 @@ static void at_a_fixed_rate_a_stall_is_charged_for_all_it_held_back(void **state
     /* some 200 calls fell due within the stall, and waited 0 to 200 ms */
     assert_true(latency_at(&r.latency, 0.75) >= 50000);
     assert_true(latency_at(&r.latency, 1) >= STALL_MS * 1000 * 99 / 100);
+}
+
+static void what_fell_due_in_the_window_counts_however_late(void **state)
+{
+    (void)state;
+    struct peer p = {.request_bytes = 10, .answer_bytes = 5, .stall_before = 250};
+    struct source s = source_of(UINT64_MAX);
+    peer_start(&p);
+    load_run(&(struct load_settings){.port = p.port,
+                                     .connections = 1,
+                                     .warm_s = 0.1,
+                                     .seconds = 0.2,
+                                     .calls_per_s = 1000,
+                                     .answer_bytes_max = 64},
+             &s.source, &r);
+    peer_stop(&p);
+    assert_int_equal(p.calls, 300); /* in all; the stall outlasts the window */
+    assert_int_equal(r.answers, 200);
+    assert_true(r.latency.most_us >= STALL_MS * 1000);
 }
 
 static void a_closed_loop_sees_a_stall_once(void **state)
@@ -297,6 +322,7 @@ int main(void)
         cmocka_unit_test(only_the_window_counts),
         cmocka_unit_test(requests_and_answers_may_come_in_pieces),
         cmocka_unit_test(at_a_fixed_rate_a_stall_is_charged_for_all_it_held_back),
+        cmocka_unit_test(what_fell_due_in_the_window_counts_however_late),
         cmocka_unit_test(a_closed_loop_sees_a_stall_once),
         cmocka_unit_test(no_wrong_answer_counts),
         cmocka_unit_test(a_call_that_is_not_answered_ends_the_benchmark),
