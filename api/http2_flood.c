@@ -3,7 +3,8 @@
  * Rapid resets, pings, settings, window updates, empty frames: each costs the client a few bytes and us a frame's work or an answer, and
  * each new kind has been a CVE of its own. They have in common that nothing useful comes of them. So all frames that carry no request and no
  * body draw on one account; time fills it slowly, and what the client was usefully sent fills it as fast as honest clients spend:
- * they answer what they get with at most two window updates a frame of 16 KiB, and a request with a ping or a priority or two.
+ * they answer what they get with at most two window updates a frame of 16 KiB, and a reply with a ping or two. (PRIORITY, which nghttp2 leaves unread
+ * as we told all clients, costs nothing to speak of.)
  *
  * I1. Of n frames that only cost, more than FLOOD_FRAMES_AT_ONCE + FLOOD_FRAMES_A_SECOND * seconds are refused, but for those that were earned.
  *

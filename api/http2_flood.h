@@ -14,7 +14,7 @@ struct flood {
 };
 
 void flood_init(struct flood *f, uint64_t now_us);
-/* A frame came that only costs: SETTINGS, PING, RST_STREAM, WINDOW_UPDATE, PRIORITY, DATA without a byte. False: it is one too many. */
+/* A frame came that only costs: SETTINGS, PING, RST_STREAM, WINDOW_UPDATE, DATA without a byte. False: it is one too many. */
 bool flood_frame(struct flood *f, uint64_t now_us);
 /* The client was sent so many bytes of an answer, or a request was answered, which counts as FLOOD_FRAME_BYTES a few times over. */
 void flood_earn(struct flood *f, uint64_t bytes);

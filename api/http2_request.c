@@ -156,7 +156,7 @@ void http2_request_reset(struct http2_request *r, uint32_t error_code)
 {
     struct http2_session *s = r->session;
     if (nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, r->id, error_code) != 0)
-        http2_session_terminate(s, NGHTTP2_INTERNAL_ERROR);
+        http2_session_break(s);
     s->wake(s);
 }
 
@@ -321,7 +321,7 @@ static void submit(struct http2_request *r)
     }
     flood_earn(&s->flood, FRAMES_EARNED * FLOOD_FRAME_BYTES);
     if (error != 0)
-        http2_session_terminate(s, NGHTTP2_INTERNAL_ERROR);
+        http2_session_break(s);
     else if (x->close_after)
         http2_session_leave(s);
     s->wake(s);
@@ -449,7 +449,7 @@ static void send_continue(struct http2_request *r)
     nghttp2_nv status = field(":status", "100", NGHTTP2_NV_FLAG_NONE);
     if (nghttp2_submit_headers(r->session->ng, NGHTTP2_FLAG_NONE, r->id, NULL, &status, 1, NULL) <
         0)
-        http2_session_terminate(r->session, NGHTTP2_INTERNAL_ERROR);
+        http2_session_break(r->session);
 }
 
 void http2_request_head_end(struct http2_request *r, bool bodiless)

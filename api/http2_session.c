@@ -31,7 +31,7 @@ static struct http2_request *request_of(nghttp2_session *ng, int32_t id)
 
 /* ---- ends of a session */
 
-static void break_off(struct http2_session *s)
+void http2_session_break(struct http2_session *s)
 {
     s->broken = s->deaf = true;
     TRACE_SELDOM(TRACE_WARN, "http2", "%s: closed, no memory for it", s->peer);
@@ -47,7 +47,7 @@ void http2_session_terminate(struct http2_session *s, uint32_t error_code)
         metric_add(s->core->floods, 1);
     trace(TRACE_DEBUG, "http2", "%s: closed, %s", s->peer, nghttp2_http2_strerror(error_code));
     if (nghttp2_session_terminate_session(s->ng, error_code) != 0)
-        break_off(s);
+        http2_session_break(s);
     s->wake(s);
 }
 
@@ -58,7 +58,7 @@ void http2_session_leave(struct http2_session *s)
     s->leaving = true;
     int32_t last = nghttp2_session_get_last_proc_stream_id(s->ng);
     if (nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) != 0)
-        break_off(s);
+        http2_session_break(s);
     s->wake(s);
 }
 
@@ -71,8 +71,7 @@ bool http2_session_is_over(struct http2_session *s)
 
 static void cost(struct http2_session *s)
 {
-    if (!flood_frame(&s->flood, s->core->now_us)) /* F1 */
-        http2_session_terminate(s, NGHTTP2_ENHANCE_YOUR_CALM);
+    s->flooded = s->flooded || !flood_frame(&s->flood, s->core->now_us);
 }
 
 static bool begins_request(const nghttp2_frame *frame)
@@ -183,7 +182,9 @@ void http2_session_receive(struct http2_session *s, struct bytes bytes)
     if (s->deaf)
         return;
     ssize_t done = nghttp2_session_mem_recv(s->ng, bytes.at, bytes.len);
-    if (done >= 0)
+    if (s->flooded) /* F1; not from within nghttp2's callbacks: before CVE-2026-27135 was mended that could end the program */
+        http2_session_terminate(s, NGHTTP2_ENHANCE_YOUR_CALM);
+    if (done >= 0 || s->deaf)
         return;
     switch ((int)done) {
     case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
@@ -191,7 +192,7 @@ void http2_session_receive(struct http2_session *s, struct bytes bytes)
         break;
     case NGHTTP2_ERR_NOMEM:
     case NGHTTP2_ERR_CALLBACK_FAILURE:
-        break_off(s); /* F3 */
+        http2_session_break(s); /* F3 */
         break;
     default: /* NGHTTP2_ERR_FLOODED, and too many CONTINUATIONs, for which 1.52 has no public name: F1 */
         http2_session_terminate(s, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -207,7 +208,7 @@ void http2_session_pull(struct http2_session *s, struct http2_output *out)
         const uint8_t *at;
         ssize_t len = nghttp2_session_mem_send(s->ng, &at);
         if (len < 0)
-            break_off(s);
+            http2_session_break(s);
         if (len <= 0)
             break;
         must((size_t)len <= out->room - out->len);

@@ -64,6 +64,7 @@ struct http2_session {
     size_t reply_hint;
     bool greeted; /* the client's preface and SETTINGS have come */
     bool leaving; /* GOAWAY was submitted: no new requests */
+    bool flooded; /* it was too much */
     bool deaf;    /* what comes is ignored: the connection ends with what is to be sent */
     bool broken;  /* no memory: it ends at once */
     struct http2_output *output; /* within http2_session_pull */
@@ -121,7 +122,9 @@ void http2_session_pull(struct http2_session *s, struct http2_output *out);
 bool http2_session_is_over(struct http2_session *s);
 /* GOAWAY: what has begun is answered, then it is over. */
 void http2_session_leave(struct http2_session *s);
-/* GOAWAY with an error: over as soon as that is sent. */
+/* There is no memory for it: over at once. */
+void http2_session_break(struct http2_session *s);
+/* GOAWAY with an error: over as soon as that is sent. Not from within a handler. */
 void http2_session_terminate(struct http2_session *s, uint32_t error_code);
 
 /* http2_request.c, for http2_session.c. A request in the wrong stage ignores what does not concern it. */
