@@ -11,7 +11,8 @@
  * acknowledgements, gets GOAWAY with ENHANCE_YOUR_CALM.
  * F2. At most HTTP2_REQUESTS_MAX requests of a connection are open or still worked on: one who resets his gets no room by that until
  * their handlers are done. More are refused (REFUSED_STREAM).
- * F3. nghttp2's memory comes from mem_try: when there is none the connection ends, and nothing else.
+ * F3. What nghttp2 allocates is small and bounded by F1, F2 and the limits of headers; when there is none the server dies, as for small things of our own.
+ * It is never told of it, because 1.52 frees some things twice when an allocation fails in the middle of a submission.
  *
  * Left to others: one request (http2_request.c), sockets and TLS (http2.c).
  * Thread: the loop's own. */
@@ -192,7 +193,7 @@ void http2_session_receive(struct http2_session *s, struct bytes bytes)
         break;
     case NGHTTP2_ERR_NOMEM:
     case NGHTTP2_ERR_CALLBACK_FAILURE:
-        http2_session_break(s); /* F3 */
+        http2_session_break(s);
         break;
     default: /* NGHTTP2_ERR_FLOODED, and too many CONTINUATIONs, for which 1.52 has no public name: F1 */
         http2_session_terminate(s, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -265,7 +266,7 @@ void http2_session_end(struct http2_session *s)
 static void *memory_take(size_t size, void *arg)
 {
     (void)arg;
-    return mem_try(size);
+    return mem_must(size);
 }
 
 static void memory_free(void *at, void *arg)
@@ -280,14 +281,13 @@ static void *memory_zero(size_t count, size_t size, void *arg)
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes))
         return NULL;
-    void *at = mem_try(bytes);
-    return at == NULL ? NULL : memset(at, 0, bytes);
+    return mem_must(bytes);
 }
 
 static void *memory_resize(void *at, size_t size, void *arg)
 {
     (void)arg;
-    return mem_resize_try(at, size);
+    return mem_resize_must(at, size);
 }
 
 static void callbacks_set(nghttp2_session_callbacks *c)
