@@ -145,8 +145,10 @@ void http2_request_free_spares(struct http2_core *core)
     http2_request_trim(core);
 }
 
-void http2_request_closed(struct http2_request *r)
+void http2_request_closed(struct http2_request *r, bool served)
 {
+    if (served)
+        flood_earn(&r->session->flood, FRAMES_EARNED * FLOOD_FRAME_BYTES);
     r->id = 0;
     if (r->stage != HTTP2_HANDED)
         release(r);
@@ -319,7 +321,6 @@ static void submit(struct http2_request *r)
         nghttp2_extpri turns = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1};
         error = nghttp2_session_change_extpri_stream_priority(s->ng, r->id, &turns, 1);
     }
-    flood_earn(&s->flood, FRAMES_EARNED * FLOOD_FRAME_BYTES);
     if (error != 0)
         http2_session_break(s);
     else if (x->close_after)

@@ -91,7 +91,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
         r = http2_request_begin(s, id);
     if (r == NULL || nghttp2_session_set_stream_user_data(ng, id, r) != 0) {
         if (r != NULL)
-            http2_request_closed(r);
+            http2_request_closed(r, false);
         if (nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM) != 0)
             return NGHTTP2_ERR_CALLBACK_FAILURE;
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -160,10 +160,10 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error_code, void *arg)
 {
     (void)arg;
-    (void)error_code;
+    (void)error_code; /* a client may reset with NO_ERROR too */
     struct http2_request *r = request_of(ng, id);
     if (r != NULL)
-        http2_request_closed(r);
+        http2_request_closed(r, nghttp2_session_get_stream_local_close(ng, id) == 1);
     return 0;
 }
 
@@ -257,7 +257,7 @@ void http2_session_end(struct http2_session *s)
     for (struct list *node; (node = list_first(&ending)) != NULL;) {
         list_remove(node);
         list_append(&s->requests, node);
-        http2_request_closed(LIST_OWNER(node, struct http2_request, node));
+        http2_request_closed(LIST_OWNER(node, struct http2_request, node), false);
     }
     nghttp2_session_del(s->ng);
     s->ng = NULL;

@@ -135,8 +135,8 @@ bool http2_request_header(struct http2_request *r, struct bytes name, struct byt
 void http2_request_head_end(struct http2_request *r, bool bodiless);
 void http2_request_data(struct http2_request *r, struct bytes piece);
 void http2_request_complete(struct http2_request *r);
-/* Its stream is closed, or its connection. */
-void http2_request_closed(struct http2_request *r);
+/* Its stream is closed, or its connection. `served`: as it should be, with its reply sent. */
+void http2_request_closed(struct http2_request *r, bool served);
 /* nghttp2's on_send_data: a piece of the reply, straight into the session's output. */
 int http2_request_send(struct http2_request *r, const uint8_t *frame_head, size_t len);
 /* RST_STREAM. */

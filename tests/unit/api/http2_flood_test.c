@@ -164,15 +164,26 @@ static void rapid_resets_are_told_to_calm_down(void **state)
 {
     (void)state;
     enum { MOST = 20000 };
-    struct client c = connected();
-    uint32_t id = 1;
-    for (; id < MOST; id += 2) {
-        if (!send_frame(&c, HEADERS, END_HEADERS, id, REQUEST) ||
-            !send_frame(&c, RST_STREAM, 0, id, BYTES_LITERAL("\0\0\0\x8")))
-            break;
+    /* half a request, reset with CANCEL; a whole one, with NO_ERROR, before its answer can be sent */
+    static const uint8_t pair[2][38] = {"\0\0\6\1\4....\x82\x86\x84\x41\1x\0\0\4\3\0....\0\0\0\x8",
+                                        "\0\0\6\1\5....\x82\x86\x84\x41\1x\0\0\4\3\0....\0\0\0\0"};
+    enum { BYTES = 9 + 6 + 9 + 4, AT_ONCE = 100 };
+    for (int kind = 0; kind < 2; kind++) {
+        static uint8_t storm[AT_ONCE * BYTES];
+        struct client c = connected();
+        bool open = true;
+        for (uint32_t id = 1; open && id < MOST;) {
+            for (int i = 0; i < AT_ONCE; i++, id += 2) {
+                uint8_t *at = storm + i * BYTES, number[] = {0, 0, (uint8_t)(id >> 8), (uint8_t)id};
+                memcpy(at, pair[kind], BYTES);
+                memcpy(at + 5, number, 4);
+                memcpy(at + 9 + 6 + 5, number, 4);
+            }
+            open = client_try_send(&c, bytes_of(storm, sizeof(storm)));
+        }
+        expect_goaway(&c, NGHTTP2_ENHANCE_YOUR_CALM);
+        still_serves();
     }
-    expect_goaway(&c, NGHTTP2_ENHANCE_YOUR_CALM);
-    still_serves();
 }
 
 static void resets_make_no_room_while_handlers_work(void **state)
