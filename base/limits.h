@@ -11,6 +11,12 @@
 /* libmicrohttpd's pool for one connection: headers must fit. Measured: 8 to 32 KiB are equally
  * fast, 256 KiB a third. */
 #define CONNECTION_POOL_BYTES KIB(16)
+/* HTTP/2, a connection: requests open or still worked on at once. */
+#define HTTP2_REQUESTS_MAX 256
+/* What a client may send unasked, a request and a connection: enough for 100 MB/s at 10 ms. Memory is not bounded by this but by the budget of
+ * bodies: what arrives is charged or thrown away at once. */
+#define HTTP2_WINDOW_BYTES            MIB(1)
+#define HTTP2_CONNECTION_WINDOW_BYTES MIB(8)
 /* What one exchange may take for decoding and answering: 10 MiB of records decoded, and as base64
  * again. */
 #define EXCHANGE_ARENA_BYTES_MAX MIB(48)
