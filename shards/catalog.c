@@ -116,6 +116,8 @@ static int run(struct catalog *c, struct catalog_command *command)
         return catalog_set_tags(c, command);
     case CATALOG_SET_POLICY:
         return catalog_set_policy(c, command);
+    case CATALOG_SETTLE_ACCOUNT:
+        return catalog_settle_account(c, command);
     case CATALOG_PUT_KEY:
         return put_key(c, command);
     case CATALOG_REMOVE_KEY:
@@ -242,6 +244,14 @@ static enum status found_iterator_key(struct catalog_reader *r, const uint8_t *k
     return OK;
 }
 
+static enum status found_account(struct catalog_reader *r, const struct scope *scope,
+                                 const struct commitment *commitment, struct fault *f)
+{
+    (void)f;
+    catalog_set_commitment(LIST_OWNER(r, struct reading, reader)->catalog, scope, commitment);
+    return OK;
+}
+
 static void found_free(struct found *found)
 {
     for (uint32_t i = 0; i < found->count; i++)
@@ -277,7 +287,8 @@ static enum status make_iterator_key(struct catalog *c, struct fault *f)
 static enum status read_all(struct catalog *c, struct fault *f)
 {
     struct reading reading = {
-        .reader = {found_stream, found_shard, found_key, found_next_stream, found_iterator_key},
+        .reader = {found_stream, found_shard, found_key, found_next_stream, found_iterator_key,
+                   found_account},
         .catalog = c,
     };
     list_init(&reading.found);
@@ -330,6 +341,7 @@ static void free_all(struct catalog *c)
         mem_free(key->secret);
         mem_free(key);
     }
+    catalog_accounts_close(c);
     catalog_store_close(c->store);
     loop_free(c->loop);
     OPENSSL_cleanse(c->iterator_key, sizeof(c->iterator_key));
@@ -344,6 +356,7 @@ enum status catalog_open(const struct catalog_settings *settings, struct catalog
     c->settings = *settings;
     c->next_stream = 1;
     list_init(&c->keys);
+    table_init(&c->accounts);
     list_init(&c->reshards);
     list_init(&c->delays);
     enum status st = loop_new(&c->loop, settings->clock, f);
