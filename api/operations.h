@@ -51,6 +51,7 @@ struct bytes stream_arn_print(struct arena *a, const struct stream_settings *set
 struct control_command {
     struct catalog_command command;
     struct exchange *exchange;
+    const struct service *service;            /* set by control_command_run */
     void (*answer)(struct control_command *); /* of an operation with an output; may be NULL */
 };
 struct control_command *control_command_new(struct exchange *x);
@@ -58,6 +59,8 @@ void control_command_run(const struct service *s, struct control_command *c,
                          struct bytes stream_name, struct bytes stream_arn);
 /* The ARN of the command's stream, for an answer. */
 struct bytes control_command_arn(const struct control_command *c);
+/* The same of a command that is about no stream. */
+void control_command_submit(const struct service *s, struct control_command *c);
 
 /* The tags of a request (tags->count of them), in the arena; NULL when it had no room. */
 struct stream_tag *request_tags(struct exchange *x, const struct kinesis_tag_map *tags);

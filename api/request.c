@@ -182,6 +182,14 @@ static void done(struct catalog_command *command)
     exchange_send(LIST_OWNER(command, struct control_command, command)->exchange, answered);
 }
 
+void control_command_submit(const struct service *s, struct control_command *c)
+{
+    c->service = s;
+    c->exchange->operation = c;
+    c->command.done = done;
+    catalog_submit(s->catalog, &c->command);
+}
+
 void control_command_run(const struct service *s, struct control_command *c,
                          struct bytes stream_name, struct bytes stream_arn)
 {
@@ -198,9 +206,7 @@ void control_command_run(const struct service *s, struct control_command *c,
         reply_fault(c->exchange, &f);
         return;
     }
-    c->exchange->operation = c;
-    c->command.done = done;
-    catalog_submit(s->catalog, &c->command);
+    control_command_submit(s, c);
 }
 
 struct bytes control_command_arn(const struct control_command *c)

@@ -39,6 +39,7 @@
 #define STREAM_NAME_BYTES_MAX 128
 #define STREAMS_MAX           100000
 #define STREAM_TAGS_MAX       50
+#define ACCOUNTS_MAX          10000
 #define ITERATOR_LIFE_MS      300000
 #define TOKEN_LIFE_MS         300000
 #define RETENTION_HOURS_MIN   24

@@ -108,6 +108,7 @@ static catalog_verb_fn *const verbs[CATALOG_VERBS] = {
     [CATALOG_SET_SHARD_METRICS] = catalog_set_shard_metrics,
     [CATALOG_SET_TAGS] = catalog_set_tags,
     [CATALOG_SET_POLICY] = catalog_set_policy,
+    [CATALOG_SETTLE_ACCOUNT] = catalog_settle_account,
     [CATALOG_REAP_SHARDS] = catalog_reap_shards,
     [CATALOG_PUT_KEY] = put_key,
     [CATALOG_REMOVE_KEY] = remove_key,
@@ -236,6 +237,14 @@ static enum status found_iterator_key(struct catalog_reader *r, const uint8_t *k
     return OK;
 }
 
+static enum status found_account(struct catalog_reader *r, const struct scope *scope,
+                                 const struct commitment *commitment, struct fault *f)
+{
+    (void)f;
+    catalog_set_commitment(LIST_OWNER(r, struct reading, reader)->catalog, scope, commitment);
+    return OK;
+}
+
 static void found_free(struct found *found)
 {
     for (uint32_t i = 0; i < found->count; i++)
@@ -270,7 +279,8 @@ static enum status make_iterator_key(struct catalog *c, struct fault *f)
 static enum status read_all(struct catalog *c, struct fault *f)
 {
     struct reading reading = {
-        .reader = {found_stream, found_shard, found_key, found_next_stream, found_iterator_key},
+        .reader = {found_stream, found_shard, found_key, found_next_stream, found_iterator_key,
+                   found_account},
         .catalog = c,
     };
     list_init(&reading.found);
@@ -323,6 +333,7 @@ static void free_all(struct catalog *c)
         mem_free(key->secret);
         mem_free(key);
     }
+    catalog_accounts_close(c);
     catalog_store_close(c->store);
     loop_free(c->loop);
     OPENSSL_cleanse(c->iterator_key, sizeof(c->iterator_key));
@@ -337,6 +348,7 @@ enum status catalog_open(const struct catalog_settings *settings, struct catalog
     c->settings = *settings;
     c->next_stream = 1;
     list_init(&c->keys);
+    table_init(&c->accounts);
     list_init(&c->reshards);
     list_init(&c->delays);
     enum status st = loop_new(&c->loop, settings->clock, f);

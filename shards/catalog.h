@@ -8,6 +8,7 @@
 #ifndef SLUICE_SHARDS_CATALOG_H
 #define SLUICE_SHARDS_CATALOG_H
 
+#include "shards/commitment.h"
 #include "shards/iterator.h"
 #include "shards/stream_table.h"
 
@@ -38,15 +39,19 @@ enum catalog_verb {
     CATALOG_REAP_SHARDS,
     CATALOG_SET_TAGS,
     CATALOG_SET_POLICY,
+    CATALOG_SETTLE_ACCOUNT,
     CATALOG_PUT_KEY,
     CATALOG_REMOVE_KEY,
     CATALOG_VERBS
 };
 
+enum commitment_wish { COMMITMENT_LOOK, COMMITMENT_ENABLE, COMMITMENT_DISABLE };
+
 struct catalog_command {
     enum catalog_verb verb;
-    struct scope scope;  /* the stream's */
-    struct bytes stream; /* name; all but the keys' verbs. Views must last until done */
+    struct scope scope; /* the stream's, or the account's */
+    struct bytes
+        stream; /* name; all but the verbs of keys and accounts. Views must last until done */
     union {
         struct stream_settings create; /* name, mode, record_kib_*, warm_*, tags */
         struct {
@@ -88,6 +93,10 @@ struct catalog_command {
         struct {
             struct bytes text; /* absent: the policy there is goes */
         } policy;
+        struct {
+            enum commitment_wish wish;
+            struct commitment commitment; /* as it is then; set before done */
+        } account;
         struct {
             struct bytes access_key, secret, account; /* no account: the default one */
         } key;

@@ -4,6 +4,7 @@
 #define SLUICE_SHARDS_CATALOG_INTERNAL_H
 
 #include "base/loop.h"
+#include "base/table.h"
 #include "base/thread.h"
 #include "shards/catalog.h"
 #include "shards/catalog_store.h"
@@ -23,9 +24,10 @@ struct catalog {
     /* the catalog thread's own */
     struct catalog_store *store;
     uint64_t next_stream;
-    struct list keys;     /* as found at start */
-    struct list reshards; /* under way: reshard_internal.h */
-    struct list delays;   /* state changes waiting for their time */
+    struct list keys;      /* as found at start */
+    struct table accounts; /* those that have settings, by scope: catalog_accounts.c */
+    struct list reshards;  /* under way: reshard_internal.h */
+    struct list delays;    /* state changes waiting for their time */
     bool closing;
 };
 
@@ -86,6 +88,14 @@ void catalog_activate_later(struct catalog *c, struct stream *stream);
 /* K2: a stream found CREATING or DELETING, or UPDATING with nothing under way. */
 void catalog_resume(struct catalog *c, struct stream *stream);
 void catalog_delays_close(struct catalog *c);
+
+/* catalog_accounts.c */
+catalog_verb_fn catalog_settle_account;
+/* In memory alone. */
+void catalog_set_commitment(struct catalog *c, const struct scope *scope,
+                            const struct commitment *commitment);
+struct commitment catalog_commitment(const struct catalog *c, const struct scope *scope);
+void catalog_accounts_close(struct catalog *c);
 
 /* catalog_attributes.c */
 catalog_verb_fn catalog_set_tags, catalog_set_policy;

@@ -159,6 +159,16 @@ void catalog_batch_remove_key(struct catalog_batch *b, struct bytes access_key)
     leveldb_writebatch_delete(b->rows, key, (size_t)len);
 }
 
+void catalog_batch_put_account(struct catalog_batch *b, const struct scope *scope,
+                               const struct commitment *commitment)
+{
+    char key[ROW_KEY_BYTES];
+    snprintf(key, sizeof(key), "account/%s/%s", scope->account, scope->region);
+    put_row(b, key,
+            json_pack("{s:I s:I}", "started_ms", (json_int_t)commitment->started_ms, "ends_ms",
+                      (json_int_t)commitment->ends_ms));
+}
+
 enum status catalog_store_commit(struct catalog_store *s, struct catalog_batch *b, struct fault *f)
 {
     char *error = NULL;
@@ -310,6 +320,23 @@ static enum status read_iterator_key(struct catalog_reader *reader, const struct
     return reader->iterator_key(reader, key, hex.len / 2, f);
 }
 
+/* "account/ACCOUNT/REGION" */
+static enum status read_account(struct catalog_reader *reader, const struct row *r, struct fault *f)
+{
+    enum { HEAD = 8, ACCOUNT = ACCOUNT_BYTES - 1, REGION_AT = HEAD + ACCOUNT + 1 };
+    json_int_t started, ends;
+    struct scope scope;
+    bool fine = number_of(r, "started_ms", &started) && number_of(r, "ends_ms", &ends) &&
+                started >= 0 && ends >= 0 && r->key.len > REGION_AT &&
+                r->key.at[REGION_AT - 1] == '/' &&
+                scope_set(&scope, bytes_of(r->key.at + HEAD, ACCOUNT),
+                          bytes_of(r->key.at + REGION_AT, r->key.len - REGION_AT));
+    if (!fine)
+        return row_fault(r, f);
+    struct commitment commitment = {.started_ms = (uint64_t)started, .ends_ms = (uint64_t)ends};
+    return reader->account(reader, &scope, &commitment, f);
+}
+
 static enum status read_format(const struct row *r, struct fault *f)
 {
     json_int_t format;
@@ -337,6 +364,8 @@ static enum status read_row(struct catalog_reader *reader, const struct row *r, 
         return reader->shard ? read_shard(reader, r, f) : OK;
     if (bytes_starts_with(r->key, BYTES_LITERAL("key/")))
         return reader->key ? read_key(reader, r, f) : OK;
+    if (bytes_starts_with(r->key, BYTES_LITERAL("account/")))
+        return reader->account ? read_account(reader, r, f) : OK;
     return row_fault(r, f); /* C2 */
 }
 
@@ -371,7 +400,7 @@ static enum status read_range(struct catalog_store *s, const char *prefix,
 
 enum status catalog_store_read(struct catalog_store *s, struct catalog_reader *r, struct fault *f)
 {
-    static const char *const ranges[] = {"meta/", "key/", "stream/", "shard/"};
+    static const char *const ranges[] = {"meta/", "key/", "account/", "stream/", "shard/"};
     enum status st = OK;
     for (size_t i = 0; st == OK && i < sizeof(ranges) / sizeof(*ranges); i++)
         st = read_range(s, ranges[i], r, f);
