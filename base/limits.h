@@ -28,12 +28,16 @@
 #define STREAM_SHARDS_MAX     20000
 #define STREAM_NAME_BYTES_MAX 128
 #define STREAMS_MAX           100000
-#define ITERATOR_LIFE_MS      300000
-#define TOKEN_LIFE_MS         300000
-#define RETENTION_HOURS_MIN   24
-#define RETENTION_HOURS_MAX   8760
-#define RECORD_KIB_DEFAULT    1024
-#define RECORD_KIB_MAX        10240
+/* AWS: registered consumers of a stream, and how many of them may be in CREATING. */
+#define CONSUMERS_MAX           20
+#define CONSUMERS_CREATING_MAX  5
+#define CONSUMER_NAME_BYTES_MAX 128
+#define ITERATOR_LIFE_MS        300000
+#define TOKEN_LIFE_MS           300000
+#define RETENTION_HOURS_MIN     24
+#define RETENTION_HOURS_MAX     8760
+#define RECORD_KIB_DEFAULT      1024
+#define RECORD_KIB_MAX          10240
 /* A settings file: some forty short lines. */
 #define SETTINGS_FILE_BYTES_MAX MIB(1)
 /* Clock skew that a signature may have (AWS). */

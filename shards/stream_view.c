@@ -76,18 +76,38 @@ size_t shard_sequence_last(const struct shard *s, char out[SEQUENCE_TEXT_BYTES])
     return print(s, SEQUENCE_PLACE_END, s->closed_ms / 1000, out);
 }
 
+size_t shard_sequence_behind(const struct shard *s, uint64_t next, uint64_t now_ms,
+                             char out[SEQUENCE_TEXT_BYTES])
+{
+    return sequence_print(&(struct sequence){.created_s = s->created_s,
+                                             .place = next,
+                                             .time_s = now_ms / 1000,
+                                             .shard = s->index,
+                                             .behind = true},
+                          out);
+}
+
 static int by_start(const void *a, const void *b)
 {
     const struct shard *left = *(struct shard *const *)a, *right = *(struct shard *const *)b;
     return left->start < right->start ? -1 : left->start > right->start;
 }
 
-static void copy_tags(struct stream_settings *s)
+struct stream_tag *stream_tags_copy(const struct stream_tag *tags, uint32_t count)
 {
-    const struct stream_tag *from = s->tags;
-    s->tags = s->tag_count ? mem_must(s->tag_count * sizeof(*s->tags)) : NULL;
-    for (uint32_t i = 0; i < s->tag_count; i++)
-        s->tags[i] = (struct stream_tag){mem_strdup(from[i].key), mem_strdup(from[i].value)};
+    struct stream_tag *copy = count ? mem_must(count * sizeof(*copy)) : NULL;
+    for (uint32_t i = 0; i < count; i++)
+        copy[i] = (struct stream_tag){mem_strdup(tags[i].key), mem_strdup(tags[i].value)};
+    return copy;
+}
+
+void stream_tags_free(struct stream_tag *tags, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        mem_free(tags[i].key);
+        mem_free(tags[i].value);
+    }
+    mem_free(tags);
 }
 
 struct stream_view *stream_view_new(const struct stream_settings *settings, struct shard **shards,
@@ -97,7 +117,8 @@ struct stream_view *stream_view_new(const struct stream_settings *settings, stru
     atomic_store(&v->refs, 1);
     v->version = version;
     v->settings = *settings;
-    copy_tags(&v->settings);
+    v->settings.tags = stream_tags_copy(settings->tags, settings->tag_count);
+    consumer_set_ref(v->settings.consumers);
     v->shard_count = count;
     size_t room = count ? count : 1;
     v->shards = mem_must(room * sizeof(*v->shards));
@@ -126,11 +147,8 @@ void stream_view_unref(struct stream_view *v)
         return;
     for (uint32_t i = 0; i < v->shard_count; i++)
         shard_unref(v->shards[i]);
-    for (uint32_t i = 0; i < v->settings.tag_count; i++) {
-        mem_free(v->settings.tags[i].key);
-        mem_free(v->settings.tags[i].value);
-    }
-    mem_free(v->settings.tags);
+    stream_tags_free(v->settings.tags, v->settings.tag_count);
+    consumer_set_unref(v->settings.consumers);
     mem_free(v->shards);
     mem_free(v->open);
     mem_free(v->open_starts);
