@@ -11,19 +11,17 @@ enum { PAGE_DEFAULT = 100, PAGE_MOST = 100, ON_DEMAND_SHARDS = 4 };
 
 /* ---- create, delete ---- */
 
-static enum status take_tags(struct exchange *x, const struct kinesis_tag_map *tags,
-                             struct stream_settings *s)
+struct stream_tag *request_tags(struct exchange *x, const struct kinesis_tag_map *tags)
 {
-    s->tags = arena_zero(&x->arena, (tags->count + 1) * sizeof(*s->tags));
-    for (uint32_t i = 0; s->tags && i < tags->count; i++) {
+    struct stream_tag *taken = arena_zero(&x->arena, (tags->count + 1) * sizeof(*taken));
+    for (uint32_t i = 0; taken && i < tags->count; i++) {
         struct bytes key = arena_copy(&x->arena, tags->at[i].key),
                      value = arena_copy(&x->arena, tags->at[i].value);
         if (!bytes_present(key) || !bytes_present(value))
-            return NO_MEMORY;
-        s->tags[s->tag_count++] =
-            (struct stream_tag){(char *)(uintptr_t)key.at, (char *)(uintptr_t)value.at};
+            return NULL;
+        taken[i] = (struct stream_tag){(char *)(uintptr_t)key.at, (char *)(uintptr_t)value.at};
     }
-    return s->tags ? OK : NO_MEMORY;
+    return taken;
 }
 
 static enum status take_create(struct exchange *x, const struct kinesis_create_stream_input *in,
@@ -55,7 +53,9 @@ static enum status take_create(struct exchange *x, const struct kinesis_create_s
         s->record_kib_given ? (uint32_t)in->max_record_size_in_kib.value : RECORD_KIB_DEFAULT;
     s->warm_given = in->warm_throughput_mibps.present;
     s->warm_mibps = s->warm_given ? (uint32_t)in->warm_throughput_mibps.value : 0;
-    if (take_tags(x, &in->tags, s) != OK)
+    s->tag_count = in->tags.count;
+    s->tags = request_tags(x, &in->tags);
+    if (!s->tags)
         return fault_set(f, NO_MEMORY, "no memory for the tags");
     return OK;
 }
@@ -81,6 +81,8 @@ void op_delete_stream(struct service *s, struct exchange *x, const void *input)
     if (!c)
         return;
     c->command.verb = CATALOG_DELETE_STREAM;
+    c->command.remove.consumers_too =
+        in->enforce_consumer_deletion.present && in->enforce_consumer_deletion.value != 0;
     control_command_run(s, c, in->stream_name, in->stream_arn);
 }
 
@@ -175,7 +177,7 @@ void op_describe_stream_summary(struct service *s, struct exchange *x, const voi
         .enhanced_monitoring = no_monitoring(&d),
         .encryption_type = BYTES_LITERAL("NONE"),
         .open_shard_count = {settings->status == STREAM_CREATING ? 0 : v->open_count, true},
-        .consumer_count = {0, true},
+        .consumer_count = {consumer_set_count(settings->consumers), true},
         .warm_throughput = settings->warm_given ? &warm : NULL,
         .max_record_size_in_kib = {settings->record_kib_max, settings->record_kib_given},
     };

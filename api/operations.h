@@ -26,15 +26,39 @@ enum status request_stream(const struct service *s, struct bytes stream_name,
 /* "arn:aws:kinesis:us-east-1:000000000000:stream/NAME" in the arena. */
 struct bytes stream_arn_print(const struct service *s, struct arena *a, const char *name);
 
+/* A consumer as requests name it: by ARN, or by name and stream ARN, or by all three if they agree. */
+struct consumer_asked {
+    struct bytes arn, name, stream_arn;
+};
+struct consumer_name {
+    struct bytes stream, consumer; /* views of the input */
+    uint64_t created_s;            /* 0: whichever has the name */
+};
+/* INVALID_ARGUMENT, or NOT_FOUND for another account. */
+enum status request_consumer_name(const struct service *s, const struct consumer_asked *asked,
+                                  struct consumer_name *out, struct fault *f) MUST_USE;
+/* The same, and looks it up: the view is referenced, and has the consumer; so is `stream`, which may be NULL. */
+enum status request_consumer(const struct service *s, const struct consumer_asked *asked,
+                             struct stream **stream, struct stream_view **view,
+                             struct consumer **consumer, struct fault *f) MUST_USE;
+/* "arn:...:stream/NAME/consumer/CONSUMER:SECONDS" in the arena. */
+struct bytes consumer_arn_print(const struct service *s, struct arena *a, const char *stream,
+                                const struct consumer *c);
+
 /* Runs a catalog command for an exchange; when it is done, answers 200 with an empty body, or the
  * fault. Takes the stream by name or ARN. */
 struct control_command {
     struct catalog_command command;
     struct exchange *exchange;
+    const struct service *service;            /* set by control_command_run */
+    void (*answer)(struct control_command *); /* instead of the empty 200; may be NULL */
 };
 struct control_command *control_command_new(struct exchange *x);
 void control_command_run(const struct service *s, struct control_command *c,
                          struct bytes stream_name, struct bytes stream_arn);
+
+/* The tags of a request (tags->count of them), in the arena; NULL when it had no room. */
+struct stream_tag *request_tags(struct exchange *x, const struct kinesis_tag_map *tags);
 
 /* Page tokens: iterator.h's, as base64. Sealing sets the time; an absent view when the arena had no
  * room. Opening: INVALID_ARGUMENT or EXPIRED_TOKEN. */

@@ -2,7 +2,7 @@
  * closing.
  *
  * The verbs live beside: catalog_streams.c (create, delete, retention, reap), reshard.c (split,
- * merge). Rows: catalog_store.c. Thread: the catalog's own, a loop with a mailbox and timers. It
+ * merge), catalog_consumers.c. Rows: catalog_store.c. Thread: the catalog's own, a loop with a mailbox and timers. It
  * alone changes streams; it may wait for its own disk writes. */
 #include "shards/catalog_internal.h"
 #include "shards/stream_fault.h"
@@ -101,6 +101,10 @@ static int run(struct catalog *c, struct catalog_command *command)
         return reshard_merge(c, command);
     case CATALOG_REAP_SHARDS:
         return catalog_reap_shards(c, command);
+    case CATALOG_REGISTER_CONSUMER:
+        return catalog_register_consumer(c, command);
+    case CATALOG_DEREGISTER_CONSUMER:
+        return catalog_deregister_consumer(c, command);
     case CATALOG_PUT_KEY:
         return put_key(c, command);
     case CATALOG_REMOVE_KEY:
@@ -162,10 +166,7 @@ static enum status found_stream(struct catalog_reader *r, const struct stream_se
     struct reading *reading = LIST_OWNER(r, struct reading, reader);
     struct found *found = MEM_NEW(struct found);
     found->settings = *s;
-    found->settings.tags = s->tag_count ? mem_must(s->tag_count * sizeof(*s->tags)) : NULL;
-    for (uint32_t i = 0; i < s->tag_count; i++)
-        found->settings.tags[i] =
-            (struct stream_tag){mem_strdup(s->tags[i].key), mem_strdup(s->tags[i].value)};
+    found->settings.tags = stream_tags_copy(s->tags, s->tag_count);
     list_append(&reading->found, &found->node);
     table_set(&reading->by_number, bytes_of(&found->settings.number, sizeof(uint64_t)), found);
     return OK;
@@ -192,6 +193,21 @@ static enum status found_shard(struct catalog_reader *r, uint64_t stream, const 
         catalog_shard_make(reading->catalog, &found->settings, *s, &found->shards[found->count], f);
     found->count += st == OK;
     return st;
+}
+
+static enum status found_consumer(struct catalog_reader *r, uint64_t stream,
+                                  const struct consumer *consumer, struct fault *f)
+{
+    struct reading *reading = LIST_OWNER(r, struct reading, reader);
+    struct found *found = table_find(&reading->by_number, bytes_of(&stream, sizeof(stream)));
+    if (!found)
+        return fault_set(f, CORRUPT,
+                         "catalog: consumer %s belongs to stream number %llu, which is not there",
+                         consumer->name, (unsigned long long)stream);
+    struct consumer_set *before = found->settings.consumers;
+    found->settings.consumers = consumer_set_with(before, consumer_new(consumer));
+    consumer_set_unref(before);
+    return OK;
 }
 
 static enum status found_key(struct catalog_reader *r, const char *access_key, const char *secret,
@@ -230,11 +246,8 @@ static void found_free(struct found *found)
 {
     for (uint32_t i = 0; i < found->count; i++)
         shard_unref(found->shards[i]);
-    for (uint32_t i = 0; i < found->settings.tag_count; i++) {
-        mem_free(found->settings.tags[i].key);
-        mem_free(found->settings.tags[i].value);
-    }
-    mem_free(found->settings.tags);
+    stream_tags_free(found->settings.tags, found->settings.tag_count);
+    consumer_set_unref(found->settings.consumers);
     mem_free(found->shards);
     mem_free(found);
 }
@@ -250,6 +263,8 @@ static void add_found(struct catalog *c, struct found *found)
         reshard_resume(c, stream);
     else if (found->settings.status != STREAM_ACTIVE)
         catalog_resume(c, stream);
+    if (consumer_set_count(found->settings.consumers) > 0)
+        catalog_delay_start(c, stream, 0, catalog_settle_consumers);
     stream_unref(stream);
 }
 
@@ -264,7 +279,8 @@ static enum status make_iterator_key(struct catalog *c, struct fault *f)
 static enum status read_all(struct catalog *c, struct fault *f)
 {
     struct reading reading = {
-        .reader = {found_stream, found_shard, found_key, found_next_stream, found_iterator_key},
+        .reader = {found_stream, found_shard, found_key, found_next_stream, found_iterator_key,
+                   found_consumer},
         .catalog = c,
     };
     list_init(&reading.found);

@@ -31,6 +31,8 @@ enum catalog_verb {
     CATALOG_SPLIT_SHARD,
     CATALOG_MERGE_SHARDS,
     CATALOG_REAP_SHARDS,
+    CATALOG_REGISTER_CONSUMER,
+    CATALOG_DEREGISTER_CONSUMER,
     CATALOG_PUT_KEY,
     CATALOG_REMOVE_KEY,
     CATALOG_VERBS
@@ -41,6 +43,16 @@ struct catalog_command {
     struct bytes stream; /* name; all but the keys' verbs. Views must last until done */
     union {
         struct stream_settings create; /* name, mode, record_kib_*, warm_*, tags */
+        struct {
+            bool consumers_too; /* else a stream that has consumers stays */
+        } remove;
+        struct {
+            struct bytes name;
+            uint64_t created_s; /* deregister: only that very one; 0: whichever has the name */
+            uint32_t tag_count;
+            struct stream_tag *tags;
+            struct consumer *made; /* register: a reference, for whoever gets OK */
+        } consumer;
         struct {
             bool increase;
             int64_t hours;

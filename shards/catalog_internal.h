@@ -65,8 +65,17 @@ enum status catalog_create_stream(struct catalog *c, struct catalog_command *com
 enum status catalog_delete_stream(struct catalog *c, struct catalog_command *command);
 enum status catalog_set_retention(struct catalog *c, struct catalog_command *command);
 enum status catalog_reap_shards(struct catalog *c, struct catalog_command *command);
+/* Runs `then` on the catalog's thread in `ms`; dropped when the catalog closes. */
+void catalog_delay_start(struct catalog *c, struct stream *stream, uint64_t ms,
+                         void (*then)(struct catalog *, struct stream *));
 /* K2: a stream found CREATING or DELETING. */
 void catalog_resume(struct catalog *c, struct stream *stream);
 void catalog_delays_close(struct catalog *c);
+
+/* catalog_consumers.c */
+enum status catalog_register_consumer(struct catalog *c, struct catalog_command *command);
+enum status catalog_deregister_consumer(struct catalog *c, struct catalog_command *command);
+/* Ends what was found CREATING or DELETING, or whose time has come (K2). */
+void catalog_settle_consumers(struct catalog *c, struct stream *stream);
 
 #endif

@@ -68,11 +68,11 @@ static void put_row(struct catalog_batch *b, const char *key, json_t *object)
     json_decref(object);
 }
 
-static json_t *tags_json(const struct stream_settings *s)
+static json_t *tags_json(const struct stream_tag *list, uint32_t count)
 {
     json_t *tags = json_object();
-    for (uint32_t i = 0; i < s->tag_count; i++)
-        must(json_object_set_new(tags, s->tags[i].key, json_string(s->tags[i].value)) == 0);
+    for (uint32_t i = 0; i < count; i++)
+        must(json_object_set_new(tags, list[i].key, json_string(list[i].value)) == 0);
     return tags;
 }
 
@@ -87,7 +87,7 @@ void catalog_batch_put_stream(struct catalog_batch *b, const struct stream_setti
                       (int)s->retention_hours, "record_kib_max", (int)s->record_kib_max,
                       "record_kib_given", (int)s->record_kib_given, "warm_given",
                       (int)s->warm_given, "warm_mibps", (int)s->warm_mibps, "next_shard",
-                      (int)s->next_shard, "tags", tags_json(s)));
+                      (int)s->next_shard, "tags", tags_json(s->tags, s->tag_count)));
 }
 
 void catalog_batch_remove_stream(struct catalog_batch *b, uint64_t number)
@@ -114,6 +114,25 @@ void catalog_batch_remove_shard(struct catalog_batch *b, uint64_t stream, uint32
 {
     char key[ROW_KEY_BYTES];
     int len = snprintf(key, sizeof(key), "shard/%020" PRIu64 "/%010u", stream, index);
+    leveldb_writebatch_delete(b->rows, key, (size_t)len);
+}
+
+void catalog_batch_put_consumer(struct catalog_batch *b, uint64_t stream,
+                                const struct consumer *consumer)
+{
+    char key[ROW_KEY_BYTES];
+    snprintf(key, sizeof(key), "consumer/%020" PRIu64 "/%s", stream, consumer->name);
+    put_row(b, key,
+            json_pack("{s:I s:i s:o}", "created_s", (json_int_t)consumer->created_s, "status",
+                      (int)consumer->status, "tags",
+                      tags_json(consumer->tags, consumer->tag_count)));
+}
+
+void catalog_batch_remove_consumer(struct catalog_batch *b, uint64_t stream,
+                                   const struct consumer *consumer)
+{
+    char key[ROW_KEY_BYTES];
+    int len = snprintf(key, sizeof(key), "consumer/%020" PRIu64 "/%s", stream, consumer->name);
     leveldb_writebatch_delete(b->rows, key, (size_t)len);
 }
 
@@ -178,17 +197,19 @@ static enum status row_fault(const struct row *r, struct fault *f)
     return fault_set(f, CORRUPT, "catalog: the row %.*s cannot be read", BYTES_ARGS(r->key));
 }
 
-static void read_tags(const json_t *tags, struct stream_settings *s)
+/* Views of the row; mem_free the list. */
+static struct stream_tag *read_tags(const json_t *tags, uint32_t *count)
 {
-    s->tags = mem_must((json_object_size(tags) + 1) * sizeof(*s->tags));
+    struct stream_tag *list = mem_must((json_object_size(tags) + 1) * sizeof(*list));
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)tags, name, value)
     {
         if (json_is_string(value))
-            s->tags[s->tag_count++] = (struct stream_tag){
-                (char *)(uintptr_t)name, (char *)(uintptr_t)json_string_value(value)};
+            list[(*count)++] = (struct stream_tag){(char *)(uintptr_t)name,
+                                                   (char *)(uintptr_t)json_string_value(value)};
     }
+    return list;
 }
 
 static enum status read_stream(struct catalog_reader *reader, const struct row *r, struct fault *f)
@@ -217,7 +238,7 @@ static enum status read_stream(struct catalog_reader *reader, const struct row *
         .next_shard = (uint32_t)next,
     };
     snprintf(s.name, sizeof(s.name), "%s", name);
-    read_tags(json_object_get(r->object, "tags"), &s);
+    s.tags = read_tags(json_object_get(r->object, "tags"), &s.tag_count);
     enum status st = reader->stream(reader, &s, f);
     mem_free(s.tags);
     return st;
@@ -244,6 +265,28 @@ static enum status read_shard(struct catalog_reader *reader, const struct row *r
     s.created_s = (uint64_t)created;
     s.closed_ms = (uint64_t)closed;
     return reader->shard(reader, stream, &s, f);
+}
+
+/* "consumer/", the stream's number in 20 digits, "/", the name */
+static enum status read_consumer(struct catalog_reader *reader, const struct row *r,
+                                 struct fault *f)
+{
+    enum { NUMBER_AT = 9, NAME_AT = NUMBER_AT + 20 + 1 };
+    json_int_t created, status;
+    uint64_t stream;
+    struct consumer consumer = {0};
+    if (r->key.len <= NAME_AT || r->key.len - NAME_AT > CONSUMER_NAME_BYTES_MAX ||
+        !bytes_to_u64(bytes_of(r->key.at + NUMBER_AT, 20), &stream) ||
+        !number_of(r, "created_s", &created) || !number_of(r, "status", &status) || status < 0 ||
+        status > CONSUMER_DELETING)
+        return row_fault(r, f);
+    memcpy(consumer.name, r->key.at + NAME_AT, r->key.len - NAME_AT);
+    consumer.created_s = (uint64_t)created;
+    consumer.status = (enum consumer_status)status;
+    consumer.tags = read_tags(json_object_get(r->object, "tags"), &consumer.tag_count);
+    enum status st = reader->consumer(reader, stream, &consumer, f);
+    mem_free(consumer.tags);
+    return st;
 }
 
 static enum status read_key(struct catalog_reader *reader, const struct row *r, struct fault *f)
@@ -302,6 +345,8 @@ static enum status read_row(struct catalog_reader *reader, const struct row *r, 
         return reader->stream ? read_stream(reader, r, f) : OK;
     if (bytes_starts_with(r->key, BYTES_LITERAL("shard/")))
         return reader->shard ? read_shard(reader, r, f) : OK;
+    if (bytes_starts_with(r->key, BYTES_LITERAL("consumer/")))
+        return reader->consumer ? read_consumer(reader, r, f) : OK;
     if (bytes_starts_with(r->key, BYTES_LITERAL("key/")))
         return reader->key ? read_key(reader, r, f) : OK;
     return row_fault(r, f); /* C2 */
@@ -338,7 +383,7 @@ static enum status read_range(struct catalog_store *s, const char *prefix,
 
 enum status catalog_store_read(struct catalog_store *s, struct catalog_reader *r, struct fault *f)
 {
-    static const char *const ranges[] = {"meta/", "key/", "stream/", "shard/"};
+    static const char *const ranges[] = {"meta/", "key/", "stream/", "shard/", "consumer/"};
     enum status st = OK;
     for (size_t i = 0; st == OK && i < sizeof(ranges) / sizeof(*ranges); i++)
         st = read_range(s, ranges[i], r, f);
