@@ -18,6 +18,10 @@
 #define READ_BYTES_MAX   MIB(10)
 #define READ_RECORDS_MAX 10000
 #define REPLY_BYTES_MAX  MIB(32)
+/* Of application/vnd.amazon.eventstream: what AWS's own libraries take. An event of 10 MiB of
+ * records in base64 fits. */
+#define EVENT_STREAM_FRAME_BYTES_MAX  MIB(24)
+#define EVENT_STREAM_HEADER_BYTES_MAX KIB(128)
 /* PutRecords, by AWS: 500 records; data and keys of one request together. */
 #define PUT_RECORDS_MAX         500
 #define PUT_BYTES_MAX           MIB(10)

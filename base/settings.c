@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/settings_internal.h"
-#include "base/utf8_internal.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/thread.h"
-#include "base/utf8_internal.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  * misses the others.
  *
  * Thread: any. */
-#include "base/utf8_internal.h"
+#include "base/utf8.h"
 
 /* The second byte has narrower bounds after four of the first ones: that is where the refused forms
  * begin. */
@@ -30,13 +30,43 @@ size_t utf8_length(struct bytes text)
     return length;
 }
 
+/* How many bytes at the begin of text are ASCII, in steps of eight; what is left over is not
+ * looked at. */
+static size_t ascii_steps(struct bytes text)
+{
+    size_t at = 0;
+    uint64_t word;
+    for (; text.len - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, text.at + at, sizeof(word));
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    return at;
+}
+
 bool utf8_valid(struct bytes text)
 {
     while (text.len > 0) {
-        size_t length = utf8_length(text);
+        size_t length = ascii_steps(text);
+        if (length == 0)
+            length = utf8_length(text);
         if (length == 0)
             return false;
         text = bytes_of(text.at + length, text.len - length);
     }
     return true;
+}
+
+void utf8_append(struct buf *out, struct bytes text)
+{
+    if (utf8_valid(text)) {
+        buf_append(out, text);
+        return;
+    }
+    while (text.len > 0) {
+        size_t length = utf8_length(text);
+        buf_append(out, length == 0 ? BYTES_LITERAL("\xef\xbf\xbd") : bytes_of(text.at, length));
+        length = length == 0 ? 1 : length;
+        text = bytes_of(text.at + length, text.len - length);
+    }
 }

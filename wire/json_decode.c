@@ -2,18 +2,14 @@
  *
  * Idea: the shape's table says what stands where, so no tree is built: each value goes straight to
  * its place. Strings without escapes are views of the body; escapes and base64 are undone over
- * their own text, which never grows. Only structures, lists and maps take memory, from the arena; a
- * list doubles as it grows, so its elements are copied at most once on average.
+ * their own text, which never grows.
  *
- * I1. AWS parses a body before it looks at types. So a value of a wrong type is noted (the first
- * one's words win), skipped, and reading goes on: a syntax error anywhere behind it still makes the
- * answer MALFORMED without words. I2. What is written lies in the body, within a string that has
- * been read, or in the arena. I3. A place holds either what was decoded for it last, or nothing: a
- * member given twice leaves no trace of the first.
+ * I1. What is written lies in the body, within a string that has been read, or in the arena.
  *
- * Leaves to others: the grammar (json_text.c), base64's complaints (base64.c), bounds (check.c).
- * Thread: any. */
+ * Leaves to others: the grammar (json_text.c), places and wrong types (decode.c), base64's
+ * complaints (base64.c), bounds (check.c). Thread: any. */
 #include "wire/base64.h"
+#include "wire/decode_internal.h"
 #include "wire/json.h"
 #include "wire/json_internal.h"
 
@@ -21,85 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* LIST_ROOM_FIRST: most lists of the APIs have a few elements; only PutRecords has hundreds.
- * MAP_DISTINCT: looking for a repeated key costs a walk, so it is done while the map is no longer
- * than AWS lets any of its maps be (200 tags); what is longer is refused by check, or has no use
- * for the earlier pair. */
-enum { LIST_ROOM_FIRST = 8, MAP_DISTINCT = 256 };
-
 struct decoder {
     struct json_text text;
-    struct arena *arena;
-    struct fault *fault;
-    bool wrong_type;     /* a complaint stands in fault */
-    enum status refused; /* OK, or how the arena failed; decoding has ended */
+    struct decode_target target;
 };
 
 static bool decode_value(struct decoder *d, const struct shape *s, void *at, bool in_list);
-
-/* ---- what does not fit ---- */
-
-static const char *wanted_text(enum shape_kind kind)
-{
-    switch (kind) {
-    case SHAPE_STRING:
-        return "an String";
-    case SHAPE_BLOB:
-        return "a Blob";
-    case SHAPE_LONG:
-        return "an Long";
-    case SHAPE_BOOLEAN:
-        return "an Boolean";
-    case SHAPE_DOUBLE:
-        return "an Double";
-    case SHAPE_TIMESTAMP:
-        return "milliseconds since epoch";
-    default:
-        return "an Integer";
-    }
-}
-
-/* A string, number or boolean (as Java calls its class) stands where a value of that kind is due.
- */
-static void refuse_scalar(struct decoder *d, enum shape_kind wanted, const char *java_class)
-{
-    if (d->wrong_type)
-        return;
-    d->wrong_type = true;
-    switch (wanted) {
-    case SHAPE_LIST:
-        fault_set(d->fault, MALFORMED, "Expected list or null");
-        break;
-    case SHAPE_MAP:
-        fault_set(d->fault, MALFORMED, "Expected map or null");
-        break;
-    case SHAPE_STRUCTURE:
-        fault_set(d->fault, MALFORMED, "Expected null");
-        break;
-    default:
-        fault_set(d->fault, MALFORMED, "class %s can not be converted to %s", java_class,
-                  wanted_text(wanted));
-    }
-}
-
-/* An array or object stands where something else is due: noted, and skipped. */
-static bool refuse_container(struct decoder *d, const char *words)
-{
-    if (!d->wrong_type)
-        fault_set(d->fault, MALFORMED, "%s", words);
-    d->wrong_type = true;
-    return json_skip(&d->text);
-}
-
-static void *take(struct decoder *d, size_t size)
-{
-    /* Within a header's size of the ceiling either answer is as good as the other. */
-    bool over = size > d->arena->ceiling - d->arena->used;
-    void *taken = arena_take(d->arena, size);
-    if (taken == NULL)
-        d->refused = over ? TOO_LARGE : NO_MEMORY;
-    return taken;
-}
 
 /* ---- scalars ---- */
 
@@ -120,11 +43,11 @@ static void decode_blob(struct decoder *d, struct bytes text, struct bytes *out)
 {
     size_t len;
     struct fault unheard;
-    struct fault *f = d->wrong_type ? &unheard : d->fault;
+    struct fault *f = d->target.wrong_type ? &unheard : d->target.fault;
     if (base64_decode(text, writable(text), &len, f) == OK)
         *out = bytes_of(text.at, len);
     else
-        d->wrong_type = true;
+        d->target.wrong_type = true;
 }
 
 static bool decode_string(struct decoder *d, const struct shape *s, void *at)
@@ -137,17 +60,17 @@ static bool decode_string(struct decoder *d, const struct shape *s, void *at)
     else if (s->kind == SHAPE_BLOB)
         decode_blob(d, string_text(&string), at);
     else
-        refuse_scalar(d, s->kind, "java.lang.String");
+        decode_refuse_scalar(&d->target, s->kind, JAVA_STRING);
     return true;
 }
 
-/* digits * 10^exponent as a whole number, at most `most`; what lies behind the point is cut, or
- * rounded half up. */
-static uint64_t whole(uint64_t digits, int32_t exponent, uint64_t most, bool rounded)
+/* digits * 10^exponent as a whole number, or UINT64_MAX when that is too small for it; what lies
+ * behind the point is cut, or rounded half up. */
+static uint64_t whole(uint64_t digits, int32_t exponent, bool rounded)
 {
     for (; exponent > 0 && digits != 0; exponent--) {
-        if (digits > most / 10)
-            return most;
+        if (digits > UINT64_MAX / 10)
+            return UINT64_MAX;
         digits *= 10;
     }
     if (exponent < -20)
@@ -157,18 +80,14 @@ static uint64_t whole(uint64_t digits, int32_t exponent, uint64_t most, bool rou
         half = digits % 10 >= 5;
         digits /= 10;
     }
-    if (digits >= most)
-        return most;
     return digits + (rounded && half ? 1 : 0);
 }
 
-static void store_int(struct opt_int *out, const struct json_number *n, int32_t shift,
-                      uint64_t most, bool rounded)
+static void store_int(enum shape_kind kind, const struct json_number *n, struct opt_int *out)
 {
-    /* Two's complement has one more number below zero than above. */
-    bool lower = n->negative && !rounded;
-    uint64_t size = whole(n->digits, n->exponent + shift, most + (lower ? 1 : 0), rounded);
-    *out = (struct opt_int){.value = (int64_t)(n->negative ? 0 - size : size), .present = true};
+    bool time = kind == SHAPE_TIMESTAMP; /* seconds, to milliseconds */
+    uint64_t magnitude = whole(n->digits, n->exponent + (time ? 3 : 0), time);
+    decode_store_integer(kind, n->negative, magnitude, out);
 }
 
 static double to_double(const struct json_number *n)
@@ -186,20 +105,15 @@ static bool decode_number(struct decoder *d, const struct shape *s, void *at)
         return false;
     switch (s->kind) {
     case SHAPE_INTEGER:
-        store_int(at, &n, 0, INT32_MAX, false);
-        break;
     case SHAPE_LONG:
-        store_int(at, &n, 0, INT64_MAX, false);
-        break;
     case SHAPE_TIMESTAMP:
-        /* A thousandth of the range, so that whoever adds to a time need not fear overflow. */
-        store_int(at, &n, 3, INT64_MAX / 1000, true);
+        store_int(s->kind, &n, at);
         break;
     case SHAPE_DOUBLE:
         *(struct opt_double *)at = (struct opt_double){.value = to_double(&n), .present = true};
         break;
     default:
-        refuse_scalar(d, s->kind, "com.amazon.coral.value.json.numbers.TruncatingBigNumber");
+        decode_refuse_scalar(&d->target, s->kind, JAVA_NUMBER);
     }
     return true;
 }
@@ -211,16 +125,11 @@ static bool decode_boolean(struct decoder *d, const struct shape *s, void *at, b
     if (s->kind == SHAPE_BOOLEAN)
         *(struct opt_int *)at = (struct opt_int){.value = value, .present = true};
     else
-        refuse_scalar(d, s->kind, "java.lang.Boolean");
+        decode_refuse_scalar(&d->target, s->kind, JAVA_BOOLEAN);
     return true;
 }
 
 /* ---- containers ---- */
-
-static size_t member_size(const struct shape *s)
-{
-    return s->kind == SHAPE_STRUCTURE ? sizeof(void *) : s->size;
-}
 
 /* At '{'; the struct is zeroed. */
 static bool decode_members(struct decoder *d, const struct shape *s, uint8_t *base)
@@ -238,45 +147,11 @@ static bool decode_members(struct decoder *d, const struct shape *s, uint8_t *ba
                 return false;
             continue;
         }
-        memset(base + field->offset, 0, member_size(field->shape)); /* I3 */
+        decode_clear(field->shape, base + field->offset);
         if (!decode_value(d, field->shape, base + field->offset, false))
             return false;
     }
     return !walk.broken;
-}
-
-/* A list's structures lie in it; a member is a pointer to its own. */
-static bool decode_structure(struct decoder *d, const struct shape *s, void *at, bool in_list)
-{
-    void *structure = at;
-    if (!in_list) {
-        structure = take(d, s->size);
-        if (structure == NULL)
-            return false;
-        memset(structure, 0, s->size);
-        *(void **)at = structure;
-    }
-    return decode_members(d, s, structure);
-}
-
-/* One more element, zeroed. */
-static void *list_add(struct decoder *d, struct shape_list *list, uint32_t *room, size_t size)
-{
-    if (list->count == *room) {
-        uint32_t wider = *room == 0 ? LIST_ROOM_FIRST : *room * 2;
-        if (wider < *room || wider > SIZE_MAX / size) {
-            d->refused = TOO_LARGE;
-            return NULL;
-        }
-        void *moved = take(d, wider * size);
-        if (moved == NULL)
-            return NULL;
-        if (list->count > 0)
-            memcpy(moved, list->at, list->count * size);
-        list->at = moved;
-        *room = wider;
-    }
-    return memset((uint8_t *)list->at + list->count++ * size, 0, size);
 }
 
 static bool decode_list(struct decoder *d, const struct shape *s, struct shape_list *list)
@@ -286,28 +161,11 @@ static bool decode_list(struct decoder *d, const struct shape *s, struct shape_l
     list->present = true;
     json_open(&d->text, &walk);
     while (json_more(&d->text, &walk)) {
-        void *element = list_add(d, list, &room, s->element->size);
+        void *element = decode_list_add(&d->target, list, &room, s->element->size);
         if (element == NULL || !decode_value(d, s->element, element, true))
             return false;
     }
     return !walk.broken;
-}
-
-/* The pair of that key, or a new one. */
-static struct shape_pair *pair_for(struct decoder *d, struct shape_list *map, uint32_t *room,
-                                   struct bytes key)
-{
-    struct shape_pair *pairs = map->at;
-    for (uint32_t i = 0; i < map->count && map->count < MAP_DISTINCT; i++) {
-        if (bytes_equal(pairs[i].key, key)) {
-            pairs[i].value = BYTES_NONE;
-            return &pairs[i];
-        }
-    }
-    struct shape_pair *pair = list_add(d, map, room, sizeof(*pair));
-    if (pair != NULL)
-        pair->key = key;
-    return pair;
 }
 
 static bool decode_map(struct decoder *d, const struct shape *s, struct shape_list *map)
@@ -320,11 +178,32 @@ static bool decode_map(struct decoder *d, const struct shape *s, struct shape_li
     while (json_more(&d->text, &walk)) {
         if (!json_read_name(&d->text, &key))
             return false;
-        struct shape_pair *pair = pair_for(d, map, &room, string_text(&key));
+        struct shape_pair *pair = decode_pair(&d->target, map, &room, string_text(&key));
         if (pair == NULL || !decode_value(d, s->map_value, &pair->value, true))
             return false;
     }
     return !walk.broken;
+}
+
+/* At '{'. */
+static bool decode_object(struct decoder *d, const struct shape *s, void *at, bool in_list)
+{
+    if (s->kind == SHAPE_STRUCTURE) {
+        void *structure = decode_place_structure(&d->target, s, at, in_list);
+        return structure != NULL && decode_members(d, s, structure);
+    }
+    if (s->kind == SHAPE_MAP)
+        return decode_map(d, s, at);
+    decode_refuse_map(&d->target);
+    return json_skip(&d->text);
+}
+
+static bool decode_array(struct decoder *d, const struct shape *s, void *at)
+{
+    if (s->kind == SHAPE_LIST)
+        return decode_list(d, s, at);
+    decode_refuse_list(&d->target);
+    return json_skip(&d->text);
 }
 
 /* At the value; `at` is its place, zeroed. A null leaves it so. */
@@ -333,15 +212,9 @@ static bool decode_value(struct decoder *d, const struct shape *s, void *at, boo
     uint8_t c = json_peek(&d->text);
     switch (c) {
     case '{':
-        if (s->kind == SHAPE_STRUCTURE)
-            return decode_structure(d, s, at, in_list);
-        if (s->kind == SHAPE_MAP)
-            return decode_map(d, s, at);
-        return refuse_container(d, "Start of structure or map found where not expected.");
+        return decode_object(d, s, at, in_list);
     case '[':
-        if (s->kind == SHAPE_LIST)
-            return decode_list(d, s, at);
-        return refuse_container(d, "Start of list found where not expected");
+        return decode_array(d, s, at);
     case '"':
         return decode_string(d, s, at);
     case 't':
@@ -361,12 +234,9 @@ enum status json_decode(const struct shape *s, uint8_t *body, size_t len, struct
     if (len == 0)
         return fault_set(f, MALFORMED, "%s", "");
     struct fault unheard;
-    struct decoder d = {
-        .text = {.at = body, .end = body + len}, .arena = arena, .fault = f == NULL ? &unheard : f};
-    bool read = json_peek(&d.text) == '{' && decode_members(&d, s, out);
-    if (d.refused != OK)
-        return fault_set(f, d.refused, "The request needs more memory than one request may have.");
-    if (!read || json_peek(&d.text) != 0 || d.text.at != d.text.end)
-        return fault_set(f, MALFORMED, "%s", ""); /* I1 */
-    return d.wrong_type ? MALFORMED : OK;
+    struct decoder d = {.text = {.at = body, .end = body + len},
+                        .target = {.arena = arena, .fault = f == NULL ? &unheard : f}};
+    bool whole = json_peek(&d.text) == '{' && decode_members(&d, s, out) &&
+                 json_peek(&d.text) == 0 && d.text.at == d.text.end;
+    return decode_outcome(&d.target, whole);
 }

@@ -9,6 +9,7 @@
  * that JSON has no word for become null.
  *
  * Leaves to others: failures, which latch in the buf. Thread: any. */
+#include "base/utf8.h"
 #include "wire/base64.h"
 #include "wire/json.h"
 #include "wire/json_internal.h"
@@ -59,17 +60,6 @@ static void append_escape(struct buf *out, uint8_t c)
     buf_add(out, letter != 0 ? 2 : ESCAPE_BYTES);
 }
 
-/* A run that needs no escapes, but may not be UTF-8. */
-static void append_mended(struct buf *out, struct bytes run)
-{
-    const uint8_t *at = run.at, *end = run.at + run.len;
-    while (at < end) {
-        size_t length = json_utf8_length(at, end);
-        buf_append(out, length == 0 ? BYTES_LITERAL("\xef\xbf\xbd") : bytes_of(at, length));
-        at += length == 0 ? 1 : length;
-    }
-}
-
 void json_append_string(struct buf *out, struct bytes text)
 {
     size_t done = 0;
@@ -79,8 +69,8 @@ void json_append_string(struct buf *out, struct bytes text)
         bool beyond_ascii = false;
         const uint8_t *stop = json_scan(at, end, &beyond_ascii);
         struct bytes run = bytes_of(at, (size_t)(stop - at));
-        if (beyond_ascii && !json_utf8_is_valid(run))
-            append_mended(out, run);
+        if (beyond_ascii)
+            utf8_append(out, run);
         else
             buf_append(out, run);
         if (stop < end)
@@ -202,31 +192,13 @@ static void append_map(struct buf *out, const struct shape *s, const struct shap
     buf_append_byte(out, '}');
 }
 
-static bool member_is_present(const struct shape *s, const void *at)
-{
-    switch (s->kind) {
-    case SHAPE_STRING:
-    case SHAPE_BLOB:
-        return bytes_present(*(const struct bytes *)at);
-    case SHAPE_DOUBLE:
-        return ((const struct opt_double *)at)->present;
-    case SHAPE_STRUCTURE:
-        return *(const void *const *)at != NULL;
-    case SHAPE_LIST:
-    case SHAPE_MAP:
-        return ((const struct shape_list *)at)->present;
-    default:
-        return ((const struct opt_int *)at)->present;
-    }
-}
-
 static void append_structure(struct buf *out, const struct shape *s, const uint8_t *base)
 {
     bool first = true;
     buf_append_byte(out, '{');
     for (uint32_t i = 0; i < s->field_count; i++) {
         const struct shape_field *f = &s->fields[i];
-        if (!member_is_present(f->shape, base + f->offset))
+        if (!shape_is_present(f->shape, base + f->offset))
             continue;
         uint8_t *to = buf_reserve(out, f->name_len + 4u);
         if (to == NULL)

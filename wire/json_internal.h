@@ -56,9 +56,4 @@ size_t json_unescape(struct bytes raw, uint8_t *out);
 /* The first quote, backslash or control byte, or the end; *beyond_ascii is set (never cleared) if a
  * byte before it, or close behind it, is not ASCII. */
 const uint8_t *json_scan(const uint8_t *at, const uint8_t *end, bool *beyond_ascii);
-/* How many bytes the character takes that begins here, or 0 when it is not UTF-8 (RFC 3629). at <
- * end. */
-size_t json_utf8_length(const uint8_t *at, const uint8_t *end);
-bool json_utf8_is_valid(struct bytes text);
-
 #endif

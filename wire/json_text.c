@@ -9,6 +9,7 @@
  * and objects are open, so recursion ends.
  *
  * Leaves to others: what a value means. Thread: any. */
+#include "base/utf8.h"
 #include "wire/json.h"
 #include "wire/json_internal.h"
 
@@ -99,7 +100,7 @@ bool json_read_string(struct json_text *t, struct json_string *out)
     }
     out->raw = bytes_of(begin, (size_t)(at - begin));
     t->at = at + 1;
-    return !beyond_ascii || json_utf8_is_valid(out->raw);
+    return !beyond_ascii || utf8_valid(out->raw);
 }
 
 static size_t utf8_print(uint32_t point, uint8_t *out)

@@ -24,6 +24,24 @@ const struct shape_field *shape_field_find(const struct shape *s, struct bytes n
     return NULL;
 }
 
+bool shape_is_present(const struct shape *s, const void *at)
+{
+    switch (s->kind) {
+    case SHAPE_STRING:
+    case SHAPE_BLOB:
+        return bytes_present(*(const struct bytes *)at);
+    case SHAPE_DOUBLE:
+        return ((const struct opt_double *)at)->present;
+    case SHAPE_STRUCTURE:
+        return *(const void *const *)at != NULL;
+    case SHAPE_LIST:
+    case SHAPE_MAP:
+        return ((const struct shape_list *)at)->present;
+    default:
+        return ((const struct opt_int *)at)->present;
+    }
+}
+
 int shape_enum_index(const struct shape *s, struct bytes value)
 {
     for (int i = 0; s->enum_values != NULL && s->enum_values[i] != NULL; i++) {

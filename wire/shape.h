@@ -1,7 +1,7 @@
 /* shape.h: the tables that describe AWS shapes, and how a shape lies in a C struct.
  *
  * wire/model/generate.py makes, for each structure of a service model, a C struct and a `struct shape` from
- * wire/model/<service>.json. The codecs (json, later cbor) and check are small machines driven by these tables.
+ * wire/model/<service>.json. The codecs (json, cbor) and check are small machines driven by these tables.
  *
  * How a member lies in its struct (names in snake_case: PartitionKey -> partition_key):
  *   string, enum, blob     struct bytes                    at == NULL: absent. Text is UTF-8; blobs are decoded
@@ -96,6 +96,8 @@ struct operation_model {
  * as members mostly come in order. */
 const struct shape_field *shape_field_find(const struct shape *s, struct bytes name,
                                            uint32_t *hint);
+/* Whether a member of that shape, which lies at `at` in its struct, is there. */
+bool shape_is_present(const struct shape *s, const void *at);
 /* Index in enum_values, or -1. The generator's C enums have the same order. */
 int shape_enum_index(const struct shape *s, struct bytes value);
 bool shape_pattern_matches(const struct shape_pattern *p, struct bytes text);

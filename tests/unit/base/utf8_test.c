@@ -1,5 +1,5 @@
 /* utf8_test.c: strict UTF-8, against every code point and every pair of bytes. */
-#include "base/utf8_internal.h"
+#include "base/utf8.h"
 #include "unit/base/cmocka_all.h"
 
 /* Writes a code point by its definition; returns the length. */
@@ -57,12 +57,43 @@ static void a_text_is_valid_if_all_of_it_is(void **state)
     assert_false(utf8_valid(BYTES_LITERAL("caf\xc3\xa9\xe2\x82")));
 }
 
+static void a_text_is_valid_wherever_its_odd_bytes_stand(void **state)
+{
+    (void)state;
+    for (size_t before = 0; before <= 20; before++) {
+        for (size_t after = 0; after <= 20; after++) {
+            uint8_t text[44];
+            memset(text, 'a', sizeof(text));
+            memcpy(text + before, "\xe2\x82\xac", 3);
+            assert_true(utf8_valid(bytes_of(text, before + 3 + after)));
+            text[before + 1] = 'a';
+            assert_false(utf8_valid(bytes_of(text, before + 3 + after)));
+        }
+    }
+}
+
+static void bytes_that_are_no_text_are_replaced(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 100);
+    utf8_append(&out, BYTES_LITERAL("caf\xc3\xa9"));
+    utf8_append(&out, BYTES_LITERAL(" \xff!\xe2\x82"));
+    utf8_append(&out, BYTES_NONE);
+    struct bytes want = BYTES_LITERAL("caf\xc3\xa9 \xef\xbf\xbd!\xef\xbf\xbd\xef\xbf\xbd");
+    assert_int_equal(out.len, want.len);
+    assert_memory_equal(out.at, want.at, want.len);
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_character_is_taken_and_no_surrogate),
         cmocka_unit_test(anything_else_is_refused),
         cmocka_unit_test(a_text_is_valid_if_all_of_it_is),
+        cmocka_unit_test(a_text_is_valid_wherever_its_odd_bytes_stand),
+        cmocka_unit_test(bytes_that_are_no_text_are_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
