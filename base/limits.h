@@ -22,6 +22,14 @@
  * records in base64 fits. */
 #define EVENT_STREAM_FRAME_BYTES_MAX  MIB(24)
 #define EVENT_STREAM_HEADER_BYTES_MAX KIB(128)
+/* One SubscribeToShardEvent: data and keys (a larger record comes alone), records, and what they take while it is made. */
+#define EVENT_BYTES_MAX       MIB(1)
+#define EVENT_RECORDS_MAX     10000
+#define EVENT_ARENA_BYTES_MAX MIB(8)
+/* All events in memory, of all subscriptions, shared or not. */
+#define PUSH_EVENT_BYTES_MAX MIB(256)
+/* Each takes half a KiB, and its connection. */
+#define SUBSCRIPTIONS_MAX 100000
 /* PutRecords, by AWS: 500 records; data and keys of one request together. */
 #define PUT_RECORDS_MAX         500
 #define PUT_BYTES_MAX           MIB(10)
