@@ -11,9 +11,9 @@
  * rare. Together: what a loop may keep. */
 enum {
     BUFFER_KEPT_LEAST = 32 * 1024,
-    BUFFER_KEPT_MOST = 4 * 1024 * 1024,
+    BUFFER_KEPT_MOST = 32 * 1024 * 1024,
     BUFFERS_KEPT_MAX = 32,
-    BUFFERS_KEPT_BYTES_MAX = 24 * 1024 * 1024
+    BUFFERS_KEPT_BYTES_MAX = 64 * 1024 * 1024
 };
 
 struct buffer {

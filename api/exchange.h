@@ -22,6 +22,7 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "base/random.h"
+#include "shards/scope.h"
 #include "wire/sigv4.h"
 
 enum { EXCHANGE_REPLY_HEADERS_MAX = 12, EXCHANGE_HEADERS_MAX = 64, EXCHANGE_ID2_BYTES = 97 };
@@ -67,6 +68,11 @@ struct exchange {
     bool close_after; /* close the connection after this reply */
 
     struct exchange_source *source; /* of a reply that goes on; set by exchange_stream */
+
+    /* who asks for what: set by the pipeline before the operation runs */
+    struct scope scope;      /* the caller's account, and the region of the signature */
+    struct bytes access_key; /* the caller's key id */
+    struct bytes action;     /* "PutRecord" */
 
     /* the handler's own */
     enum exchange_codec codec;

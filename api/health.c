@@ -17,7 +17,7 @@ static void refresh(const struct service *s)
     struct log_usage usage;
     struct stream_totals totals;
     s->logs->ops->usage(s->logs, &usage);
-    stream_table_totals(s->streams, &totals);
+    stream_table_totals(s->streams, NULL, &totals);
     gauge("sluice_streams", "Streams.", totals.streams);
     gauge("sluice_open_shards", "Open shards, all streams together.", totals.open_shards);
     gauge("sluice_log_disk_bytes", "Bytes of log segments on disk.", usage.disk_bytes);

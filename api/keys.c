@@ -4,8 +4,8 @@
  * derived once and kept. What callers name is theirs to choose, so the cache is bounded and the one
  * used longest ago makes way.
  *
- *     ids:    access key id -> secret
- *     cache:  lengths, access key id, day, region, service -> signing key;  `recent` links them,
+ *     ids:    access key id -> secret, account
+ *     cache:  lengths, access key id, day, region, service -> signing key, account;  `recent` links them,
  * newest first
  *
  * I1. A signing key in the cache was derived from the secret now in force.
@@ -28,6 +28,7 @@
 enum { CACHED_MAX = 1024, CACHE_NAME_BYTES_MAX = 160 };
 
 struct secret {
+    char account[ACCOUNT_BYTES]; /* "": the default one */
     size_t access_key_len, secret_len;
     uint8_t text[]; /* the access key id, then the secret */
 };
@@ -35,6 +36,7 @@ struct secret {
 struct cached {
     struct list node; /* in keys.recent */
     uint8_t key[SIGV4_KEY_BYTES];
+    char account[ACCOUNT_BYTES];
     size_t access_key_len, name_len;
     uint8_t name[CACHE_NAME_BYTES_MAX];
 };
@@ -111,23 +113,25 @@ static void cache_forget(struct keys *k, struct bytes access_key)
     }
 }
 
-static void cache_add(struct keys *k, const uint8_t *name, size_t name_len, size_t access_key_len,
+static void cache_add(struct keys *k, const uint8_t *name, size_t name_len, const struct secret *s,
                       const uint8_t key[SIGV4_KEY_BYTES])
 {
     if (k->cache.count >= CACHED_MAX) /* I2 */
         cached_drop(k, LIST_OWNER(k->recent.prev, struct cached, node));
     struct cached *c = MEM_NEW(struct cached);
     memcpy(c->key, key, SIGV4_KEY_BYTES);
+    memcpy(c->account, s->account, ACCOUNT_BYTES);
     memcpy(c->name, name, name_len);
     c->name_len = name_len;
-    c->access_key_len = access_key_len;
+    c->access_key_len = s->access_key_len;
     list_prepend(&k->recent, &c->node);
     (void)table_set(&k->cache, bytes_of(c->name, name_len), c);
 }
 
 enum status keys_signing_key(struct keys *k, struct bytes access_key, struct bytes day,
                              struct bytes region, struct bytes service,
-                             uint8_t out[SIGV4_KEY_BYTES], struct fault *f)
+                             uint8_t out[SIGV4_KEY_BYTES], char account[ACCOUNT_BYTES],
+                             struct fault *f)
 {
     uint8_t name[CACHE_NAME_BYTES_MAX];
     size_t name_len = cache_name((const struct bytes[4]){access_key, day, region, service}, name);
@@ -137,6 +141,7 @@ enum status keys_signing_key(struct keys *k, struct bytes access_key, struct byt
         list_remove(&c->node);
         list_prepend(&k->recent, &c->node);
         memcpy(out, c->key, SIGV4_KEY_BYTES);
+        memcpy(account, c->account, ACCOUNT_BYTES);
         lock_drop(&k->lock);
         return OK;
     }
@@ -147,7 +152,9 @@ enum status keys_signing_key(struct keys *k, struct bytes access_key, struct byt
                                     : BYTES_LITERAL("an unknown access key has no secret....");
     sigv4_derive_key(secret, day, region, service, out);
     if (s != NULL && name_len > 0)
-        cache_add(k, name, name_len, access_key.len, out);
+        cache_add(k, name, name_len, s, out);
+    if (s != NULL)
+        memcpy(account, s->account, ACCOUNT_BYTES);
     lock_drop(&k->lock);
     if (s != NULL)
         return OK;
@@ -157,9 +164,12 @@ enum status keys_signing_key(struct keys *k, struct bytes access_key, struct byt
 
 /* ---- the access keys */
 
-void keys_set(struct keys *k, struct bytes access_key, struct bytes secret)
+void keys_set(struct keys *k, struct bytes access_key, struct bytes secret, struct bytes account)
 {
     struct secret *s = mem_must(sizeof(*s) + access_key.len + secret.len);
+    memset(s->account, 0, sizeof(s->account));
+    if (account_is_valid(account))
+        memcpy(s->account, account.at, account.len);
     s->access_key_len = access_key.len;
     s->secret_len = secret.len;
     if (access_key.len > 0)
@@ -171,6 +181,17 @@ void keys_set(struct keys *k, struct bytes access_key, struct bytes secret)
     struct secret *old = table_set(&k->ids, secret_id(s), s);
     lock_drop(&k->lock);
     secret_free(old);
+}
+
+void keys_account(struct keys *k, struct bytes access_key, char account[ACCOUNT_BYTES])
+{
+    lock_take(&k->lock);
+    const struct secret *s = table_find(&k->ids, access_key);
+    if (s != NULL)
+        memcpy(account, s->account, ACCOUNT_BYTES);
+    else
+        memset(account, 0, ACCOUNT_BYTES);
+    lock_drop(&k->lock);
 }
 
 bool keys_remove(struct keys *k, struct bytes access_key)

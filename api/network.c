@@ -52,6 +52,7 @@ void network_defaults(struct network_settings *s)
                                    .idle_ms = 90000,
                                    .first_byte_ms = 30000,
                                    .request_ms = 60000,
+                                   .stall_ms = 300000,
                                    .plain = true,
                                    .clock = &clock_system};
 }

@@ -1,18 +1,20 @@
 /* op_consumer.c: RegisterStreamConsumer, DescribeStreamConsumer, ListStreamConsumers, DeregisterStreamConsumer. */
 #include "api/operations.h"
+#include "api/tag_check.h"
 
 #include "shards/stream_fault.h"
+#include "shards/tags.h"
 
 #include <stdio.h>
 
-enum { PAGE_MOST = 100, TAGS_MAX = 50 };
+enum { PAGE_MOST = 100 };
 
-static struct kinesis_consumer describe(const struct service *s, struct arena *a,
+static struct kinesis_consumer describe(struct arena *a, const struct scope *scope,
                                         const char *stream, const struct consumer *c)
 {
     return (struct kinesis_consumer){
         .consumer_name = bytes_text(c->name),
-        .consumer_arn = consumer_arn_print(s, a, stream, c),
+        .consumer_arn = consumer_arn_print(a, scope, stream, c),
         .consumer_status = bytes_text(consumer_status_name(c->status)),
         .consumer_creation_timestamp = {(int64_t)c->created_s * 1000, true},
     };
@@ -26,34 +28,43 @@ static void answer_registered(struct control_command *c)
     char stream[STREAM_NAME_BYTES_MAX + 1];
     struct consumer *made = c->command.consumer.made;
     snprintf(stream, sizeof(stream), "%.*s", BYTES_ARGS(c->command.stream));
-    struct kinesis_consumer shown = describe(c->service, &c->exchange->arena, stream, made);
+    struct kinesis_consumer shown = describe(&c->exchange->arena, &c->command.scope, stream, made);
     shown.consumer_status = bytes_text(consumer_status_name(CONSUMER_CREATING));
     struct kinesis_register_stream_consumer_output out = {.consumer = &shown};
     reply_shape(c->exchange, &shape_kinesis_register_stream_consumer_output, &out);
     consumer_unref(made);
 }
 
+static enum status take_tags(struct exchange *x,
+                             const struct kinesis_register_stream_consumer_input *in,
+                             struct catalog_command *c, struct fault *f)
+{
+    uint32_t count = in->tags.count;
+    struct stream_tag *tags = request_tags(x, &in->tags);
+    if (!tags)
+        return fault_set(f, NO_MEMORY, "no memory for the tags");
+    if (count > STREAM_TAGS_MAX)
+        return fault_tags_too_many(f, in->consumer_name, x->scope.account);
+    enum status st = tags_check(&x->scope, in->consumer_name, tags, count, f);
+    c->consumer.tags = tags;
+    c->consumer.tag_count = stream_tags_sort(tags, count);
+    return st;
+}
+
 void op_register_stream_consumer(struct service *s, struct exchange *x, const void *input)
 {
     const struct kinesis_register_stream_consumer_input *in = input;
     struct control_command *c = control_command_new(x);
+    struct fault f = {0};
     if (!c)
         return;
     c->answer = answer_registered;
     c->command.verb = CATALOG_REGISTER_CONSUMER;
     c->command.consumer.name = in->consumer_name;
-    c->command.consumer.tag_count = in->tags.count;
-    c->command.consumer.tags = request_tags(x, &in->tags);
-    struct fault f = {0};
-    if (in->tags.count > TAGS_MAX)
-        fault_set(&f, INVALID_ARGUMENT, "A consumer can have at most %d tags; the request has %u.",
-                  TAGS_MAX, in->tags.count);
-    else if (!c->command.consumer.tags)
-        fault_set(&f, NO_MEMORY, "no memory for the tags");
-    if (f.status != OK)
-        reply_fault(x, &f);
-    else
+    if (take_tags(x, in, &c->command, &f) == OK)
         control_command_run(s, c, BYTES_NONE, in->stream_arn);
+    else
+        reply_fault(x, &f);
 }
 
 void op_deregister_stream_consumer(struct service *s, struct exchange *x, const void *input)
@@ -65,8 +76,7 @@ void op_deregister_stream_consumer(struct service *s, struct exchange *x, const 
     if (!c)
         return;
     enum status st = request_consumer_name(
-        s, &(struct consumer_asked){in->consumer_arn, in->consumer_name, in->stream_arn}, &name,
-        &f);
+        &(struct consumer_asked){in->consumer_arn, in->consumer_name, in->stream_arn}, &name, &f);
     if (st != OK) {
         reply_fault(x, &f);
         return;
@@ -74,7 +84,7 @@ void op_deregister_stream_consumer(struct service *s, struct exchange *x, const 
     c->command.verb = CATALOG_DEREGISTER_CONSUMER;
     c->command.consumer.name = name.consumer;
     c->command.consumer.created_s = name.created_s;
-    control_command_run(s, c, name.stream, BYTES_NONE);
+    control_command_run(s, c, BYTES_NONE, name.stream_arn);
 }
 
 /* ---- describe ---- */
@@ -86,19 +96,19 @@ void op_describe_stream_consumer(struct service *s, struct exchange *x, const vo
     struct stream_view *v;
     struct consumer *c;
     enum status st = request_consumer(
-        s, &(struct consumer_asked){in->consumer_arn, in->consumer_name, in->stream_arn}, NULL, &v,
-        &c, &f);
+        s, x, &(struct consumer_asked){in->consumer_arn, in->consumer_name, in->stream_arn}, NULL,
+        &v, &c, &f);
     if (st != OK) {
         reply_fault(x, &f);
         return;
     }
-    struct kinesis_consumer shown = describe(s, &x->arena, v->settings.name, c);
+    struct kinesis_consumer shown = describe(&x->arena, &v->settings.scope, v->settings.name, c);
     struct kinesis_consumer_description description = {
         .consumer_name = shown.consumer_name,
         .consumer_arn = shown.consumer_arn,
         .consumer_status = shown.consumer_status,
         .consumer_creation_timestamp = shown.consumer_creation_timestamp,
-        .stream_arn = stream_arn_print(s, &x->arena, v->settings.name),
+        .stream_arn = stream_arn_print(&x->arena, &v->settings),
     };
     struct kinesis_describe_stream_consumer_output out = {.consumer_description = &description};
     reply_shape(x, &shape_kinesis_describe_stream_consumer_output, &out);
@@ -108,12 +118,12 @@ void op_describe_stream_consumer(struct service *s, struct exchange *x, const vo
 /* ---- list ---- */
 
 /* StreamCreationTimestamp tells streams of one name apart. Clients send whole seconds. */
-static enum status check_created(const struct service *s, const struct stream_view *v,
-                                 struct opt_int created_ms, struct fault *f)
+static enum status check_created(const struct stream_view *v, struct opt_int created_ms,
+                                 struct fault *f)
 {
     if (!created_ms.present || created_ms.value / 1000 == (int64_t)v->settings.created_ms / 1000)
         return OK;
-    return fault_stream_not_found(f, bytes_text(v->settings.name), s->account);
+    return fault_stream_not_found(f, bytes_text(v->settings.name), v->settings.scope.account);
 }
 
 static enum status page_start(const struct service *s,
@@ -121,7 +131,7 @@ static enum status page_start(const struct service *s,
                               const struct stream_view *v, struct iterator *it, struct fault *f)
 {
     if (!bytes_present(in->next_token))
-        return check_created(s, v, in->stream_creation_timestamp, f);
+        return check_created(v, in->stream_creation_timestamp, f);
     if (in->stream_creation_timestamp.present)
         return fault_set(f, INVALID_ARGUMENT,
                          "NextToken and StreamCreationTimestamp cannot be provided together.");
@@ -137,7 +147,7 @@ void op_list_stream_consumers(struct service *s, struct exchange *x, const void 
     struct fault f = {0};
     struct iterator after = {0};
     struct stream_view *v;
-    if (request_stream(s, BYTES_NONE, in->stream_arn, NULL, &v, &f) != OK) {
+    if (request_stream(s, x, BYTES_NONE, in->stream_arn, NULL, &v, &f) != OK) {
         reply_fault(x, &f);
         return;
     }
@@ -157,7 +167,8 @@ void op_list_stream_consumers(struct service *s, struct exchange *x, const void 
         if (bytes_compare(bytes_text(c->name), bytes_text(after.name)) <= 0)
             continue;
         if (out.consumers.count < most) {
-            shown[out.consumers.count++] = describe(s, &x->arena, v->settings.name, c);
+            shown[out.consumers.count++] =
+                describe(&x->arena, &v->settings.scope, v->settings.name, c);
             continue;
         }
         struct iterator next = {.kind = ITERATOR_LIST_CONSUMERS, .stream = v->settings.number};

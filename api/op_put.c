@@ -101,7 +101,7 @@ static enum status refusal(struct put *p, enum status status, const struct shard
     shard_id_print(s->index, id);
     if (status == THROTTLED || status == SEALED)
         return fault_set(f, THROTTLED, "Rate exceeded for shard %s in stream %s under account %s.",
-                         id, p->view->settings.name, p->service->account);
+                         id, p->view->settings.name, p->view->settings.scope.account);
     if (status == CORRUPT)
         return fault_set(
             f, CORRUPT,
@@ -278,7 +278,8 @@ static void take_next_view(struct message *m)
     struct stream_view *next = stream_look(p->stream);
     if (next->settings.status == STREAM_DELETING && p->one) {
         struct fault f = {0};
-        fault_stream_not_found(&f, bytes_text(next->settings.name), p->service->account);
+        fault_stream_not_found(&f, bytes_text(next->settings.name),
+                               p->view->settings.scope.account);
         stream_view_unref(next);
         put_fail(p, &f);
         return;
@@ -369,9 +370,10 @@ static struct put *put_new(struct service *s, struct exchange *x, uint32_t count
 /* Finds the stream; it must have been made whole. */
 static enum status find_stream(struct put *p, struct bytes name, struct bytes arn, struct fault *f)
 {
-    enum status st = request_stream(p->service, name, arn, &p->stream, &p->view, f);
+    enum status st = request_stream(p->service, p->exchange, name, arn, &p->stream, &p->view, f);
     if (st == OK && (p->view->settings.status == STREAM_CREATING || p->view->open_count == 0))
-        st = fault_stream_not_found(f, bytes_text(p->view->settings.name), p->service->account);
+        st = fault_stream_not_found(f, bytes_text(p->view->settings.name),
+                                    p->view->settings.scope.account);
     return st;
 }
 
@@ -406,7 +408,7 @@ static enum status size_fault(const struct put *p, const struct put_record *r, s
                      "of stream %s under account %s.",
                      r->key.len + r->data.len,
                      (unsigned long long)KIB(p->view->settings.record_kib_max),
-                     p->view->settings.name, p->service->account);
+                     p->view->settings.name, p->view->settings.scope.account);
 }
 
 /* SequenceNumberForOrdering: the next number must be greater. All of ours are, if it is one of this
@@ -424,7 +426,7 @@ static enum status check_ordering(const struct put *p, struct bytes number, stru
     return fault_set(f, INVALID_ARGUMENT,
                      "ExclusiveMinimumSequenceNumber %.*s used in PutRecord on stream %s under "
                      "account %s is invalid.",
-                     BYTES_ARGS(number), p->view->settings.name, p->service->account);
+                     BYTES_ARGS(number), p->view->settings.name, p->view->settings.scope.account);
 }
 
 void op_put_record(struct service *s, struct exchange *x, const void *input)

@@ -109,8 +109,8 @@ static void reading_fail_log(struct reading *r)
     if (f.status == THROTTLED) {
         char id[SHARD_ID_BYTES];
         shard_id_print(r->shard->index, id);
-        fault_set(&f, THROTTLED, "Rate exceeded for Shard - %s/%s/%s", r->service->account,
-                  r->view->settings.name, id);
+        fault_set(&f, THROTTLED, "Rate exceeded for Shard - %s/%s/%s",
+                  r->view->settings.scope.account, r->view->settings.name, id);
     }
     reading_fail(r, &f);
 }
@@ -232,17 +232,13 @@ void op_get_records(struct service *s, struct exchange *x, const void *input)
     if (!r)
         return;
     enum status st = open_token(s, in->shard_iterator, &r->position, &f);
-    struct stream *stream =
-        st == OK ? stream_table_find_number(s->streams, r->position.stream) : NULL;
-    if (st == OK && !stream)
-        st = fault_stream_not_found(&f, bytes_text(r->position.name), s->account);
+    if (st == OK)
+        st = request_stream_number(s, x, &r->position, &r->view, &f);
     if (st == OK) {
-        r->view = stream_look(stream);
-        stream_unref(stream);
         r->shard = stream_view_shard(r->view, r->position.shard);
         if (!r->shard)
             st = fault_shard_missing(&f, r->position.shard, bytes_text(r->position.name),
-                                     s->account);
+                                     r->view->settings.scope.account);
     }
     if (st != OK) {
         reading_fail(r, &f);
@@ -291,22 +287,27 @@ static enum status find_shard(struct reading *r, const struct kinesis_get_shard_
                               struct fault *f)
 {
     const struct service *s = r->service;
+    struct scope scope;
     struct bytes name;
     uint32_t index;
-    enum status st = request_stream_name(s, in->stream_name, in->stream_arn, &name, f);
+    enum status st =
+        request_stream_name(r->exchange, in->stream_name, in->stream_arn, &scope, &name, f);
     if (st != OK)
         return st;
     if (!shard_id_parse(in->shard_id, &index))
-        return fault_shard_not_found(f, in->shard_id, name, s->account);
-    struct stream *stream = stream_table_find(s->streams, name);
-    if (!stream)
-        return fault_shard_missing(f, index, name, s->account);
-    r->view = stream_look(stream);
+        return fault_shard_not_found(f, in->shard_id, name, scope.account);
+    struct stream *stream = stream_table_find(s->streams, &scope, name);
+    r->view = stream ? stream_look(stream) : NULL;
     stream_unref(stream);
+    st = access_check(r->exchange, &scope, name, r->view, f);
+    if (st != OK)
+        return st;
+    if (!r->view)
+        return fault_shard_missing(f, index, name, scope.account);
     r->shard = stream_view_shard(r->view, index);
     if (!r->shard || r->shard->state == SHARD_PENDING ||
         r->view->settings.status == STREAM_CREATING)
-        return fault_shard_missing(f, index, name, s->account);
+        return fault_shard_missing(f, index, name, scope.account);
     return OK;
 }
 

@@ -4,15 +4,16 @@
 #include "shards/stream_fault.h"
 
 /* "Could not find shard" comes before anything is said of the stream. */
-static bool take_shard(const struct service *s, struct exchange *x, struct bytes id,
-                       struct bytes stream_name, struct bytes stream_arn, uint32_t *index)
+static bool take_shard(struct exchange *x, struct bytes id, struct bytes stream_name,
+                       struct bytes stream_arn, uint32_t *index)
 {
     if (shard_id_parse(id, index))
         return true;
     struct fault f = {0};
+    struct scope scope;
     struct bytes name;
-    if (request_stream_name(s, stream_name, stream_arn, &name, &f) == OK)
-        fault_shard_not_found(&f, id, name, s->account);
+    if (request_stream_name(x, stream_name, stream_arn, &scope, &name, &f) == OK)
+        fault_shard_not_found(&f, id, name, scope.account);
     reply_fault(x, &f);
     return false;
 }
@@ -32,7 +33,7 @@ void op_split_shard(struct service *s, struct exchange *x, const void *input)
                   "was %.*s",
                   BYTES_ARGS(in->new_starting_hash_key));
         reply_fault(x, &f);
-    } else if (take_shard(s, x, in->shard_to_split, in->stream_name, in->stream_arn,
+    } else if (take_shard(x, in->shard_to_split, in->stream_name, in->stream_arn,
                           &c->command.split.shard)) {
         control_command_run(s, c, in->stream_name, in->stream_arn);
     }
@@ -45,9 +46,9 @@ void op_merge_shards(struct service *s, struct exchange *x, const void *input)
     if (!c)
         return;
     c->command.verb = CATALOG_MERGE_SHARDS;
-    if (take_shard(s, x, in->shard_to_merge, in->stream_name, in->stream_arn,
+    if (take_shard(x, in->shard_to_merge, in->stream_name, in->stream_arn,
                    &c->command.merge.left) &&
-        take_shard(s, x, in->adjacent_shard_to_merge, in->stream_name, in->stream_arn,
+        take_shard(x, in->adjacent_shard_to_merge, in->stream_name, in->stream_arn,
                    &c->command.merge.right))
         control_command_run(s, c, in->stream_name, in->stream_arn);
 }

@@ -155,8 +155,9 @@ static bool listed(const struct listing *l, const struct stream_view *v, const s
     }
 }
 
-static enum status start_page(const struct service *s, const struct kinesis_list_shards_input *in,
-                              struct listing *l, struct stream_view **v, struct fault *f)
+static enum status start_page(const struct service *s, const struct exchange *x,
+                              const struct kinesis_list_shards_input *in, struct listing *l,
+                              struct stream_view **v, struct fault *f)
 {
     l->filter = -1;
     bool named = bytes_present(in->stream_name) || bytes_present(in->stream_arn);
@@ -170,7 +171,7 @@ static enum status start_page(const struct service *s, const struct kinesis_list
             l->first = (uint64_t)after + 1;
         enum status st =
             in->shard_filter ? read_filter(in->shard_filter, clock_wall_ms(s->clock), l, f) : OK;
-        return st == OK ? request_stream(s, in->stream_name, in->stream_arn, NULL, v, f) : st;
+        return st == OK ? request_stream(s, x, in->stream_name, in->stream_arn, NULL, v, f) : st;
     }
     if (named)
         return fault_set(f, INVALID_ARGUMENT,
@@ -184,12 +185,7 @@ static enum status start_page(const struct service *s, const struct kinesis_list
         return st;
     *l = (struct listing){
         .first = it.offset, .filter = (int)(int64_t)it.extra[0], .time_ms = it.extra[1]};
-    struct stream *stream = stream_table_find_number(s->streams, it.stream);
-    if (!stream)
-        return fault_stream_not_found(f, bytes_text(it.name), s->account);
-    *v = stream_look(stream);
-    stream_unref(stream);
-    return OK;
+    return request_stream_number(s, x, &it, v, f);
 }
 
 static struct bytes next_page(const struct service *s, struct exchange *x,
@@ -212,7 +208,7 @@ void op_list_shards(struct service *s, struct exchange *x, const void *input)
     struct fault f = {0};
     struct listing l = {0};
     struct stream_view *v;
-    if (start_page(s, in, &l, &v, &f) != OK) {
+    if (start_page(s, x, in, &l, &v, &f) != OK) {
         reply_fault(x, &f);
         return;
     }

@@ -1,6 +1,7 @@
 /* op_stream.c: CreateStream, DeleteStream, DescribeStream, DescribeStreamSummary, DescribeLimits,
  * ListStreams. */
 #include "api/operations.h"
+#include "api/tag_check.h"
 
 #include "shards/stream_fault.h"
 #include "wire/base64.h"
@@ -10,19 +11,6 @@
 enum { PAGE_DEFAULT = 100, PAGE_MOST = 100, ON_DEMAND_SHARDS = 4 };
 
 /* ---- create, delete ---- */
-
-struct stream_tag *request_tags(struct exchange *x, const struct kinesis_tag_map *tags)
-{
-    struct stream_tag *taken = arena_zero(&x->arena, (tags->count + 1) * sizeof(*taken));
-    for (uint32_t i = 0; taken && i < tags->count; i++) {
-        struct bytes key = arena_copy(&x->arena, tags->at[i].key),
-                     value = arena_copy(&x->arena, tags->at[i].value);
-        if (!bytes_present(key) || !bytes_present(value))
-            return NULL;
-        taken[i] = (struct stream_tag){(char *)(uintptr_t)key.at, (char *)(uintptr_t)value.at};
-    }
-    return taken;
-}
 
 static enum status take_create(struct exchange *x, const struct kinesis_create_stream_input *in,
                                struct catalog_command *c, struct fault *f)
@@ -42,9 +30,6 @@ static enum status take_create(struct exchange *x, const struct kinesis_create_s
     if (!on_demand && in->warm_throughput_mibps.present)
         return fault_set(f, INVALID_VALUE,
                          "WarmThroughputMiBps can be given only for a stream in ON_DEMAND mode.");
-    if (in->tags.count > 50)
-        return fault_set(f, INVALID_ARGUMENT,
-                         "A stream can have at most 50 tags; the request has %u.", in->tags.count);
     snprintf(s->name, sizeof(s->name), "%.*s", BYTES_ARGS(in->stream_name));
     s->mode = on_demand ? STREAM_ON_DEMAND : STREAM_PROVISIONED;
     c->shard_count = on_demand ? ON_DEMAND_SHARDS : (uint32_t)in->shard_count.value;
@@ -57,7 +42,9 @@ static enum status take_create(struct exchange *x, const struct kinesis_create_s
     s->tags = request_tags(x, &in->tags);
     if (!s->tags)
         return fault_set(f, NO_MEMORY, "no memory for the tags");
-    return OK;
+    if (s->tag_count > STREAM_TAGS_MAX)
+        return fault_tags_too_many(f, in->stream_name, x->scope.account);
+    return tags_check(&x->scope, in->stream_name, s->tags, s->tag_count, f);
 }
 
 void op_create_stream(struct service *s, struct exchange *x, const void *input)
@@ -111,7 +98,7 @@ void op_describe_stream(struct service *s, struct exchange *x, const void *input
     const struct kinesis_describe_stream_input *in = input;
     struct fault f = {0};
     struct stream_view *v;
-    if (request_stream(s, in->stream_name, in->stream_arn, NULL, &v, &f) != OK) {
+    if (request_stream(s, x, in->stream_name, in->stream_arn, NULL, &v, &f) != OK) {
         reply_fault(x, &f);
         return;
     }
@@ -136,7 +123,7 @@ void op_describe_stream(struct service *s, struct exchange *x, const void *input
     struct described d = {.mode = {.stream_mode = mode_name(v->settings.mode)}};
     struct kinesis_stream_description description = {
         .stream_name = bytes_text(v->settings.name),
-        .stream_arn = stream_arn_print(s, &x->arena, v->settings.name),
+        .stream_arn = stream_arn_print(&x->arena, &v->settings),
         .stream_status = bytes_text(stream_status_name(v->settings.status)),
         .stream_mode_details = &d.mode,
         .shards = {.count = count, .present = true, .at = shards},
@@ -159,7 +146,7 @@ void op_describe_stream_summary(struct service *s, struct exchange *x, const voi
     const struct kinesis_describe_stream_summary_input *in = input;
     struct fault f = {0};
     struct stream_view *v;
-    if (request_stream(s, in->stream_name, in->stream_arn, NULL, &v, &f) != OK) {
+    if (request_stream(s, x, in->stream_name, in->stream_arn, NULL, &v, &f) != OK) {
         reply_fault(x, &f);
         return;
     }
@@ -169,7 +156,7 @@ void op_describe_stream_summary(struct service *s, struct exchange *x, const voi
                                                   {settings->warm_mibps, true}};
     struct kinesis_stream_description_summary summary = {
         .stream_name = bytes_text(settings->name),
-        .stream_arn = stream_arn_print(s, &x->arena, settings->name),
+        .stream_arn = stream_arn_print(&x->arena, settings),
         .stream_status = bytes_text(stream_status_name(settings->status)),
         .stream_mode_details = &d.mode,
         .retention_period_hours = {settings->retention_hours, true},
@@ -190,7 +177,7 @@ void op_describe_limits(struct service *s, struct exchange *x, const void *input
 {
     (void)input;
     struct stream_totals totals;
-    stream_table_totals(s->streams, &totals);
+    stream_table_totals(s->streams, &x->scope, &totals);
     struct kinesis_describe_limits_output out = {
         .shard_limit = {(int64_t)s->shard_limit, true},
         .open_shard_count = {(int64_t)totals.open_shards, true},
@@ -233,14 +220,14 @@ void op_list_streams(struct service *s, struct exchange *x, const void *input)
     size_t most =
         in->limit.present && in->limit.value < PAGE_MOST ? (size_t)in->limit.value : PAGE_DEFAULT;
     bool more;
-    size_t count = stream_table_list(s->streams, after, views, most, &more);
+    size_t count = stream_table_list(s->streams, &x->scope, after, views, most, &more);
     for (size_t i = 0; i < count; i++) {
         const struct stream_settings *settings = &views[i]->settings;
         names[i] = bytes_text(settings->name);
         modes[i].stream_mode = mode_name(settings->mode);
         summaries[i] = (struct kinesis_stream_summary){
             .stream_name = names[i],
-            .stream_arn = stream_arn_print(s, &x->arena, settings->name),
+            .stream_arn = stream_arn_print(&x->arena, settings),
             .stream_status = bytes_text(stream_status_name(settings->status)),
             .stream_mode_details = &modes[i],
             .stream_creation_timestamp = {(int64_t)settings->created_ms, true},

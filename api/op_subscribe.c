@@ -45,7 +45,7 @@ static void take_time(struct subscribing *g)
         char id[SHARD_ID_BYTES];
         shard_id_print(g->shard->index, id);
         fault_set(&f, LIMIT_EXCEEDED, "Rate exceeded for shard %s in stream %s under account %s.",
-                  id, g->view->settings.name, g->service->account);
+                  id, g->view->settings.name, g->view->settings.scope.account);
     }
     begin(g, g->read.offset, st, &f);
 }
@@ -84,12 +84,12 @@ static enum status check_consumer(const struct subscribing *g, struct fault *f)
                      "Consumer %s with creation timestamp %llu under stream: %s , account %s is "
                      "not in ACTIVE status.",
                      c->name, (unsigned long long)c->created_s, g->view->settings.name,
-                     g->service->account);
+                     g->view->settings.scope.account);
 }
 
 static enum status find_shard(struct subscribing *g, struct bytes id, struct fault *f)
 {
-    const char *account = g->service->account;
+    const char *account = g->view->settings.scope.account;
     struct bytes name = bytes_text(g->view->settings.name);
     uint32_t index;
     if (!shard_id_parse(id, &index))
@@ -112,7 +112,7 @@ void op_subscribe_to_shard(struct service *s, struct exchange *x, const void *in
     g->service = s;
     g->exchange = x;
     struct position_found at = {0};
-    enum status st = request_consumer(s, &(struct consumer_asked){.arn = in->consumer_arn},
+    enum status st = request_consumer(s, x, &(struct consumer_asked){.arn = in->consumer_arn},
                                       &g->stream, &g->view, &g->consumer, &f);
     if (st != OK) {
         reply_fault(x, &f);

@@ -5,6 +5,7 @@
 #ifndef SLUICE_API_OPERATIONS_H
 #define SLUICE_API_OPERATIONS_H
 
+#include "api/access.h"
 #include "api/reply.h"
 #include "api/service.h"
 #include "wire/model/kinesis.h"
@@ -14,43 +15,62 @@ typedef void operation_fn(struct service *, struct exchange *, const void *input
 #include "api/operations.def"
 #undef OPERATION
 
-/* The stream that a request means by StreamName or StreamARN (either may be absent, not both).
- * INVALID_ARGUMENT, or NOT_FOUND for an ARN of another account. `name` is a view of the input. */
-enum status request_stream_name(const struct service *s, struct bytes stream_name,
-                                struct bytes stream_arn, struct bytes *name,
+/* The stream that a request means by StreamName or StreamARN (either may be absent, not both): in the
+ * caller's scope, or where the ARN says. Whether it is there, and the caller may touch it
+ * (access.h), is not asked yet. INVALID_ARGUMENT, or NOT_FOUND for an ARN of another region. `name`
+ * is a view of the input. */
+enum status request_stream_name(const struct exchange *x, struct bytes stream_name,
+                                struct bytes stream_arn, struct scope *scope, struct bytes *name,
                                 struct fault *f) MUST_USE;
-/* The same, and looks the stream up: its view is referenced. `stream` may be NULL. */
-enum status request_stream(const struct service *s, struct bytes stream_name,
-                           struct bytes stream_arn, struct stream **stream,
-                           struct stream_view **view, struct fault *f) MUST_USE;
+/* The same, looks the stream up and asks whether the caller may do what it asks: its view is
+ * referenced. `stream` may be NULL. */
+enum status request_stream(const struct service *s, const struct exchange *x,
+                           struct bytes stream_name, struct bytes stream_arn,
+                           struct stream **stream, struct stream_view **view,
+                           struct fault *f) MUST_USE;
+/* The stream's ARN, when that is what it names; no other resource can be looked up. */
+enum status request_resource_stream(struct bytes resource_arn, struct bytes *stream_arn,
+                                    struct fault *f) MUST_USE;
+/* The stream that an iterator or a page token is bound to, likewise. */
+enum status request_stream_number(const struct service *s, const struct exchange *x,
+                                  const struct iterator *it, struct stream_view **view,
+                                  struct fault *f) MUST_USE;
+/* What a ResourceARN names: a stream, or a consumer of one. INVALID_ARGUMENT, NOT_FOUND. */
+struct resource {
+    struct bytes stream_arn; /* a view of it */
+    struct bytes consumer;   /* "NAME:SECONDS"; absent: the stream itself */
+};
+enum status request_resource(struct bytes resource_arn, struct resource *out,
+                             struct fault *f) MUST_USE;
 /* "arn:aws:kinesis:us-east-1:000000000000:stream/NAME" in the arena. */
-struct bytes stream_arn_print(const struct service *s, struct arena *a, const char *name);
+struct bytes stream_arn_print(struct arena *a, const struct stream_settings *settings);
 
 /* A consumer as requests name it: by ARN, or by name and stream ARN, or by all three if they agree. */
 struct consumer_asked {
     struct bytes arn, name, stream_arn;
 };
 struct consumer_name {
-    struct bytes stream, consumer; /* views of the input */
-    uint64_t created_s;            /* 0: whichever has the name */
+    struct bytes stream_arn, consumer; /* views of the input */
+    uint64_t created_s;                /* 0: whichever has the name */
 };
-/* INVALID_ARGUMENT, or NOT_FOUND for another account. */
-enum status request_consumer_name(const struct service *s, const struct consumer_asked *asked,
-                                  struct consumer_name *out, struct fault *f) MUST_USE;
-/* The same, and looks it up: the view is referenced, and has the consumer; so is `stream`, which may be NULL. */
-enum status request_consumer(const struct service *s, const struct consumer_asked *asked,
-                             struct stream **stream, struct stream_view **view,
-                             struct consumer **consumer, struct fault *f) MUST_USE;
+/* INVALID_ARGUMENT when it is half a name, or two. */
+enum status request_consumer_name(const struct consumer_asked *asked, struct consumer_name *out,
+                                  struct fault *f) MUST_USE;
+/* The same, looks it up and asks whether the caller may: the view is referenced, and has the consumer; so is `stream`,
+ * which may be NULL. */
+enum status request_consumer(const struct service *s, const struct exchange *x,
+                             const struct consumer_asked *asked, struct stream **stream,
+                             struct stream_view **view, struct consumer **consumer,
+                             struct fault *f) MUST_USE;
 /* "arn:...:stream/NAME/consumer/CONSUMER:SECONDS" in the arena. */
-struct bytes consumer_arn_print(const struct service *s, struct arena *a, const char *stream,
+struct bytes consumer_arn_print(struct arena *a, const struct scope *scope, const char *stream,
                                 const struct consumer *c);
 
 /* Runs a catalog command for an exchange; when it is done, answers 200 with an empty body, or the
- * fault. Takes the stream by name or ARN. */
+ * fault. Takes the stream by name or ARN, and asks whether the caller may. */
 struct control_command {
     struct catalog_command command;
     struct exchange *exchange;
-    const struct service *service;            /* set by control_command_run */
     void (*answer)(struct control_command *); /* instead of the empty 200; may be NULL */
 };
 struct control_command *control_command_new(struct exchange *x);
@@ -59,6 +79,8 @@ void control_command_run(const struct service *s, struct control_command *c,
 
 /* The tags of a request (tags->count of them), in the arena; NULL when it had no room. */
 struct stream_tag *request_tags(struct exchange *x, const struct kinesis_tag_map *tags);
+/* The same of keys alone: tags without values. */
+struct stream_tag *request_tag_keys(struct exchange *x, const struct kinesis_tag_key_list *keys);
 
 /* Page tokens: iterator.h's, as base64. Sealing sets the time; an absent view when the arena had no
  * room. Opening: INVALID_ARGUMENT or EXPIRED_TOKEN. */

@@ -1,13 +1,13 @@
 /* pipeline.c: the fixed road of a request, in AWS's order of checks (docs/API.md, "Order of checks"):
  *
- *   OPTIONS -> our own pages (GET) -> method -> empty body -> content type -> JSON object? -> known operation? -> signature -> types -> bounds
+ *   OPTIONS -> our own pages (GET) -> method -> empty body -> content type -> a structure? -> known operation? -> signature -> types -> bounds
  *   -> the operation
  *
  * AWS looks whether the body parses before it looks at the signature. We verify first and decode once, in place; only when a check before
  * decoding fails do we look whether the body would have parsed, and answer what AWS would. The order seen is the same.
  *
  * Thread: the exchange's loop. */
-#include "api/exception.h"
+#include "api/codec.h"
 #include "api/health.h"
 #include "api/operations.h"
 #include "api/push.h"
@@ -81,28 +81,15 @@ static void answer_no_service(struct exchange *x)
             "authorized</Message>\n</AccessDeniedException>\n"));
 }
 
-/* {"__type": name} or, with a text, {"__type": name, "message": text}, as JSON or as CBOR (RFC
- * 8949). */
-static void answer_type(struct exchange *x, bool cbor, const char *name, const char *text)
+static void answer_type(struct exchange *x, const char *name)
 {
-    uint8_t room[512];
-    int len;
-    if (!cbor) {
-        len = text ? snprintf((char *)room, sizeof(room), "{\"__type\":\"%s\",\"message\":\"%s\"}",
-                              name, text)
-                   : snprintf((char *)room, sizeof(room), "{\"__type\":\"%s\"}", name);
-    } else {
-        /* Text up to 255 bytes: head 78 and a length byte. Map of 1 or 2: a1, a2. "__type": 66;
-         * "message": 67. */
-        len = snprintf((char *)room, sizeof(room), "%c\x66__type\x78%c%s", text ? 0xa2 : 0xa1,
-                       (int)strlen(name), name);
-        if (text)
-            len += snprintf((char *)room + len, sizeof(room) - (size_t)len, "\x67message\x78%c%s",
-                            (int)strlen(text), text);
-    }
-    exchange_reply_header(x, "x-amzn-ErrorType", name);
-    reply_raw(x, 400, cbor ? "application/x-amz-cbor-1.1" : "application/x-amz-json-1.1",
-              bytes_of(room, (size_t)len));
+    reply_error(x, 400, name, NULL, BYTES_NONE);
+}
+
+/* Whether the body would parse. */
+static bool is_structure(const struct exchange *x)
+{
+    return codec_of(x)->is_structure(bytes_of(x->body, x->body_len));
 }
 
 static enum content content_of(const struct exchange *x)
@@ -162,9 +149,9 @@ static bool answer_by_head(struct exchange *x, enum content content, struct byte
     if (!bytes_equal(x->method, BYTES_LITERAL("POST"))) {
         answer_no_service(x);
     } else if (x->body_len == 0) {
-        answer_type(x, content != CONTENT_JSON11,
-                    operation_of(target) ? "SerializationException" : "UnknownOperationException",
-                    NULL);
+        x->codec = content == CONTENT_JSON11 ? CODEC_JSON : CODEC_CBOR; /* as AWS does */
+        answer_type(x,
+                    operation_of(target) ? "SerializationException" : "UnknownOperationException");
     } else if (content == CONTENT_NONE || content == CONTENT_OTHER) {
         if (target_is_complete(target))
             reply_raw(x, 404, NULL, BYTES_LITERAL("<UnknownOperationException/>\n"));
@@ -172,10 +159,6 @@ static bool answer_by_head(struct exchange *x, enum content content, struct byte
             answer_no_service(x);
     } else if (content == CONTENT_JSON) {
         answer_plain_json(x);
-    } else if (content == CONTENT_CBOR11) {
-        answer_type(x, true, "SerializationException",
-                    "This server speaks JSON only: turn CBOR off (AWS_CBOR_DISABLE=true, or "
-                    "aws.cborEnabled=false)");
     } else {
         return false;
     }
@@ -190,17 +173,17 @@ static enum status decode(struct exchange *x, const struct shape *shape, void **
     *input = arena_zero(&x->arena, shape->size ? shape->size : 1);
     if (!*input)
         return fault_set(f, NO_MEMORY, "no memory for the request");
-    enum status st = json_decode(shape, x->body, x->body_len, &x->arena, *input, f);
+    enum status st = codec_of(x)->decode(shape, x->body, x->body_len, &x->arena, *input, f);
     return st == OK ? check(shape, *input, f) : st;
 }
 
 static void run(struct service *s, struct exchange *x, const struct operation_row *row)
 {
     struct fault f = {0};
-    struct bytes caller;
     void *input = NULL;
-    enum status st = auth_verify(&s->auth, x, "kinesis", &caller, &f);
-    if (st != OK && !json_is_object(bytes_of(x->body, x->body_len)))
+    x->action = row->name;
+    enum status st = auth_verify(&s->auth, x, "kinesis", &f);
+    if (st != OK && !is_structure(x))
         st = fault_set(&f, MALFORMED, "%s", "");
     if (st == OK)
         st = decode(x, kinesis_operations[row->model].input, &input, &f);
@@ -224,15 +207,16 @@ static void handle(struct exchange_handler *handler, struct exchange *x)
         return;
     common_headers(x);
     struct bytes target = exchange_header(x, "X-Amz-Target");
-    if (answer_by_head(x, content_of(x), target))
+    enum content content = content_of(x);
+    x->codec = content == CONTENT_CBOR11 ? CODEC_CBOR : CODEC_JSON;
+    if (answer_by_head(x, content, target))
         return;
     const struct operation_row *row = operation_of(target);
     if (row) {
         x->metrics = &s->metrics[row - rows];
         run(s, x, row);
     } else {
-        bool fine = json_is_object(bytes_of(x->body, x->body_len));
-        answer_type(x, false, fine ? "UnknownOperationException" : "SerializationException", NULL);
+        answer_type(x, is_structure(x) ? "UnknownOperationException" : "SerializationException");
     }
 }
 

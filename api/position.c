@@ -6,9 +6,8 @@
 
 #include "shards/horizon.h"
 
-static enum status sequence_fault(const struct service *s, const struct stream_view *view,
-                                  const struct shard *shard, const struct position *p,
-                                  const char *why, struct fault *f)
+static enum status sequence_fault(const struct stream_view *view, const struct shard *shard,
+                                  const struct position *p, const char *why, struct fault *f)
 {
     char id[SHARD_ID_BYTES];
     shard_id_print(shard->index, id);
@@ -16,12 +15,12 @@ static enum status sequence_fault(const struct service *s, const struct stream_v
                      "StartingSequenceNumber %.*s used in %s on shard %s in stream %s under "
                      "account %s is invalid%s.",
                      BYTES_ARGS(p->sequence_number), p->operation, id, view->settings.name,
-                     s->account, why);
+                     view->settings.scope.account, why);
 }
 
-static enum status by_sequence(const struct service *s, const struct stream_view *view,
-                               const struct shard *shard, const struct position *p, bool after,
-                               uint64_t *offset, struct fault *f)
+static enum status by_sequence(const struct stream_view *view, const struct shard *shard,
+                               const struct position *p, bool after, uint64_t *offset,
+                               struct fault *f)
 {
     struct sequence sequence;
     bool shard_known;
@@ -36,9 +35,9 @@ static enum status by_sequence(const struct service *s, const struct stream_view
                          theirs, ours);
     }
     if (st != OK)
-        return sequence_fault(s, view, shard, p, "", f);
+        return sequence_fault(view, shard, p, "", f);
     if (sequence.created_s != shard->created_s)
-        return sequence_fault(s, view, shard, p, " because it did not come from this stream", f);
+        return sequence_fault(view, shard, p, " because it did not come from this stream", f);
     struct log_bounds bounds;
     log_bounds(shard->log, &bounds);
     if (sequence.place == SEQUENCE_PLACE_END) {
@@ -51,7 +50,7 @@ static enum status by_sequence(const struct service *s, const struct stream_view
         return OK;
     }
     if (sequence.place > bounds.end)
-        return sequence_fault(s, view, shard, p, "", f);
+        return sequence_fault(view, shard, p, "", f);
     bool behind = after || sequence.behind || sequence.place == 0;
     *offset = behind ? sequence.place : sequence.place - 1;
     return OK;
@@ -102,7 +101,7 @@ enum status position_find(const struct service *s, const struct stream_view *vie
     switch (type) {
     case KINESIS_SHARD_ITERATOR_TYPE_AT_SEQUENCE_NUMBER:
     case KINESIS_SHARD_ITERATOR_TYPE_AFTER_SEQUENCE_NUMBER:
-        return by_sequence(s, view, shard, p,
+        return by_sequence(view, shard, p,
                            type == KINESIS_SHARD_ITERATOR_TYPE_AFTER_SEQUENCE_NUMBER, &out->offset,
                            f);
     case KINESIS_SHARD_ITERATOR_TYPE_AT_TIMESTAMP:

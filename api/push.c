@@ -117,8 +117,8 @@ void push_forget(struct subscription *s)
         subscription_free(s);
 }
 
-static enum status refused(const struct subscription *s, enum status st, const char *stream,
-                           struct fault *f)
+static enum status refused(const struct subscription *s, enum status st,
+                           const struct stream_settings *stream, struct fault *f)
 {
     f->status = st;
     if (st == IN_USE)
@@ -141,7 +141,7 @@ enum status push_subscribe(struct push *p, struct exchange *x, const struct push
     s->begun_us = push_now_us(p);
     enum status st = enter(p, s);
     if (st != OK) {
-        refused(s, st, v->settings.name, f);
+        refused(s, st, &v->settings, f);
         subscription_free(s);
     } else {
         feed_add(feed_of(s->pusher, r->stream, r->shard), s);

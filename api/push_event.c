@@ -5,26 +5,12 @@
 #include "api/push_internal.h"
 #include "base/mem.h"
 #include "wire/event_stream.h"
-#include "wire/json.h"
 
 #include <stdio.h>
 
 enum { SCRATCH_KEPT = 2 * 1024 * 1024 };
 
 static const char event_type[] = "SubscribeToShardEvent";
-
-static const char *content_type(enum exchange_codec codec)
-{
-    return codec == CODEC_CBOR ? "application/x-amz-cbor-1.1" : "application/x-amz-json-1.1";
-}
-
-/* The one place where a payload is written. */
-static void append_payload(struct buf *out, enum exchange_codec codec, const struct shape *shape,
-                           const void *value)
-{
-    (void)codec;
-    json_encode(shape, value, out);
-}
 
 struct event *event_ref(struct event *e)
 {
@@ -67,23 +53,23 @@ static struct event *of_shape(struct pusher *u,
                               struct event_facts facts)
 {
     struct event_stream_frame frame;
-    event_stream_begin_event(&u->scratch, &frame, event_type, content_type(facts.codec));
-    append_payload(&u->scratch, facts.codec, &shape_kinesis_subscribe_to_shard_event, shape);
+    event_stream_begin_event(&u->scratch, &frame, event_type, facts.codec->content_type);
+    facts.codec->encode(&shape_kinesis_subscribe_to_shard_event, shape, &u->scratch);
     event_stream_end(&u->scratch, &frame);
     return event_made(u, facts);
 }
 
-struct event *event_greeting(struct pusher *u, enum exchange_codec codec)
+struct event *event_greeting(struct pusher *u, const struct codec *codec)
 {
     struct event_stream_frame frame;
     struct kinesis_subscribe_to_shard_output nothing = {0};
-    event_stream_begin_event(&u->scratch, &frame, "initial-response", content_type(codec));
-    append_payload(&u->scratch, codec, &shape_kinesis_subscribe_to_shard_output, &nothing);
+    event_stream_begin_event(&u->scratch, &frame, "initial-response", codec->content_type);
+    codec->encode(&shape_kinesis_subscribe_to_shard_output, &nothing, &u->scratch);
     event_stream_end(&u->scratch, &frame);
     return event_made(u, (struct event_facts){.codec = codec});
 }
 
-struct event *event_of_page(struct pusher *u, enum exchange_codec codec, uint64_t from,
+struct event *event_of_page(struct pusher *u, const struct codec *codec, uint64_t from,
                             const struct record_page *page, uint64_t behind_ms)
 {
     struct kinesis_subscribe_to_shard_event shape = {
@@ -100,7 +86,7 @@ struct event *event_of_page(struct pusher *u, enum exchange_codec codec, uint64_
                                          .behind_ms = behind_ms});
 }
 
-struct event *event_beat(struct pusher *u, enum exchange_codec codec, const struct shard *shard,
+struct event *event_beat(struct pusher *u, const struct codec *codec, const struct shard *shard,
                          uint64_t next)
 {
     char text[SEQUENCE_TEXT_BYTES];
@@ -113,7 +99,7 @@ struct event *event_beat(struct pusher *u, enum exchange_codec codec, const stru
     return of_shape(u, &shape, (struct event_facts){.codec = codec, .from = next, .to = next});
 }
 
-struct event *event_end(struct pusher *u, enum exchange_codec codec, const struct stream_view *v,
+struct event *event_end(struct pusher *u, const struct codec *codec, const struct stream_view *v,
                         const struct shard *shard)
 {
     struct kinesis_subscribe_to_shard_event shape = {
@@ -135,27 +121,27 @@ static const char *exception_name(enum status fate)
                                                : "InternalFailureException";
 }
 
-void push_print_in_use(const struct subscription *s, const char *stream, char *text, size_t room)
+void push_print_in_use(const struct subscription *s, const struct stream_settings *stream,
+                       char *text, size_t room)
 {
     char shard[SHARD_ID_BYTES];
     shard_id_print(s->key.shard, shard);
     snprintf(text, room, "Another active subscription exists for this consumer: %s:%s:%s:%.*s",
-             s->pusher->push->service->account, stream, shard, (int)s->key.consumer_len,
-             s->key.consumer);
+             stream->scope.account, stream->name, shard, (int)s->key.consumer_len, s->key.consumer);
 }
 
 static void exception_text(const struct subscription *s, char *text, size_t room)
 {
     const struct stream_settings *stream = &s->feed->watch->view->settings;
-    const char *account = s->pusher->push->service->account;
     const struct subscription_key *key = &s->key;
     if (s->fate == NOT_FOUND && stream->status == STREAM_DELETING)
-        snprintf(text, room, "Stream %s under account %s not found.", stream->name, account);
+        snprintf(text, room, "Stream %s under account %s not found.", stream->name,
+                 stream->scope.account);
     else if (s->fate == NOT_FOUND)
         snprintf(text, room, "Consumer %.*s under stream %s not found for account %s.",
-                 (int)key->consumer_len, key->consumer, stream->name, account);
+                 (int)key->consumer_len, key->consumer, stream->name, stream->scope.account);
     else if (s->fate == IN_USE)
-        push_print_in_use(s, stream->name, text, room);
+        push_print_in_use(s, stream, text, room);
     else
         snprintf(text, room, "The records of the shard cannot be read.");
 }
@@ -166,10 +152,9 @@ struct event *event_exception(struct subscription *s)
     struct event_stream_frame frame;
     char text[512];
     exception_text(s, text, sizeof(text));
-    event_stream_begin_exception(b, &frame, exception_name(s->fate), content_type(s->codec));
-    buf_append_text(b, "{\"message\":");
-    json_append_string(b, bytes_text(text));
-    buf_append_byte(b, '}');
+    const char *name = exception_name(s->fate);
+    event_stream_begin_exception(b, &frame, name, s->codec->content_type);
+    s->codec->encode_error(b, name, "message", bytes_text(text));
     event_stream_end(b, &frame);
     return event_made(s->pusher, (struct event_facts){.codec = s->codec});
 }

@@ -9,6 +9,7 @@
 #ifndef SLUICE_API_PUSH_INTERNAL_H
 #define SLUICE_API_PUSH_INTERNAL_H
 
+#include "api/codec.h"
 #include "api/push.h"
 #include "api/record_page.h"
 #include "api/service.h"
@@ -66,7 +67,7 @@ struct pusher {
 
 /* What a message of a subscription is. */
 struct event_facts {
-    enum exchange_codec codec;
+    const struct codec *codec;
     uint64_t from,
         to; /* offsets: for whoever is at `from`, who then is at `to`; equal: no records */
     uint32_t records;
@@ -125,7 +126,7 @@ struct subscription {
     struct pusher *pusher;
     struct feed *feed;
     struct list of_feed, waiting, beat, life, holding;
-    enum exchange_codec codec;
+    const struct codec *codec;
     uint64_t next;         /* offset */
     struct event *current; /* being read */
     size_t sent;           /* bytes of it */
@@ -213,16 +214,17 @@ void subscription_cut(struct subscription *s);
 /* push_event.c: NULL when there is no memory. */
 struct event *event_ref(struct event *e);
 void event_unref(struct push *p, struct event *e);
-struct event *event_greeting(struct pusher *u, enum exchange_codec codec);
-struct event *event_of_page(struct pusher *u, enum exchange_codec codec, uint64_t from,
+struct event *event_greeting(struct pusher *u, const struct codec *codec);
+struct event *event_of_page(struct pusher *u, const struct codec *codec, uint64_t from,
                             const struct record_page *page, uint64_t behind_ms);
 /* Nothing to read. */
-struct event *event_beat(struct pusher *u, enum exchange_codec codec, const struct shard *shard,
+struct event *event_beat(struct pusher *u, const struct codec *codec, const struct shard *shard,
                          uint64_t next);
 /* The end of a closed shard. */
-struct event *event_end(struct pusher *u, enum exchange_codec codec, const struct stream_view *v,
+struct event *event_end(struct pusher *u, const struct codec *codec, const struct stream_view *v,
                         const struct shard *shard);
 struct event *event_exception(struct subscription *s);
-void push_print_in_use(const struct subscription *s, const char *stream, char *text, size_t room);
+void push_print_in_use(const struct subscription *s, const struct stream_settings *stream,
+                       char *text, size_t room);
 
 #endif

@@ -148,7 +148,7 @@ struct subscription *subscription_new(struct exchange *x, const struct push_requ
     memset(s, 0, sizeof(*s));
     s->source = (struct exchange_source){.read = on_read, .closed = on_closed};
     s->exchange = x;
-    s->codec = x->codec;
+    s->codec = codec_of(x);
     s->next = r->offset;
     list_init(&s->of_feed);
     list_init(&s->waiting);

@@ -1,10 +1,10 @@
 /* reply.c: bodies and content types. The pipeline has set the headers that every answer carries. */
 #include "api/reply.h"
 
+#include "api/codec.h"
 #include "api/exception.h"
 #include "api/service.h"
 #include "base/trace.h"
-#include "wire/json.h"
 
 /* What the operation took. */
 static void count(const struct exchange *x)
@@ -22,8 +22,6 @@ static void finish(struct exchange *x)
     exchange_finish(x);
 }
 
-static const char json_type[] = "application/x-amz-json-1.1";
-
 void reply_raw(struct exchange *x, int http_status, const char *content_type, struct bytes body)
 {
     x->http_status = http_status;
@@ -36,7 +34,19 @@ void reply_raw(struct exchange *x, int http_status, const char *content_type, st
 
 void reply_empty(struct exchange *x)
 {
-    reply_raw(x, 200, json_type, BYTES_LITERAL(""));
+    reply_raw(x, 200, codec_of(x)->content_type, BYTES_LITERAL(""));
+}
+
+void reply_error(struct exchange *x, int http_status, const char *name, const char *text_key,
+                 struct bytes text)
+{
+    const struct codec *codec = codec_of(x);
+    x->http_status = http_status;
+    exchange_reply_header(x, "Content-Type", codec->content_type);
+    exchange_reply_header(x, "x-amzn-ErrorType", name);
+    buf_clear(&x->reply);
+    codec->encode_error(&x->reply, name, text_key, text);
+    finish(x);
 }
 
 void reply_fault(struct exchange *x, const struct fault *f)
@@ -45,34 +55,21 @@ void reply_fault(struct exchange *x, const struct fault *f)
     if (e->http_status == 500)
         TRACE_SELDOM(TRACE_ERROR, "reply", "%s: %s: %s", x->request_id, status_name(f->status),
                      f->text);
-    x->http_status = e->http_status;
-    exchange_reply_header(x, "Content-Type", json_type);
-    exchange_reply_header(x, "x-amzn-ErrorType", e->name);
-    buf_clear(&x->reply);
-    buf_append_text(&x->reply, "{\"__type\":\"");
-    buf_append_text(&x->reply, e->name);
-    buf_append_byte(&x->reply, '"');
-    if (e->tells && f->text[0]) {
-        buf_append_text(&x->reply, ",\"");
-        buf_append_text(&x->reply, e->text_key);
-        buf_append_text(&x->reply, "\":");
-        json_append_string(&x->reply, bytes_text(f->text));
-    }
-    buf_append_byte(&x->reply, '}');
-    finish(x);
+    reply_error(x, e->http_status, e->name, e->text_key,
+                e->tells && f->text[0] ? bytes_text(f->text) : BYTES_NONE);
 }
 
 void reply_shape(struct exchange *x, const struct shape *shape, const void *output)
 {
     buf_clear(&x->reply);
-    json_encode(shape, output, &x->reply);
+    codec_of(x)->encode(shape, output, &x->reply);
     if (x->reply.status != OK) {
         reply_fault(
             x, &(struct fault){.status = INTERNAL, .text = "the answer does not fit its buffer"});
         return;
     }
     x->http_status = 200;
-    exchange_reply_header(x, "Content-Type", json_type);
+    exchange_reply_header(x, "Content-Type", codec_of(x)->content_type);
     finish(x);
 }
 

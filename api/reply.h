@@ -1,4 +1,4 @@
-/* reply.h: writes the answer of an operation and finishes the exchange. Thread: the exchange's
+/* reply.h: writes the answer of an operation, in the exchange's codec, and finishes the exchange. Thread: the exchange's
  * loop. */
 #ifndef SLUICE_API_REPLY_H
 #define SLUICE_API_REPLY_H
@@ -15,6 +15,9 @@ void reply_empty(struct exchange *x);
 void reply_fault(struct exchange *x, const struct fault *f);
 /* 200, and an event stream read from `source`. */
 void reply_stream(struct exchange *x, struct exchange_source *source);
+/* An error by name; `text` absent: its name alone. */
+void reply_error(struct exchange *x, int http_status, const char *name, const char *text_key,
+                 struct bytes text);
 /* Any status, content type (NULL: none) and body. */
 void reply_raw(struct exchange *x, int http_status, const char *content_type, struct bytes body);
 

@@ -28,47 +28,63 @@ static bool arn_parse(struct bytes arn, struct stream_arn *out)
     return true;
 }
 
-static bool is_ours(const struct service *s, const struct stream_arn *arn)
-{
-    return bytes_equal(arn->account, bytes_text(s->account)) &&
-           (s->any_region || bytes_equal(arn->region, bytes_text(s->region)));
-}
-
-enum status request_stream_name(const struct service *s, struct bytes stream_name,
-                                struct bytes stream_arn, struct bytes *name, struct fault *f)
+enum status request_stream_name(const struct exchange *x, struct bytes stream_name,
+                                struct bytes stream_arn, struct scope *scope, struct bytes *name,
+                                struct fault *f)
 {
     if (!bytes_present(stream_arn)) {
         *name = stream_name;
+        *scope = x->scope;
         if (bytes_present(stream_name))
             return OK;
         return fault_set(f, INVALID_ARGUMENT, "Either StreamName or StreamARN should be provided.");
     }
     struct stream_arn arn;
-    if (!arn_parse(stream_arn, &arn))
+    if (!arn_parse(stream_arn, &arn) || !account_is_valid(arn.account))
         return fault_set(f, INVALID_ARGUMENT, "StreamARN %.*s is not a valid stream ARN.",
                          BYTES_ARGS(stream_arn));
     *name = arn.name;
     if (bytes_present(stream_name) && !bytes_equal(stream_name, arn.name))
         return fault_set(f, INVALID_ARGUMENT, "StreamARN %.*s does not match StreamName %.*s.",
                          BYTES_ARGS(stream_arn), BYTES_ARGS(stream_name));
-    if (!is_ours(s, &arn))
+    bool here = bytes_equal(arn.region, bytes_text(x->scope.region));
+    if (!here || !scope_set(scope, arn.account, arn.region))
         return fault_set(f, NOT_FOUND, "Stream %.*s under account %.*s not found.",
                          BYTES_ARGS(arn.name), BYTES_ARGS(arn.account));
     return OK;
 }
 
-enum status request_stream(const struct service *s, struct bytes stream_name,
-                           struct bytes stream_arn, struct stream **stream,
+/* The stream, or NULL when there is none, if the caller may touch it. */
+static enum status look_up(const struct service *s, const struct exchange *x,
+                           const struct scope *scope, struct bytes name, struct stream **stream,
                            struct stream_view **view, struct fault *f)
 {
+    *stream = stream_table_find(s->streams, scope, name);
+    *view = *stream ? stream_look(*stream) : NULL;
+    enum status st = access_check(x, scope, name, *view, f);
+    if (st != OK) {
+        stream_view_unref(*view);
+        stream_unref(*stream);
+        *view = NULL;
+        *stream = NULL;
+    }
+    return st;
+}
+
+enum status request_stream(const struct service *s, const struct exchange *x,
+                           struct bytes stream_name, struct bytes stream_arn,
+                           struct stream **stream, struct stream_view **view, struct fault *f)
+{
+    struct scope scope;
     struct bytes name;
-    enum status st = request_stream_name(s, stream_name, stream_arn, &name, f);
+    struct stream *found;
+    enum status st = request_stream_name(x, stream_name, stream_arn, &scope, &name, f);
+    if (st == OK)
+        st = look_up(s, x, &scope, name, &found, view, f);
     if (st != OK)
         return st;
-    struct stream *found = stream_table_find(s->streams, name);
     if (!found)
-        return fault_stream_not_found(f, name, s->account);
-    *view = stream_look(found);
+        return fault_stream_not_found(f, name, scope.account);
     if (stream)
         *stream = found;
     else
@@ -76,93 +92,136 @@ enum status request_stream(const struct service *s, struct bytes stream_name,
     return OK;
 }
 
-struct bytes stream_arn_print(const struct service *s, struct arena *a, const char *name)
+enum status request_resource(struct bytes resource_arn, struct resource *out, struct fault *f)
 {
-    return arena_printf(a, "arn:aws:kinesis:%s:%s:stream/%s", s->region, s->account, name);
+    static const struct bytes kind = BYTES_LITERAL("/consumer/");
+    struct stream_arn arn;
+    if (!arn_parse(resource_arn, &arn))
+        return fault_set(f, INVALID_ARGUMENT, "ResourceARN %.*s is not a valid ARN.",
+                         BYTES_ARGS(resource_arn));
+    const uint8_t *slash = arn.name.len ? memchr(arn.name.at, '/', arn.name.len) : NULL;
+    struct bytes rest =
+        slash ? bytes_of(slash, (size_t)(arn.name.at + arn.name.len - slash)) : BYTES_LITERAL("");
+    *out = (struct resource){bytes_of(resource_arn.at, resource_arn.len - rest.len), BYTES_NONE};
+    if (!slash)
+        return OK;
+    if (!bytes_starts_with(rest, kind))
+        return fault_set(f, INVALID_ARGUMENT, "ResourceARN %.*s is not a valid ARN.",
+                         BYTES_ARGS(resource_arn));
+    out->consumer = bytes_of(rest.at + kind.len, rest.len - kind.len);
+    return OK;
+}
+
+enum status request_resource_stream(struct bytes resource_arn, struct bytes *stream_arn,
+                                    struct fault *f)
+{
+    struct resource resource;
+    enum status st = request_resource(resource_arn, &resource, f);
+    if (st != OK)
+        return st;
+    if (bytes_present(resource.consumer))
+        return fault_set(f, NOT_FOUND, "Consumer %.*s not found.", BYTES_ARGS(resource_arn));
+    *stream_arn = resource.stream_arn;
+    return OK;
+}
+
+enum status request_stream_number(const struct service *s, const struct exchange *x,
+                                  const struct iterator *it, struct stream_view **view,
+                                  struct fault *f)
+{
+    *view = NULL;
+    struct stream *stream = stream_table_find_number(s->streams, it->stream);
+    if (!stream)
+        return fault_stream_not_found(f, bytes_text(it->name), x->scope.account);
+    struct stream_view *v = stream_look(stream);
+    stream_unref(stream);
+    enum status st = access_check(x, &v->settings.scope, bytes_text(v->settings.name), v, f);
+    if (st == OK)
+        *view = v;
+    else
+        stream_view_unref(v);
+    return st;
+}
+
+struct bytes stream_arn_print(struct arena *a, const struct stream_settings *settings)
+{
+    char arn[STREAM_ARN_BYTES];
+    scope_stream_arn(&settings->scope, settings->name, arn);
+    return arena_copy(a, bytes_text(arn));
 }
 
 /* ---- consumers ---- */
 
-/* "...:stream/NAME/consumer/CONSUMER:SECONDS" */
-static bool consumer_arn_parse(struct bytes arn, struct stream_arn *stream, struct bytes *consumer,
-                               uint64_t *created_s)
+/* "NAME:SECONDS" */
+static bool take_consumer(struct bytes text, struct consumer_name *out)
 {
-    static const struct bytes kind = BYTES_LITERAL("consumer/");
-    if (!arn_parse(arn, stream))
+    const uint8_t *colon = text.len ? memrchr(text.at, ':', text.len) : NULL;
+    if (!colon || colon == text.at)
         return false;
-    struct bytes path = stream->name;
-    const uint8_t *slash = path.len ? memchr(path.at, '/', path.len) : NULL;
-    const uint8_t *colon = path.len ? memrchr(path.at, ':', path.len) : NULL;
-    if (!slash || !colon || colon < slash)
-        return false;
-    stream->name.len = (size_t)(slash - path.at);
-    struct bytes rest = bytes_of(slash + 1, (size_t)(colon - slash - 1));
-    if (!bytes_starts_with(rest, kind))
-        return false;
-    *consumer = bytes_of(rest.at + kind.len, rest.len - kind.len);
-    return bytes_to_u64(bytes_of(colon + 1, (size_t)(path.at + path.len - colon - 1)), created_s);
+    out->consumer = bytes_of(text.at, (size_t)(colon - text.at));
+    return bytes_to_u64(bytes_of(colon + 1, text.len - out->consumer.len - 1), &out->created_s);
 }
 
-static enum status by_arn(const struct service *s, const struct consumer_asked *asked,
-                          struct consumer_name *out, struct fault *f)
+static enum status by_arn(const struct consumer_asked *asked, struct consumer_name *out,
+                          struct fault *f)
 {
-    struct stream_arn arn;
-    if (!consumer_arn_parse(asked->arn, &arn, &out->consumer, &out->created_s))
+    struct resource resource;
+    if (request_resource(asked->arn, &resource, NULL) != OK || !bytes_present(resource.consumer) ||
+        !take_consumer(resource.consumer, out))
         return fault_set(f, INVALID_ARGUMENT, "ConsumerARN %.*s is not a valid consumer ARN.",
                          BYTES_ARGS(asked->arn));
-    out->stream = arn.name;
+    out->stream_arn = resource.stream_arn;
     if (bytes_present(asked->name) && !bytes_equal(asked->name, out->consumer))
         return fault_set(f, INVALID_ARGUMENT, "ConsumerARN %.*s does not match ConsumerName %.*s.",
                          BYTES_ARGS(asked->arn), BYTES_ARGS(asked->name));
-    struct stream_arn given;
-    if (bytes_present(asked->stream_arn) &&
-        !(arn_parse(asked->stream_arn, &given) && bytes_equal(given.name, arn.name) &&
-          bytes_equal(given.account, arn.account) && bytes_equal(given.region, arn.region)))
+    if (bytes_present(asked->stream_arn) && !bytes_equal(asked->stream_arn, out->stream_arn))
         return fault_set(f, INVALID_ARGUMENT, "ConsumerARN %.*s does not match StreamARN %.*s.",
                          BYTES_ARGS(asked->arn), BYTES_ARGS(asked->stream_arn));
-    if (!is_ours(s, &arn))
-        return fault_stream_not_found(f, arn.name, s->account);
     return OK;
 }
 
-enum status request_consumer_name(const struct service *s, const struct consumer_asked *asked,
-                                  struct consumer_name *out, struct fault *f)
+enum status request_consumer_name(const struct consumer_asked *asked, struct consumer_name *out,
+                                  struct fault *f)
 {
     *out = (struct consumer_name){0};
     if (bytes_present(asked->arn))
-        return by_arn(s, asked, out, f);
+        return by_arn(asked, out, f);
     if (!bytes_present(asked->name) || !bytes_present(asked->stream_arn))
         return fault_set(f, INVALID_ARGUMENT,
                          "Either ConsumerARN or both StreamARN and ConsumerName must be provided.");
+    out->stream_arn = asked->stream_arn;
     out->consumer = asked->name;
-    return request_stream_name(s, BYTES_NONE, asked->stream_arn, &out->stream, f);
+    return OK;
 }
 
-enum status request_consumer(const struct service *s, const struct consumer_asked *asked,
-                             struct stream **stream, struct stream_view **view,
-                             struct consumer **consumer, struct fault *f)
+enum status request_consumer(const struct service *s, const struct exchange *x,
+                             const struct consumer_asked *asked, struct stream **stream,
+                             struct stream_view **view, struct consumer **consumer, struct fault *f)
 {
     struct consumer_name name;
-    enum status st = request_consumer_name(s, asked, &name, f);
+    enum status st = request_consumer_name(asked, &name, f);
     if (st == OK)
-        st = request_stream(s, name.stream, BYTES_NONE, stream, view, f);
+        st = request_stream(s, x, BYTES_NONE, name.stream_arn, stream, view, f);
     if (st != OK)
         return st;
-    *consumer = consumer_set_find((*view)->settings.consumers, name.consumer);
+    const struct stream_settings *settings = &(*view)->settings;
+    *consumer = consumer_set_find(settings->consumers, name.consumer);
     if (*consumer && (!name.created_s || (*consumer)->created_s == name.created_s))
         return OK;
+    st = fault_consumer_not_found(f, name.consumer, bytes_text(settings->name),
+                                  settings->scope.account);
     stream_view_unref(*view);
     if (stream)
         stream_unref(*stream);
-    return fault_consumer_not_found(f, name.consumer, name.stream, s->account);
+    return st;
 }
 
-struct bytes consumer_arn_print(const struct service *s, struct arena *a, const char *stream,
+struct bytes consumer_arn_print(struct arena *a, const struct scope *scope, const char *stream,
                                 const struct consumer *c)
 {
-    struct bytes arn = stream_arn_print(s, a, stream);
-    return arena_printf(a, "%.*s/consumer/%s:%llu", BYTES_ARGS(arn), c->name,
-                        (unsigned long long)c->created_s);
+    char arn[STREAM_ARN_BYTES];
+    scope_stream_arn(scope, stream, arn);
+    return arena_printf(a, "%s/consumer/%s:%llu", arn, c->name, (unsigned long long)c->created_s);
 }
 
 /* ---- catalog commands ---- */
@@ -201,11 +260,18 @@ void control_command_run(const struct service *s, struct control_command *c,
                          struct bytes stream_name, struct bytes stream_arn)
 {
     struct fault f = {0};
-    if (request_stream_name(s, stream_name, stream_arn, &c->command.stream, &f) != OK) {
+    struct stream *stream = NULL;
+    struct stream_view *view = NULL;
+    enum status st = request_stream_name(c->exchange, stream_name, stream_arn, &c->command.scope,
+                                         &c->command.stream, &f);
+    if (st == OK)
+        st = look_up(s, c->exchange, &c->command.scope, c->command.stream, &stream, &view, &f);
+    stream_view_unref(view);
+    stream_unref(stream);
+    if (st != OK) {
         reply_fault(c->exchange, &f);
         return;
     }
-    c->service = s;
     c->exchange->operation = c;
     c->command.done = done;
     catalog_submit(s->catalog, &c->command);

@@ -26,11 +26,9 @@ struct service {
     struct log_engine *logs;
     const struct clock *clock;
     struct auth_settings auth;
-    const char *account, *region; /* of ARNs and sentences */
-    bool any_region;              /* --dev: ARNs may name any region */
-    uint64_t shard_limit, on_demand_limit;
-    const char *durability;          /* "synced" or "relaxed", for the status page */
-    uint64_t (*connections)(void *); /* for the status page; may be NULL */
+    uint64_t shard_limit, on_demand_limit; /* of each account and region */
+    const char *durability;                /* "synced" or "relaxed", for the status page */
+    uint64_t (*connections)(void *);       /* for the status page; may be NULL */
     void *connections_arg;
     uint64_t started_ms;
     struct data_metrics data;          /* made by service_init */

@@ -40,6 +40,7 @@
 #define STREAM_SHARDS_MAX     20000
 #define STREAM_NAME_BYTES_MAX 128
 #define STREAMS_MAX           100000
+#define STREAM_TAGS_MAX       50
 /* AWS: registered consumers of a stream, and how many of them may be in CREATING. */
 #define CONSUMERS_MAX           20
 #define CONSUMERS_CREATING_MAX  5
@@ -50,6 +51,10 @@
 #define RETENTION_HOURS_MAX     8760
 #define RECORD_KIB_DEFAULT      1024
 #define RECORD_KIB_MAX          10240
+/* A resource policy: AWS's size; and what keeps asking it within microseconds. */
+#define POLICY_BYTES_MAX      KIB(20)
+#define POLICY_STATEMENTS_MAX 100
+#define POLICY_ITEMS_MAX      1000
 /* A settings file: some forty short lines. */
 #define SETTINGS_FILE_BYTES_MAX MIB(1)
 /* Clock skew that a signature may have (AWS). */

@@ -5,6 +5,7 @@
 #define SLUICE_BASE_MAILBOX_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct message {
     struct message *next;             /* the mailbox's own while on its way */
@@ -13,7 +14,8 @@ struct message {
 
 struct mailbox {
     _Atomic(struct message *) head;
-    int wake_fd; /* an eventfd: readable when something was sent; fixed at birth */
+    _Atomic uint32_t senders; /* inside mailbox_send, or holding its wake back */
+    int wake_fd;              /* an eventfd: readable when something was sent; fixed at birth */
 };
 
 void mailbox_init(struct mailbox *m);
@@ -21,6 +23,10 @@ void mailbox_init(struct mailbox *m);
 void mailbox_fini(struct mailbox *m);
 /* Thread: any. Writes the eventfd only when the box was empty. */
 void mailbox_send(struct mailbox *m, struct message *message);
+/* Between the two, what this thread sends wakes its receivers only at the end, each once: they find all of it, instead of going to sleep
+ * again after the first. For short stretches that do not block. Not nested. Thread: any. */
+void mailbox_hold(void);
+void mailbox_release(void);
 /* Thread: the receiver. Clears the eventfd and handles all that has arrived, oldest first; returns
  * how many. */
 unsigned mailbox_drain(struct mailbox *m);

@@ -45,7 +45,7 @@ static void work_init(struct work *w, size_t body_len)
         w->headers[i] = (struct sigv4_header){bytes_text(headers[i][0]), bytes_text(headers[i][1])};
     arena_init(&w->arena, 1 << 20);
     w->keys = keys_new();
-    keys_set(w->keys, BYTES_LITERAL("AKIAIOSFODNN7EXAMPLE"), BYTES_LITERAL(SECRET));
+    keys_set(w->keys, BYTES_LITERAL("AKIAIOSFODNN7EXAMPLE"), BYTES_LITERAL(SECRET), BYTES_NONE);
     /* signed: the four that botocore signs */
     const struct sigv4_header four[] = {w->headers[0], w->headers[2], w->headers[3], w->headers[5]};
     w->r = (struct sigv4_request){BYTES_LITERAL("POST"),   BYTES_LITERAL("/"), BYTES_NONE, four, 4,
@@ -78,10 +78,11 @@ static void run_check(struct work *w)
     struct sigv4_claim claim;
     struct fault f;
     uint8_t key[SIGV4_KEY_BYTES];
+    char account[ACCOUNT_BYTES];
     arena_reset(&w->arena);
     must(sigv4_read_claim(&w->r, &w->arena, &claim, &f) == OK);
     must(keys_signing_key(w->keys, claim.access_key, claim.day, claim.region, claim.service, key,
-                          &f) == OK);
+                          account, &f) == OK);
     must(sigv4_verify(&w->r, &claim, key, NOW_MS, 900000, &w->arena, &f) == OK);
 }
 
@@ -95,9 +96,11 @@ static void run_claim(struct work *w)
 static void run_key(struct work *w)
 {
     uint8_t key[SIGV4_KEY_BYTES];
+    char account[ACCOUNT_BYTES];
     struct fault f;
     must(keys_signing_key(w->keys, BYTES_LITERAL("AKIAIOSFODNN7EXAMPLE"), BYTES_LITERAL("20261123"),
-                          BYTES_LITERAL("us-east-1"), BYTES_LITERAL("kinesis"), key, &f) == OK);
+                          BYTES_LITERAL("us-east-1"), BYTES_LITERAL("kinesis"), key, account,
+                          &f) == OK);
 }
 
 static void run_derive(struct work *w)

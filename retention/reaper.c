@@ -6,8 +6,6 @@
 #include "base/trace.h"
 #include "shards/horizon.h"
 
-#include <stdio.h>
-
 struct reaping {
     struct catalog_command command;
     char name[STREAM_NAME_BYTES_MAX + 1];
@@ -37,6 +35,7 @@ static bool reap(const struct reaper *r, const struct stream_view *v)
     memcpy(reaping->name, v->settings.name, sizeof(reaping->name));
     reaping->command = (struct catalog_command){
         .verb = CATALOG_REAP_SHARDS,
+        .scope = v->settings.scope,
         .stream = bytes_text(reaping->name),
         .reap = {.closed_before_ms = before_ms},
         .done = reaped,
@@ -49,17 +48,18 @@ unsigned reaper_turn(const struct reaper *r)
 {
     enum { PAGE = 64 };
     struct stream_view *page[PAGE];
-    char last[STREAM_NAME_BYTES_MAX + 1] = "";
+    struct stream_view *last = NULL;
     unsigned asked = 0;
     bool more = true;
     while (more) {
-        size_t count = stream_table_list(r->streams, last[0] ? bytes_text(last) : BYTES_NONE, page,
-                                         PAGE, &more);
+        size_t count =
+            stream_table_walk(r->streams, last ? &last->settings : NULL, page, PAGE, &more);
         for (size_t i = 0; i < count; i++) {
-            asked += reap(r, page[i]);
-            snprintf(last, sizeof(last), "%s", page[i]->settings.name);
-            stream_view_unref(page[i]);
+            stream_view_unref(last);
+            last = page[i];
+            asked += reap(r, last);
         }
     }
+    stream_view_unref(last);
     return asked;
 }

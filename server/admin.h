@@ -1,13 +1,15 @@
 /* admin.h: how a command line on the same machine asks the running server: a socket in the data
  * folder, one line of JSON a question, one line of JSON an answer.
  *
- *   {"command": "keys-add"}                       {"access_key": "AKIA...",
- *                                                  "secret": "..."}
- *   {"command": "keys-list"}                      {"keys": ["AKIA...", ...]}
+ *   {"command": "keys-add",                       {"access_key": "AKIA...",
+ *    "account": "123456789012"}                    "secret": "..."}
+ *   {"command": "keys-list"}                      {"keys": [{"access_key": "AKIA...",
+ *                                                            "account": "123456789012"}, ...]}
  *   {"command": "keys-remove",                    {}
  *    "access_key": "AKIA...", "force": false}
  *   anything that fails                           {"error": "a sentence"}
- */
+ *
+ * No account, or "", is the default one. */
 #ifndef SLUICE_SERVER_ADMIN_H
 #define SLUICE_SERVER_ADMIN_H
 
@@ -20,12 +22,13 @@ enum { ADMIN_LINE_BYTES_MAX = 4096, ADMIN_ANSWER_BYTES_MAX = 1 << 20, ADMIN_PEER
  * nobody serves (keys_command.c). Blocks until it is durable. Thread: one, the main thread. */
 struct admin_keys {
     enum status (*add)(struct admin_keys *, struct bytes access_key, struct bytes secret,
-                       struct fault *f);
+                       struct bytes account, struct fault *f);
     /* NOT_FOUND: there is no such key. */
     enum status (*remove)(struct admin_keys *, struct bytes access_key, struct fault *f);
     size_t (*count)(struct admin_keys *);
     /* 0 <= index < count; in order of name. */
     const char *(*name)(struct admin_keys *, size_t index);
+    const char *(*account)(struct admin_keys *, size_t index); /* "": the default one */
 };
 
 /* Answers one question, without its newline: whatever the bytes, one line with its newline goes to

@@ -9,6 +9,7 @@
 #include "server/admin.h"
 
 #include "api/keys.h"
+#include "shards/scope.h"
 
 #include <jansson.h>
 
@@ -32,12 +33,18 @@ static void refuse(const char *sentence, struct buf *out)
     answer_with(json_pack("{ss}", "error", sentence), out);
 }
 
-static void add_key(struct admin_keys *keys, struct buf *out)
+static void add_key(struct admin_keys *keys, const json_t *question, struct buf *out)
 {
+    const json_t *given = json_object_get(question, "account");
+    struct bytes account = bytes_text(given ? json_string_value(given) : "");
+    if (!bytes_present(account) || (account.len && !account_is_valid(account))) {
+        refuse("an account number has 12 digits", out);
+        return;
+    }
     char access_key[ACCESS_KEY_BYTES], secret[SECRET_KEY_BYTES];
     struct fault f = {.status = OK};
     keys_make(access_key, secret);
-    if (keys->add(keys, bytes_text(access_key), bytes_text(secret), &f) != OK)
+    if (keys->add(keys, bytes_text(access_key), bytes_text(secret), account, &f) != OK)
         refuse(f.text, out);
     else
         answer_with(json_pack("{ssss}", "access_key", access_key, "secret", secret), out);
@@ -48,7 +55,8 @@ static void list_keys(struct admin_keys *keys, struct buf *out)
 {
     json_t *names = json_array();
     for (size_t i = 0; i < keys->count(keys); i++)
-        json_array_append_new(names, json_string(keys->name(keys, i)));
+        json_array_append_new(names, json_pack("{ssss}", "access_key", keys->name(keys, i),
+                                               "account", keys->account(keys, i)));
     answer_with(json_pack("{so}", "keys", names), out);
 }
 
@@ -85,7 +93,7 @@ void admin_answer(struct admin_keys *keys, struct bytes question, struct buf *ou
     if (!command)
         refuse("a question is a JSON object with a \"command\"", out);
     else if (strcmp(command, "keys-add") == 0)
-        add_key(keys, out);
+        add_key(keys, asked, out);
     else if (strcmp(command, "keys-list") == 0)
         list_keys(keys, out);
     else if (strcmp(command, "keys-remove") == 0)

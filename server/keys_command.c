@@ -32,14 +32,14 @@ struct stored_keys {
 };
 
 static enum status add(struct admin_keys *admin, struct bytes access_key, struct bytes secret,
-                       struct fault *f)
+                       struct bytes account_id, struct fault *f)
 {
     struct stored_keys *k = LIST_OWNER(admin, struct stored_keys, admin);
-    enum status st = key_names_add(&k->names, access_key, f);
+    enum status st = key_names_add(&k->names, access_key, account_id, f);
     if (st != OK)
         return st;
     struct catalog_batch *b = catalog_batch_new();
-    catalog_batch_put_key(b, access_key, secret, clock_wall_ms(&clock_system));
+    catalog_batch_put_key(b, access_key, secret, account_id, clock_wall_ms(&clock_system));
     return catalog_store_commit(k->store, b, f);
 }
 
@@ -62,23 +62,29 @@ static size_t count(struct admin_keys *admin)
 
 static const char *name(struct admin_keys *admin, size_t index)
 {
-    return LIST_OWNER(admin, struct stored_keys, admin)->names.names[index];
+    return LIST_OWNER(admin, struct stored_keys, admin)->names.at[index].name;
+}
+
+static const char *account(struct admin_keys *admin, size_t index)
+{
+    return LIST_OWNER(admin, struct stored_keys, admin)->names.at[index].account;
 }
 
 static enum status found_key(struct catalog_reader *r, const char *access_key, const char *secret,
-                             uint64_t created_ms, struct fault *f)
+                             const char *account_id, uint64_t created_ms, struct fault *f)
 {
     (void)secret;
     (void)created_ms;
     return key_names_add(&LIST_OWNER(r, struct stored_keys, reader)->names, bytes_text(access_key),
-                         f);
+                         bytes_text(account_id), f);
 }
 
 static enum status answer_from_store(const struct data_folder *folder, struct bytes question,
                                      struct buf *answer, struct fault *f)
 {
     struct stored_keys k = {
-        .admin = {.add = add, .remove = remove_key, .count = count, .name = name},
+        .admin =
+            {.add = add, .remove = remove_key, .count = count, .name = name, .account = account},
         .reader = {.key = found_key},
     };
     if (!file_exists(folder->catalog))
@@ -111,23 +117,29 @@ static enum status ask(const char *data, struct bytes question, struct buf *answ
 
 /* ---- the words ---- */
 
-static json_t *question_add(int argc, char **argv, bool force)
-{
-    (void)argv;
-    return argc == 0 && !force ? json_pack("{ss}", "command", "keys-add") : NULL;
-}
+/* What stood behind the verb. */
+struct said {
+    const char *key, *account; /* NULL: not given */
+    bool force;
+};
 
-static json_t *question_list(int argc, char **argv, bool force)
+static json_t *question_add(const struct said *s)
 {
-    (void)argv;
-    return argc == 0 && !force ? json_pack("{ss}", "command", "keys-list") : NULL;
-}
-
-static json_t *question_remove(int argc, char **argv, bool force)
-{
-    if (argc != 1)
+    if (s->key || s->force)
         return NULL;
-    return json_pack("{sssssb}", "command", "keys-remove", "access_key", argv[0], "force", force);
+    return json_pack("{ssss}", "command", "keys-add", "account", s->account ? s->account : "");
+}
+
+static json_t *question_list(const struct said *s)
+{
+    return s->key || s->force || s->account ? NULL : json_pack("{ss}", "command", "keys-list");
+}
+
+static json_t *question_remove(const struct said *s)
+{
+    if (!s->key || s->account)
+        return NULL;
+    return json_pack("{sssssb}", "command", "keys-remove", "access_key", s->key, "force", s->force);
 }
 
 static void tell_added(const json_t *answer)
@@ -141,8 +153,12 @@ static void tell_added(const json_t *answer)
 static void tell_list(const json_t *answer)
 {
     const json_t *keys = json_object_get(answer, "keys");
-    for (size_t i = 0; i < json_array_size(keys); i++)
-        printf("%s\n", json_string_value(json_array_get(keys, i)));
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        const json_t *key = json_array_get(keys, i);
+        const char *account_id = json_string_value(json_object_get(key, "account"));
+        printf("%s\t%s\n", json_string_value(json_object_get(key, "access_key")),
+               account_id && account_id[0] ? account_id : "default");
+    }
     if (json_array_size(keys) == 0)
         fputs("There are no access keys.\n", stderr);
 }
@@ -155,8 +171,7 @@ static void tell_removed(const json_t *answer)
 
 static const struct verb {
     const char *name;
-    json_t *(*question)(int argc, char **argv,
-                        bool force); /* NULL: the words behind it do not fit */
+    json_t *(*question)(const struct said *); /* NULL: the words do not fit it */
     void (*tell)(const json_t *answer);
 } verbs[] = {
     {"add", question_add, tell_added},
@@ -176,17 +191,20 @@ static const struct verb *verb_find(const char *word)
 void keys_command_help(struct buf *out)
 {
     buf_append_text(
-        out, "sluice keys: who may call the server.\n\n"
-             "  sluice keys add                       makes an access key and prints it, once\n"
-             "  sluice keys list                      prints the names of all keys\n"
-             "  sluice keys remove ACCESS_KEY         the key opens nothing any more, at once\n"
-             "         --force                        also when it is the last one\n"
-             "         --data FOLDER                  the server's data folder (default: ./data, "
-             "or SLUICE_DATA)\n"
-             "         --config FILE                  or the file that names it\n\n"
-             "It works while the server runs, and when it does not. Example, which puts a new key "
-             "to use:\n\n"
-             "  eval \"$(sluice keys add)\"\n");
+        out,
+        "sluice keys: who may call the server.\n\n"
+        "  sluice keys add                       makes an access key and prints it, once\n"
+        "         --account 123456789012         of that account (else of the server's "
+        "--account-id)\n"
+        "  sluice keys list                      prints the names of all keys, and their accounts\n"
+        "  sluice keys remove ACCESS_KEY         the key opens nothing any more, at once\n"
+        "         --force                        also when it is the last one\n"
+        "         --data FOLDER                  the server's data folder (default: ./data, "
+        "or SLUICE_DATA)\n"
+        "         --config FILE                  or the file that names it\n\n"
+        "It works while the server runs, and when it does not. Example, which puts a new key "
+        "to use:\n\n"
+        "  eval \"$(sluice keys add)\"\n");
 }
 
 /* Asks, and tells the answer. */
@@ -259,8 +277,9 @@ int keys_command(int argc, char **argv, char *const *environment)
         return misused(f.text);
     if (!key && used < words.rest_count)
         key = words.rest[used++];
-    json_t *question =
-        used < words.rest_count ? NULL : verb->question(key != NULL, &key, words.force);
+    json_t *question = used < words.rest_count
+                           ? NULL
+                           : verb->question(&(struct said){key, words.account, words.force});
     int outcome =
         question ? run(verb, question, settings.data) : misused("these words do not fit together");
     json_decref(question);

@@ -230,9 +230,14 @@ static int serve_command(int argc, char **argv)
         serve_help();
         return DONE;
     }
-    if (words.force || server_settings_load(&words, environ, &settings, NULL, &f) != OK) {
-        fprintf(stderr, "sluice serve: %s\nTry: sluice serve --help\n",
-                words.force ? "there is no --force" : f.text);
+    enum status st = OK;
+    if (words.force || words.account)
+        st = fault_set(&f, INVALID_ARGUMENT, "there is no --%s; see sluice keys --help",
+                       words.force ? "force" : "account");
+    if (st == OK)
+        st = server_settings_load(&words, environ, &settings, NULL, &f);
+    if (st != OK) {
+        fprintf(stderr, "sluice serve: %s\nTry: sluice serve --help\n", f.text);
         return MISUSED;
     }
     int outcome = DONE;

@@ -100,6 +100,14 @@ static void close_streams(struct server *s)
     stream_table_free(s->streams);
 }
 
+/* What belongs to no other account and region is of this one. */
+static struct scope home_of(const struct server_settings *s)
+{
+    struct scope home;
+    must(scope_set(&home, bytes_text(s->account_id), bytes_text(s->region))); /* was checked */
+    return home;
+}
+
 static enum status open_catalog(struct server *s, struct fault *f)
 {
     const struct catalog_settings to = {
@@ -107,8 +115,7 @@ static enum status open_catalog(struct server *s, struct fault *f)
         .logs = s->logs,
         .streams = s->streams,
         .clock = s->clock,
-        .account = s->settings->account_id,
-        .region = s->settings->region,
+        .home = home_of(s->settings),
         .shard_limit = s->settings->shard_limit,
         .on_demand_limit = s->settings->on_demand_limit,
         .state_delay_ms = s->settings->state_delay,
@@ -132,7 +139,7 @@ static enum status make_root_key(struct server *s, struct fault *f)
     struct admin_keys *admin = &s->server_keys.admin;
     char access_key[ACCESS_KEY_BYTES], secret[SECRET_KEY_BYTES];
     keys_make(access_key, secret);
-    enum status st = admin->add(admin, bytes_text(access_key), bytes_text(secret), f);
+    enum status st = admin->add(admin, bytes_text(access_key), bytes_text(secret), BYTES_NONE, f);
     if (st == OK)
         s->teller->root_key(s->teller->arg, access_key, secret); /* I2 */
     explicit_bzero(secret, sizeof(secret));
@@ -223,12 +230,10 @@ static enum status open_service(struct server *s, struct fault *f)
         .logs = s->logs,
         .clock = s->clock,
         .auth = {.keys = s->keys,
-                 .region = from->dev ? NULL : from->region,
+                 .home = home_of(from),
+                 .any_region = from->dev,
                  .any_credentials = from->dev,
                  .clock = s->clock},
-        .account = from->account_id,
-        .region = from->region,
-        .any_region = from->dev,
         .shard_limit = from->shard_limit,
         .on_demand_limit = from->on_demand_limit,
         .durability = from->durability == DURABILITY_RELAXED ? "relaxed" : "synced",
@@ -363,7 +368,7 @@ enum status server_reload_tls(struct server *s, struct fault *f)
 void server_describe(const struct server *s, struct server_facts *out)
 {
     struct stream_totals totals;
-    stream_table_totals(s->streams, &totals);
+    stream_table_totals(s->streams, NULL, &totals);
     *out = (struct server_facts){
         .data = s->folder.path,
         .ca = tls_ca_path(s->tls),

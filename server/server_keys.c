@@ -24,10 +24,10 @@ static void command_done(struct catalog_command *command)
 }
 
 static enum status carry_out(struct server_keys *k, enum catalog_verb verb, struct bytes access_key,
-                             struct bytes secret, struct fault *f)
+                             struct bytes secret, struct bytes account_id, struct fault *f)
 {
     struct waiting w = {
-        .command = {.verb = verb, .key = {access_key, secret}, .done = command_done}};
+        .command = {.verb = verb, .key = {access_key, secret, account_id}, .done = command_done}};
     thread_must_be(THREAD_MAIN);
     must(sem_init(&w.done, 0, 0) == 0);
     catalog_submit(k->catalog, &w.command);
@@ -45,15 +45,15 @@ static struct server_keys *of(struct admin_keys *admin)
 }
 
 static enum status add(struct admin_keys *admin, struct bytes access_key, struct bytes secret,
-                       struct fault *f)
+                       struct bytes account_id, struct fault *f)
 {
     struct server_keys *k = of(admin);
-    enum status st = key_names_add(&k->names, access_key, f);
+    enum status st = key_names_add(&k->names, access_key, account_id, f);
     if (st != OK)
         return st;
-    st = carry_out(k, CATALOG_PUT_KEY, access_key, secret, f);
+    st = carry_out(k, CATALOG_PUT_KEY, access_key, secret, account_id, f);
     if (st == OK)
-        keys_set(k->keys, access_key, secret); /* I1 */
+        keys_set(k->keys, access_key, secret, account_id); /* I1 */
     else
         key_names_remove(&k->names, access_key);
     return st;
@@ -66,7 +66,7 @@ static enum status remove_key(struct admin_keys *admin, struct bytes access_key,
         return fault_set(f, NOT_FOUND, "there is no access key %.*s",
                          (int)(access_key.len > 64 ? 64 : access_key.len),
                          (const char *)access_key.at);
-    enum status st = carry_out(k, CATALOG_REMOVE_KEY, access_key, BYTES_NONE, f);
+    enum status st = carry_out(k, CATALOG_REMOVE_KEY, access_key, BYTES_NONE, BYTES_NONE, f);
     if (st != OK)
         return st;
     keys_remove(k->keys, access_key); /* I1 */
@@ -81,21 +81,27 @@ static size_t count(struct admin_keys *admin)
 
 static const char *name(struct admin_keys *admin, size_t index)
 {
-    return of(admin)->names.names[index];
+    return of(admin)->names.at[index].name;
 }
 
-static void found(void *arg, const char *access_key, const char *secret)
+static const char *account(struct admin_keys *admin, size_t index)
+{
+    return of(admin)->names.at[index].account;
+}
+
+static void found(void *arg, const char *access_key, const char *secret, const char *account_id)
 {
     struct server_keys *k = arg;
-    keys_set(k->keys, bytes_text(access_key), bytes_text(secret));
-    if (key_names_add(&k->names, bytes_text(access_key), NULL) != OK)
+    keys_set(k->keys, bytes_text(access_key), bytes_text(secret), bytes_text(account_id));
+    if (key_names_add(&k->names, bytes_text(access_key), bytes_text(account_id), NULL) != OK)
         die("the catalog holds more than %d access keys", KEY_NAMES_MAX);
 }
 
 void server_keys_init(struct server_keys *k, struct catalog *catalog, struct keys *keys)
 {
     *k = (struct server_keys){
-        .admin = {.add = add, .remove = remove_key, .count = count, .name = name},
+        .admin =
+            {.add = add, .remove = remove_key, .count = count, .name = name, .account = account},
         .catalog = catalog,
         .keys = keys,
     };

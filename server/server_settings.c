@@ -9,6 +9,8 @@
  * Thread: its caller's. */
 #include "server/server_settings.h"
 
+#include "shards/scope.h"
+
 #include <arpa/inet.h>
 
 static const struct setting rows[] = {
@@ -25,7 +27,7 @@ static const struct setting rows[] = {
 #include "server/settings.def"
 #undef SETTING
 };
-enum { ROWS = sizeof(rows) / sizeof(rows[0]), ACCOUNT_DIGITS = 12, REGION_BYTES_MAX = 64 };
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
 /* Where the help begins a new group: the first setting of each. */
 static const struct group {
@@ -63,6 +65,10 @@ enum status server_words_read(int argc, char **argv, struct server_words *out, s
             if (i + 1 == argc)
                 return fault_set(f, INVALID_ARGUMENT, "--config needs the name of a file");
             out->config = argv[++i];
+        } else if (is_flag(argv[i], "--account")) {
+            if (i + 1 == argc)
+                return fault_set(f, INVALID_ARGUMENT, "--account needs the number of an account");
+            out->account = argv[++i];
         } else {
             argv[out->rest_count++] = argv[i];
         }
@@ -114,11 +120,9 @@ static enum status check_place(const struct server_settings *s, struct fault *f)
 
 static enum status check_names(const struct server_settings *s, struct fault *f)
 {
-    if (strspn(s->account_id, "0123456789") != ACCOUNT_DIGITS ||
-        strlen(s->account_id) != ACCOUNT_DIGITS)
+    if (!account_is_valid(bytes_text(s->account_id)))
         return fault_set(f, INVALID_VALUE, "--account-id: an account number has 12 digits");
-    size_t region = strspn(s->region, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    if (region == 0 || region > REGION_BYTES_MAX || s->region[region] != '\0')
+    if (!region_is_valid(bytes_text(s->region)))
         return fault_set(f, INVALID_VALUE,
                          "--region: a region is 1 to 64 of a-z, 0-9 and -, as us-east-1");
     if ((s->tls_certificate[0] == '\0') != (s->tls_key[0] == '\0'))

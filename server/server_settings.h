@@ -24,12 +24,13 @@ struct server_settings {
  * in their order. Holds views of argv; `flags` and `words` are argv's memory, reordered. */
 struct server_words {
     const char *config;             /* --config FILE, or NULL */
+    const char *account;            /* --account NUMBER, or NULL */
     bool help, print_config, force; /* --help or -h, --print-config, --force */
     char **rest;                    /* what remains, flags and plain words */
     int rest_count;
 };
 /* argv[0] is the first word after the command's name. argv is reordered. INVALID_ARGUMENT: --config
- * without a file. */
+ * without a file, --account without a number. */
 enum status server_words_read(int argc, char **argv, struct server_words *out,
                               struct fault *f) MUST_USE;
 

@@ -14,16 +14,17 @@
 #include "base/trace.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- helpers of the verbs ---- */
 
-enum status catalog_find(struct catalog *c, struct bytes name, struct stream **stream,
-                         struct stream_view **view, struct fault *f)
+enum status catalog_find(struct catalog *c, struct catalog_command *command, struct stream **stream,
+                         struct stream_view **view)
 {
-    *stream = stream_table_find(c->settings.streams, name);
+    *stream = stream_table_find(c->settings.streams, &command->scope, command->stream);
     if (!*stream)
-        return fault_stream_not_found(f, name, c->settings.account);
+        return fault_stream_not_found(&command->fault, command->stream, command->scope.account);
     *view = stream_look(*stream);
     return OK;
 }
@@ -60,6 +61,16 @@ enum status catalog_change(struct catalog *c, struct stream *stream, struct cata
     return st;
 }
 
+enum status catalog_change_settings(struct catalog *c, struct stream *stream,
+                                    const struct stream_view *v,
+                                    const struct stream_settings *settings, struct fault *f)
+{
+    struct catalog_batch *b = catalog_batch_new();
+    catalog_batch_put_stream(b, settings);
+    return catalog_change(c, stream, b, settings, catalog_shards_of(v, 0), v->shard_count,
+                          v->version + 1, f);
+}
+
 /* ---- commands ---- */
 
 void catalog_answer(struct catalog *c, struct catalog_command *command, enum status status)
@@ -72,7 +83,7 @@ void catalog_answer(struct catalog *c, struct catalog_command *command, enum sta
 static enum status put_key(struct catalog *c, struct catalog_command *command)
 {
     struct catalog_batch *b = catalog_batch_new();
-    catalog_batch_put_key(b, command->key.access_key, command->key.secret,
+    catalog_batch_put_key(b, command->key.access_key, command->key.secret, command->key.account,
                           clock_wall_ms(c->settings.clock));
     return catalog_store_commit(c->store, b, &command->fault);
 }
@@ -105,6 +116,10 @@ static int run(struct catalog *c, struct catalog_command *command)
         return catalog_register_consumer(c, command);
     case CATALOG_DEREGISTER_CONSUMER:
         return catalog_deregister_consumer(c, command);
+    case CATALOG_SET_TAGS:
+        return catalog_set_tags(c, command);
+    case CATALOG_SET_POLICY:
+        return catalog_set_policy(c, command);
     case CATALOG_PUT_KEY:
         return put_key(c, command);
     case CATALOG_REMOVE_KEY:
@@ -166,7 +181,10 @@ static enum status found_stream(struct catalog_reader *r, const struct stream_se
     struct reading *reading = LIST_OWNER(r, struct reading, reader);
     struct found *found = MEM_NEW(struct found);
     found->settings = *s;
+    if (!s->scope.account[0]) /* a row older than scopes */
+        found->settings.scope = reading->catalog->settings.home;
     found->settings.tags = stream_tags_copy(s->tags, s->tag_count);
+    policy_ref(found->settings.policy);
     list_append(&reading->found, &found->node);
     table_set(&reading->by_number, bytes_of(&found->settings.number, sizeof(uint64_t)), found);
     return OK;
@@ -211,7 +229,7 @@ static enum status found_consumer(struct catalog_reader *r, uint64_t stream,
 }
 
 static enum status found_key(struct catalog_reader *r, const char *access_key, const char *secret,
-                             uint64_t created_ms, struct fault *f)
+                             const char *account, uint64_t created_ms, struct fault *f)
 {
     (void)created_ms;
     (void)f;
@@ -219,6 +237,7 @@ static enum status found_key(struct catalog_reader *r, const char *access_key, c
     struct catalog_key *key = MEM_NEW(struct catalog_key);
     key->access_key = mem_strdup(access_key);
     key->secret = mem_strdup(secret);
+    snprintf(key->account, sizeof(key->account), "%s", account);
     list_append(&reading->catalog->keys, &key->node);
     return OK;
 }
@@ -248,6 +267,7 @@ static void found_free(struct found *found)
         shard_unref(found->shards[i]);
     stream_tags_free(found->settings.tags, found->settings.tag_count);
     consumer_set_unref(found->settings.consumers);
+    policy_unref(found->settings.policy);
     mem_free(found->shards);
     mem_free(found);
 }
@@ -311,7 +331,7 @@ static void empty_table(struct catalog *c)
 {
     struct stream_view *view;
     bool more;
-    while (stream_table_list(c->settings.streams, BYTES_NONE, &view, 1, &more)) {
+    while (stream_table_walk(c->settings.streams, NULL, &view, 1, &more)) {
         struct stream *stream =
             stream_table_find_number(c->settings.streams, view->settings.number);
         stream_table_remove(c->settings.streams, stream);
@@ -397,12 +417,13 @@ const uint8_t *catalog_iterator_key(const struct catalog *c)
 }
 
 void catalog_each_key(const struct catalog *c,
-                      void (*each)(void *arg, const char *access_key, const char *secret),
+                      void (*each)(void *arg, const char *access_key, const char *secret,
+                                   const char *account),
                       void *arg)
 {
     LIST_EACH(node, keep, &c->keys)
     {
         const struct catalog_key *key = LIST_OWNER(node, struct catalog_key, node);
-        each(arg, key->access_key, key->secret);
+        each(arg, key->access_key, key->secret, key->account);
     }
 }

@@ -18,8 +18,8 @@ struct catalog_settings {
     struct log_engine *logs;
     struct stream_table *streams;
     const struct clock *clock;
-    const char *account, *region; /* for the sentences; must outlive the catalog */
-    uint64_t shard_limit, on_demand_limit;
+    struct scope home;                     /* of rows that name none */
+    uint64_t shard_limit, on_demand_limit; /* of each scope */
     uint64_t
         state_delay_ms; /* how long CREATING, UPDATING and DELETING last; 0: as short as can be */
 };
@@ -33,6 +33,8 @@ enum catalog_verb {
     CATALOG_REAP_SHARDS,
     CATALOG_REGISTER_CONSUMER,
     CATALOG_DEREGISTER_CONSUMER,
+    CATALOG_SET_TAGS,
+    CATALOG_SET_POLICY,
     CATALOG_PUT_KEY,
     CATALOG_REMOVE_KEY,
     CATALOG_VERBS
@@ -40,6 +42,7 @@ enum catalog_verb {
 
 struct catalog_command {
     enum catalog_verb verb;
+    struct scope scope;  /* the stream's */
     struct bytes stream; /* name; all but the keys' verbs. Views must last until done */
     union {
         struct stream_settings create; /* name, mode, record_kib_*, warm_*, tags */
@@ -68,7 +71,14 @@ struct catalog_command {
             uint64_t closed_before_ms;
         } reap; /* removes shards closed before it */
         struct {
-            struct bytes access_key, secret;
+            const struct stream_tag *at; /* one without a value is removed */
+            uint32_t count;
+        } tags;
+        struct {
+            struct bytes text; /* absent: the policy there is goes */
+        } policy;
+        struct {
+            struct bytes access_key, secret, account; /* no account: the default one */
         } key;
     };
     uint32_t shard_count; /* create */
@@ -91,7 +101,8 @@ void catalog_submit(struct catalog *c, struct catalog_command *command);
 const uint8_t *catalog_iterator_key(const struct catalog *c);
 /* The access keys found at start. Call between open and the first command. */
 void catalog_each_key(const struct catalog *c,
-                      void (*each)(void *arg, const char *access_key, const char *secret),
+                      void (*each)(void *arg, const char *access_key, const char *secret,
+                                   const char *account), /* "": the default one */
                       void *arg);
 
 #endif

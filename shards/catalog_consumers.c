@@ -98,8 +98,7 @@ static uint64_t settles_us(const struct catalog *c)
 
 /* ---- register ---- */
 
-static enum status check_room(const struct catalog *c, const struct stream_settings *s,
-                              struct fault *f)
+static enum status check_room(const struct stream_settings *s, struct fault *f)
 {
     uint32_t creating = 0, count = consumer_set_count(s->consumers);
     for (uint32_t i = 0; i < count; i++)
@@ -108,24 +107,24 @@ static enum status check_room(const struct catalog *c, const struct stream_setti
         return fault_set(f, LIMIT_EXCEEDED,
                          "This request would exceed the limit of %d registered consumers for "
                          "stream %s under account %s. Current consumer count: %u.",
-                         CONSUMERS_MAX, s->name, c->settings.account, count);
+                         CONSUMERS_MAX, s->name, s->scope.account, count);
     if (creating >= CONSUMERS_CREATING_MAX)
         return fault_set(f, LIMIT_EXCEEDED,
                          "Stream %s under account %s has %u consumers in CREATING status. At most "
                          "%d can be created at the same time.",
-                         s->name, c->settings.account, creating, CONSUMERS_CREATING_MAX);
+                         s->name, s->scope.account, creating, CONSUMERS_CREATING_MAX);
     return OK;
 }
 
-static enum status check_register(const struct catalog *c, const struct catalog_command *command,
+static enum status check_register(const struct catalog_command *command,
                                   const struct stream_settings *s, struct fault *f)
 {
     if (s->status != STREAM_ACTIVE && s->status != STREAM_UPDATING)
-        return fault_stream_busy(f, command->stream, c->settings.account, s->status);
+        return fault_stream_busy(f, command->stream, command->scope.account, s->status);
     if (consumer_set_find(s->consumers, command->consumer.name))
         return fault_set(f, IN_USE, "Consumer %.*s under stream %s already exists for account %s.",
-                         BYTES_ARGS(command->consumer.name), s->name, c->settings.account);
-    return check_room(c, s, f);
+                         BYTES_ARGS(command->consumer.name), s->name, command->scope.account);
+    return check_room(s, f);
 }
 
 enum status catalog_register_consumer(struct catalog *c, struct catalog_command *command)
@@ -133,10 +132,10 @@ enum status catalog_register_consumer(struct catalog *c, struct catalog_command 
     struct fault *f = &command->fault;
     struct stream *stream;
     struct stream_view *v;
-    enum status st = catalog_find(c, command->stream, &stream, &v, f);
+    enum status st = catalog_find(c, command, &stream, &v);
     if (st != OK)
         return st;
-    st = check_register(c, command, &v->settings, f);
+    st = check_register(command, &v->settings, f);
     if (st == OK) {
         bool dwells = c->settings.state_delay_ms > 0;
         struct consumer values = {
@@ -166,14 +165,14 @@ enum status catalog_deregister_consumer(struct catalog *c, struct catalog_comman
     struct fault *f = &command->fault;
     struct stream *stream;
     struct stream_view *v;
-    enum status st = catalog_find(c, command->stream, &stream, &v, f);
+    enum status st = catalog_find(c, command, &stream, &v);
     if (st != OK)
         return st;
     const struct consumer *gone = consumer_set_find(v->settings.consumers, command->consumer.name);
     uint64_t created_s = command->consumer.created_s;
     if (!gone || (created_s && gone->created_s != created_s)) {
         st = fault_consumer_not_found(f, command->consumer.name, command->stream,
-                                      c->settings.account);
+                                      command->scope.account);
     } else if (c->settings.state_delay_ms == 0) {
         st = take_out(c, stream, v, gone, f);
     } else if (gone->status != CONSUMER_DELETING) {

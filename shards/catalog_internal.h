@@ -11,6 +11,7 @@
 struct catalog_key {
     struct list node;
     char *access_key, *secret;
+    char account[ACCOUNT_BYTES];
 };
 
 struct catalog {
@@ -34,9 +35,9 @@ enum { CATALOG_LATER = 2 };
 /* Answers a command. */
 void catalog_answer(struct catalog *c, struct catalog_command *command, enum status status);
 
-/* The stream by name, referenced, and its view; NOT_FOUND in AWS's words. */
-enum status catalog_find(struct catalog *c, struct bytes name, struct stream **stream,
-                         struct stream_view **view, struct fault *f) MUST_USE;
+/* The command's stream, referenced, and its view; NOT_FOUND in AWS's words. */
+enum status catalog_find(struct catalog *c, struct catalog_command *command, struct stream **stream,
+                         struct stream_view **view) MUST_USE;
 /* Opens the log of a shard about to be, and makes it. */
 enum status catalog_shard_make(struct catalog *c, const struct stream_settings *s,
                                struct shard values, struct shard **out, struct fault *f) MUST_USE;
@@ -45,6 +46,11 @@ enum status catalog_shard_make(struct catalog *c, const struct stream_settings *
 enum status catalog_change(struct catalog *c, struct stream *stream, struct catalog_batch *batch,
                            const struct stream_settings *settings, struct shard **shards,
                            uint32_t count, uint64_t version, struct fault *f) MUST_USE;
+/* The same for a change of the settings of `v`, the view in force, alone. */
+enum status catalog_change_settings(struct catalog *c, struct stream *stream,
+                                    const struct stream_view *v,
+                                    const struct stream_settings *settings,
+                                    struct fault *f) MUST_USE;
 /* References to all shards of a view, with room for `more`. mem_free the array. */
 struct shard **catalog_shards_of(const struct stream_view *v, uint32_t more);
 
@@ -77,5 +83,8 @@ enum status catalog_register_consumer(struct catalog *c, struct catalog_command 
 enum status catalog_deregister_consumer(struct catalog *c, struct catalog_command *command);
 /* Ends what was found CREATING or DELETING, or whose time has come (K2). */
 void catalog_settle_consumers(struct catalog *c, struct stream *stream);
+/* catalog_attributes.c */
+enum status catalog_set_tags(struct catalog *c, struct catalog_command *command);
+enum status catalog_set_policy(struct catalog *c, struct catalog_command *command);
 
 #endif

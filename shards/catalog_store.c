@@ -80,14 +80,20 @@ void catalog_batch_put_stream(struct catalog_batch *b, const struct stream_setti
 {
     char key[ROW_KEY_BYTES];
     snprintf(key, sizeof(key), "stream/%020" PRIu64, s->number);
-    put_row(b, key,
-            json_pack("{s:I s:s s:i s:i s:I s:i s:i s:b s:b s:i s:i s:o}", "number",
-                      (json_int_t)s->number, "name", s->name, "mode", (int)s->mode, "status",
-                      (int)s->status, "created_ms", (json_int_t)s->created_ms, "retention_hours",
-                      (int)s->retention_hours, "record_kib_max", (int)s->record_kib_max,
-                      "record_kib_given", (int)s->record_kib_given, "warm_given",
-                      (int)s->warm_given, "warm_mibps", (int)s->warm_mibps, "next_shard",
-                      (int)s->next_shard, "tags", tags_json(s->tags, s->tag_count)));
+    json_t *row = json_pack(
+        "{s:I s:s s:s s:s s:i s:i s:I s:i s:i s:b s:b s:i s:i s:o}", "number",
+        (json_int_t)s->number, "account", s->scope.account, "region", s->scope.region, "name",
+        s->name, "mode", (int)s->mode, "status", (int)s->status, "created_ms",
+        (json_int_t)s->created_ms, "retention_hours", (int)s->retention_hours, "record_kib_max",
+        (int)s->record_kib_max, "record_kib_given", (int)s->record_kib_given, "warm_given",
+        (int)s->warm_given, "warm_mibps", (int)s->warm_mibps, "next_shard", (int)s->next_shard,
+        "tags", tags_json(s->tags, s->tag_count));
+    if (s->policy) {
+        struct bytes policy = policy_text(s->policy);
+        must(json_object_set_new(row, "policy",
+                                 json_stringn((const char *)policy.at, policy.len)) == 0);
+    }
+    put_row(b, key, row);
 }
 
 void catalog_batch_remove_stream(struct catalog_batch *b, uint64_t number)
@@ -150,14 +156,17 @@ void catalog_batch_put_iterator_key(struct catalog_batch *b, const uint8_t *key,
 }
 
 void catalog_batch_put_key(struct catalog_batch *b, struct bytes access_key, struct bytes secret,
-                           uint64_t created_ms)
+                           struct bytes account, uint64_t created_ms)
 {
     char key[ROW_KEY_BYTES];
     must(access_key.len < 128);
     snprintf(key, sizeof(key), "key/%.*s", BYTES_ARGS(access_key));
-    put_row(b, key,
-            json_pack("{s:s% s:I}", "secret", (const char *)secret.at, secret.len, "created_ms",
-                      (json_int_t)created_ms));
+    json_t *row = json_pack("{s:s% s:I}", "secret", (const char *)secret.at, secret.len,
+                            "created_ms", (json_int_t)created_ms);
+    if (account.len)
+        must(json_object_set_new(row, "account",
+                                 json_stringn((const char *)account.at, account.len)) == 0);
+    put_row(b, key, row);
 }
 
 void catalog_batch_remove_key(struct catalog_batch *b, struct bytes access_key)
@@ -212,6 +221,17 @@ static struct stream_tag *read_tags(const json_t *tags, uint32_t *count)
     return list;
 }
 
+/* It was taken once, so it is taken again. A row with a policy is not older than scopes. */
+static bool read_policy(const struct row *r, struct stream_settings *s)
+{
+    const json_t *policy = json_object_get(r->object, "policy");
+    char arn[STREAM_ARN_BYTES];
+    scope_stream_arn(&s->scope, s->name, arn);
+    return !policy || (json_is_string(policy) &&
+                       policy_parse(bytes_of(json_string_value(policy), json_string_length(policy)),
+                                    arn, &s->policy, NULL) == OK);
+}
+
 static enum status read_stream(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
     json_int_t number, mode, status, created, hours, kib, kib_given, warm_given, warm, next;
@@ -238,9 +258,16 @@ static enum status read_stream(struct catalog_reader *reader, const struct row *
         .next_shard = (uint32_t)next,
     };
     snprintf(s.name, sizeof(s.name), "%s", name);
+    const char *account = json_string_value(json_object_get(r->object, "account"));
+    const char *region = json_string_value(json_object_get(r->object, "region"));
+    if ((account || region) && !scope_set(&s.scope, bytes_text(account), bytes_text(region)))
+        return row_fault(r, f);
+    if (!read_policy(r, &s))
+        return row_fault(r, f);
     s.tags = read_tags(json_object_get(r->object, "tags"), &s.tag_count);
     enum status st = reader->stream(reader, &s, f);
     mem_free(s.tags);
+    policy_unref(s.policy);
     return st;
 }
 
@@ -293,12 +320,14 @@ static enum status read_key(struct catalog_reader *reader, const struct row *r, 
 {
     json_int_t created;
     const char *secret = json_string_value(json_object_get(r->object, "secret"));
-    if (!secret || !number_of(r, "created_ms", &created))
+    const char *account = json_string_value(json_object_get(r->object, "account"));
+    if (!secret || !number_of(r, "created_ms", &created) ||
+        (account && !account_is_valid(bytes_text(account))))
         return row_fault(r, f);
     char access_key[ROW_KEY_BYTES];
     snprintf(access_key, sizeof(access_key), "%.*s", (int)(r->key.len - 4),
              (const char *)r->key.at + 4);
-    return reader->key(reader, access_key, secret, (uint64_t)created, f);
+    return reader->key(reader, access_key, secret, account ? account : "", (uint64_t)created, f);
 }
 
 static enum status read_next_stream(struct catalog_reader *reader, const struct row *r,

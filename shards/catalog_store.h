@@ -3,10 +3,10 @@
  *   meta/format                      {"format": 1}
  *   meta/next-stream                 {"number": 7}
  *   meta/iterator-key                {"hex": "..."}
- *   stream/<number, 20 digits>       a stream's settings
+ *   stream/<number, 20 digits>       a stream's settings; without "account" and "region": the default ones; "policy": its text
  *   shard/<number>/<index, 10>       a shard
  *   consumer/<number>/<name>         a registered consumer
- *   key/<access key id>              {"secret": "...", "created_ms": ...}
+ *   key/<access key id>              {"secret": "...", "created_ms": ..., "account": "..." (none: the default)}
  *
  * Thread: one at a time (the catalog's, or a command line's with no server running). Blocks on the disk. */
 #ifndef SLUICE_SHARDS_CATALOG_STORE_H
@@ -36,6 +36,7 @@ void catalog_batch_remove_consumer(struct catalog_batch *b, uint64_t stream,
 void catalog_batch_put_next_stream(struct catalog_batch *b, uint64_t number);
 void catalog_batch_put_iterator_key(struct catalog_batch *b, const uint8_t *key, size_t len);
 void catalog_batch_put_key(struct catalog_batch *b, struct bytes access_key, struct bytes secret,
+                           struct bytes account, /* absent: the default one */
                            uint64_t created_ms);
 void catalog_batch_remove_key(struct catalog_batch *b, struct bytes access_key);
 enum status catalog_store_commit(struct catalog_store *s, struct catalog_batch *b,
@@ -48,7 +49,8 @@ struct catalog_reader {
     enum status (*shard)(struct catalog_reader *, uint64_t stream, const struct shard *,
                          struct fault *); /* log is NULL */
     enum status (*key)(struct catalog_reader *, const char *access_key, const char *secret,
-                       uint64_t created_ms, struct fault *);
+                       const char *account /* "": the default one */, uint64_t created_ms,
+                       struct fault *);
     enum status (*next_stream)(struct catalog_reader *, uint64_t number, struct fault *);
     enum status (*iterator_key)(struct catalog_reader *, const uint8_t *key, size_t len,
                                 struct fault *);

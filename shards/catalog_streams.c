@@ -7,6 +7,7 @@
  * which its number is then unknown. */
 #include "shards/catalog_internal.h"
 #include "shards/stream_fault.h"
+#include "shards/tags.h"
 
 #include "base/mem.h"
 #include "base/must.h"
@@ -62,10 +63,7 @@ static enum status set_status(struct catalog *c, struct stream *stream, enum str
     struct stream_view *v = stream_look(stream);
     struct stream_settings settings = v->settings;
     settings.status = status;
-    struct catalog_batch *b = catalog_batch_new();
-    catalog_batch_put_stream(b, &settings);
-    enum status st = catalog_change(c, stream, b, &settings, catalog_shards_of(v, 0),
-                                    v->shard_count, v->version + 1, f);
+    enum status st = catalog_change_settings(c, stream, v, &settings, f);
     stream_view_unref(v);
     return st;
 }
@@ -93,22 +91,25 @@ static enum status check_limits(struct catalog *c, const struct catalog_command 
                                 struct fault *f)
 {
     const struct catalog_settings *s = &c->settings;
-    struct stream_totals totals;
-    stream_table_totals(s->streams, &totals);
+    const struct scope *scope = &command->scope;
+    struct stream_totals totals, all;
+    stream_table_totals(s->streams, scope, &totals);
+    stream_table_totals(s->streams, NULL, &all);
     if (totals.open_shards + command->shard_count > s->shard_limit)
-        return fault_shard_limit(f, s->account, s->region, totals.open_shards, s->shard_limit,
-                                 command->shard_count);
+        return fault_shard_limit(f, scope->account, scope->region, totals.open_shards,
+                                 s->shard_limit, command->shard_count);
     if (command->shard_count > STREAM_SHARDS_MAX)
-        return fault_shard_limit(f, s->account, s->region, totals.open_shards, STREAM_SHARDS_MAX,
-                                 command->shard_count);
+        return fault_shard_limit(f, scope->account, scope->region, totals.open_shards,
+                                 STREAM_SHARDS_MAX, command->shard_count);
     if (command->create.mode == STREAM_ON_DEMAND && totals.on_demand_streams >= s->on_demand_limit)
         return fault_set(f, LIMIT_EXCEEDED,
                          "This request would exceed the on-demand stream limit for the account %s "
                          "in %s. Current "
                          "on-demand stream count for the account: %llu. Limit: %llu.",
-                         s->account, s->region, (unsigned long long)totals.on_demand_streams,
+                         scope->account, scope->region,
+                         (unsigned long long)totals.on_demand_streams,
                          (unsigned long long)s->on_demand_limit);
-    if (totals.streams >= STREAMS_MAX)
+    if (all.streams >= STREAMS_MAX)
         return fault_set(f, LIMIT_EXCEEDED, "This server holds %d streams, the most it can.",
                          STREAMS_MAX);
     return OK;
@@ -140,10 +141,10 @@ static enum status make_shards(struct catalog *c, const struct stream_settings *
 enum status catalog_create_stream(struct catalog *c, struct catalog_command *command)
 {
     struct fault *f = &command->fault;
-    struct stream *there = stream_table_find(c->settings.streams, command->stream);
+    struct stream *there = stream_table_find(c->settings.streams, &command->scope, command->stream);
     if (there) {
         stream_unref(there);
-        return fault_stream_exists(f, command->stream, c->settings.account);
+        return fault_stream_exists(f, command->stream, command->scope.account);
     }
     enum status st = check_limits(c, command, f);
     if (st != OK)
@@ -151,8 +152,10 @@ enum status catalog_create_stream(struct catalog *c, struct catalog_command *com
     uint32_t count = command->shard_count;
     struct stream_settings settings = command->create;
     settings.number = c->next_stream++; /* even if this fails: a number is never used again */
+    settings.scope = command->scope;
     settings.created_ms = clock_wall_ms(c->settings.clock);
     settings.retention_hours = RETENTION_HOURS_MIN;
+    settings.tag_count = stream_tags_sort(settings.tags, settings.tag_count);
     settings.next_shard = count;
     settings.status = c->settings.state_delay_ms ? STREAM_CREATING : STREAM_ACTIVE;
     struct catalog_batch *b = catalog_batch_new();
@@ -218,16 +221,16 @@ enum status catalog_delete_stream(struct catalog *c, struct catalog_command *com
 {
     struct stream *stream;
     struct stream_view *v;
-    enum status st = catalog_find(c, command->stream, &stream, &v, &command->fault);
+    enum status st = catalog_find(c, command, &stream, &v);
     if (st != OK)
         return st;
     enum stream_status status = v->settings.status;
     bool consumers = consumer_set_count(v->settings.consumers) > 0;
     stream_view_unref(v);
     if (status == STREAM_UPDATING || status == STREAM_DELETING) {
-        st = fault_stream_busy(&command->fault, command->stream, c->settings.account, status);
+        st = fault_stream_busy(&command->fault, command->stream, command->scope.account, status);
     } else if (consumers && !command->remove.consumers_too) {
-        st = fault_stream_has_consumers(&command->fault, command->stream, c->settings.account);
+        st = fault_stream_has_consumers(&command->fault, command->stream, command->scope.account);
     } else if (c->settings.state_delay_ms == 0) {
         st = remove_rows(c, stream, &command->fault);
     } else {
@@ -282,20 +285,17 @@ enum status catalog_set_retention(struct catalog *c, struct catalog_command *com
     struct fault *f = &command->fault;
     struct stream *stream;
     struct stream_view *v;
-    enum status st = catalog_find(c, command->stream, &stream, &v, f);
+    enum status st = catalog_find(c, command, &stream, &v);
     if (st != OK)
         return st;
     struct stream_settings settings = v->settings;
     if (settings.status != STREAM_ACTIVE)
-        st = fault_stream_busy(f, command->stream, c->settings.account, settings.status);
+        st = fault_stream_busy(f, command->stream, command->scope.account, settings.status);
     if (st == OK)
         st = check_retention(&settings, command->retention.increase, command->retention.hours, f);
     if (st == OK && command->retention.hours != settings.retention_hours) {
         settings.retention_hours = (uint32_t)command->retention.hours;
-        struct catalog_batch *b = catalog_batch_new();
-        catalog_batch_put_stream(b, &settings);
-        st = catalog_change(c, stream, b, &settings, catalog_shards_of(v, 0), v->shard_count,
-                            v->version + 1, f);
+        st = catalog_change_settings(c, stream, v, &settings, f);
         for (uint32_t i = 0; st == OK && i < v->shard_count; i++)
             c->settings.logs->ops->set_retention(v->shards[i]->log, settings.retention_hours);
     }
@@ -310,7 +310,7 @@ enum status catalog_reap_shards(struct catalog *c, struct catalog_command *comma
 {
     struct stream *stream;
     struct stream_view *v;
-    enum status st = catalog_find(c, command->stream, &stream, &v, &command->fault);
+    enum status st = catalog_find(c, command, &stream, &v);
     if (st != OK)
         return st;
     struct catalog_batch *b = catalog_batch_new();

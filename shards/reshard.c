@@ -275,40 +275,38 @@ static int begin(struct catalog *c, struct catalog_command *command, struct stre
     return st == OK ? CATALOG_LATER : (int)st;
 }
 
-static enum status check_stream(struct catalog *c, struct catalog_command *command,
-                                const struct stream_view *v)
+static enum status check_stream(struct catalog_command *command, const struct stream_view *v)
 {
     if (v->settings.status != STREAM_ACTIVE)
-        return fault_stream_busy(&command->fault, command->stream, c->settings.account,
+        return fault_stream_busy(&command->fault, command->stream, command->scope.account,
                                  v->settings.status);
     if (v->settings.mode == STREAM_ON_DEMAND)
         return fault_set(&command->fault, INVALID_VALUE,
                          "Request is invalid. Stream %.*s under account %s is in On-Demand mode.",
-                         BYTES_ARGS(command->stream), c->settings.account);
+                         BYTES_ARGS(command->stream), command->scope.account);
     return OK;
 }
 
 /* The shard, if it is there and open. */
-static enum status find_open(struct catalog *c, struct catalog_command *command,
-                             const struct stream_view *v, uint32_t index, struct shard **out)
+static enum status find_open(struct catalog_command *command, const struct stream_view *v,
+                             uint32_t index, struct shard **out)
 {
     char id[SHARD_ID_BYTES];
     shard_id_print(index, id);
     *out = stream_view_shard(v, index);
     if (!*out)
         return fault_shard_not_found(&command->fault, bytes_text(id), command->stream,
-                                     c->settings.account);
+                                     command->scope.account);
     if ((*out)->state != SHARD_OPEN)
         return fault_set(&command->fault, INVALID_ARGUMENT,
                          "Shard %s in stream %.*s under account %s has already been merged or "
                          "split, and thus is not "
                          "eligible for merging or splitting.",
-                         id, BYTES_ARGS(command->stream), c->settings.account);
+                         id, BYTES_ARGS(command->stream), command->scope.account);
     return OK;
 }
 
-static enum status check_split(struct catalog *c, struct catalog_command *command,
-                               const struct shard *s)
+static enum status check_split(struct catalog_command *command, const struct shard *s)
 {
     u128 at = command->split.at;
     if (at > s->start + 1 && s->start < U128_MAX - 1 && at < s->end)
@@ -325,15 +323,15 @@ static enum status check_split(struct catalog *c, struct catalog_command *comman
         "not "
         "both greater than one plus the shard's StartingHashKey %s and less than the shard's "
         "EndingHashKey %s.",
-        key, id, BYTES_ARGS(command->stream), c->settings.account, start, end);
+        key, id, BYTES_ARGS(command->stream), command->scope.account, start, end);
 }
 
 static enum status check_room(struct catalog *c, struct catalog_command *command)
 {
     struct stream_totals totals;
-    stream_table_totals(c->settings.streams, &totals);
+    stream_table_totals(c->settings.streams, &command->scope, &totals);
     if (totals.open_shards + 1 > c->settings.shard_limit)
-        return fault_shard_limit(&command->fault, c->settings.account, c->settings.region,
+        return fault_shard_limit(&command->fault, command->scope.account, command->scope.region,
                                  totals.open_shards, c->settings.shard_limit, 1);
     return OK;
 }
@@ -343,14 +341,14 @@ int reshard_split(struct catalog *c, struct catalog_command *command)
     struct stream *stream;
     struct stream_view *v;
     struct shard *s = NULL;
-    enum status st = catalog_find(c, command->stream, &stream, &v, &command->fault);
+    enum status st = catalog_find(c, command, &stream, &v);
     if (st != OK)
         return st;
-    st = check_stream(c, command, v);
+    st = check_stream(command, v);
     if (st == OK)
-        st = find_open(c, command, v, command->split.shard, &s);
+        st = find_open(command, v, command->split.shard, &s);
     if (st == OK)
-        st = check_split(c, command, s);
+        st = check_split(command, s);
     if (st == OK)
         st = check_room(c, command);
     if (st != OK) {
@@ -374,8 +372,8 @@ int reshard_split(struct catalog *c, struct catalog_command *command)
     return begin(c, command, stream, v, (struct shard[]){left, right}, 2);
 }
 
-static enum status check_merge(struct catalog *c, struct catalog_command *command,
-                               const struct shard *left, const struct shard *right)
+static enum status check_merge(struct catalog_command *command, const struct shard *left,
+                               const struct shard *right)
 {
     if (left->end != U128_MAX && left->end + 1 == right->start)
         return OK;
@@ -386,7 +384,7 @@ static enum status check_merge(struct catalog *c, struct catalog_command *comman
                      "Shards %s and %s in stream %.*s under account %s are not an adjacent pair of "
                      "shards eligible for "
                      "merging",
-                     left_id, right_id, BYTES_ARGS(command->stream), c->settings.account);
+                     left_id, right_id, BYTES_ARGS(command->stream), command->scope.account);
 }
 
 int reshard_merge(struct catalog *c, struct catalog_command *command)
@@ -394,16 +392,16 @@ int reshard_merge(struct catalog *c, struct catalog_command *command)
     struct stream *stream;
     struct stream_view *v;
     struct shard *left = NULL, *right = NULL;
-    enum status st = catalog_find(c, command->stream, &stream, &v, &command->fault);
+    enum status st = catalog_find(c, command, &stream, &v);
     if (st != OK)
         return st;
-    st = check_stream(c, command, v);
+    st = check_stream(command, v);
     if (st == OK)
-        st = find_open(c, command, v, command->merge.left, &left);
+        st = find_open(command, v, command->merge.left, &left);
     if (st == OK)
-        st = find_open(c, command, v, command->merge.right, &right);
+        st = find_open(command, v, command->merge.right, &right);
     if (st == OK)
-        st = check_merge(c, command, left, right);
+        st = check_merge(command, left, right);
     if (st != OK) {
         stream_view_unref(v);
         stream_unref(stream);

@@ -220,6 +220,7 @@ static void store_free(struct store *s)
     leveldb_options_destroy(s->index_options);
     leveldb_cache_destroy(s->cache);
     leveldb_readoptions_destroy(s->checked);
+    leveldb_readoptions_destroy(s->own_checks);
     leveldb_writeoptions_destroy(s->write_options);
     leveldb_writeoptions_destroy(s->synced);
     signal_fini(&s->work);
@@ -283,6 +284,8 @@ static struct store *store_new(const struct log_leveldb_settings *settings)
     s->checked = leveldb_readoptions_create();
     leveldb_readoptions_set_verify_checksums(s->checked, 1);
     leveldb_readoptions_set_fill_cache(s->checked, 0);
+    s->own_checks = leveldb_readoptions_create();
+    leveldb_readoptions_set_fill_cache(s->own_checks, 0);
     s->synced = leveldb_writeoptions_create();
     leveldb_writeoptions_set_sync(s->synced, 1);
     s->write_options = leveldb_writeoptions_create();

@@ -14,6 +14,7 @@
  * Thread: any may append; only committers write. */
 #include "shards/store_internal.h"
 
+#include "base/mailbox.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/trace.h"
@@ -39,13 +40,14 @@ struct volume *store_volume_locked(struct store *s, uint32_t class_hours)
     return v;
 }
 
-static void make_ready_locked(struct volume *v)
+/* Whether it was not so before. */
+static bool make_ready_locked(struct volume *v)
 {
     if (v->ready || v->busy || list_empty(&v->queue))
-        return;
+        return false;
     v->ready = true;
     list_append(&v->store->ready, &v->ready_node);
-    signal_one(&v->store->work);
+    return true;
 }
 
 /* OK: queued. Otherwise why not. */
@@ -73,7 +75,8 @@ static enum status enqueue_locked(struct store *s, struct log_append *a)
     l->queued++;
     s->queued_bytes += a->body.len;
     list_append(&v->queue, &a->node);
-    make_ready_locked(v);
+    if (make_ready_locked(v))
+        signal_one(&s->work);
     return OK;
 }
 
@@ -348,6 +351,7 @@ static void run_commit(struct commit *c)
         st = write_batch(c, &f); /* S1 */
         leveldb_writebatch_destroy(c->batch);
     }
+    mailbox_hold(); /* readers and those who put often share a loop */
     if (st == OK)
         publish(c);
     else
@@ -360,6 +364,7 @@ static void run_commit(struct commit *c)
         list_remove(node);
     }
     complete(c);
+    mailbox_release();
 }
 
 /* Queued behind a failure: refused like what failed. */
@@ -416,7 +421,9 @@ void store_committer_run(void *arg)
         commit_volume(s, v);
         lock_take(&s->mu);
         v->busy = false;
-        make_ready_locked(v);
+        bool alone = list_empty(&s->ready);
+        if (make_ready_locked(v) && !alone) /* else it is the one that this thread takes next */
+            signal_one(&s->work);
     }
     lock_drop(&s->mu);
 }

@@ -114,6 +114,8 @@ struct store {
     leveldb_options_t *options, *index_options;
     leveldb_cache_t *cache;
     leveldb_readoptions_t *checked;
+    leveldb_readoptions_t *
+        own_checks; /* for values that are checked by their own CRC: LevelDB's, in plain C, costs four times as much */
     leveldb_writeoptions_t *write_options, *synced;
     struct tail tail;
     struct thread committers[STORE_THREADS_MAX], readers[STORE_THREADS_MAX], sealer, pacer;
@@ -188,6 +190,8 @@ bool segment_has_table(leveldb_t *db);
 enum status segment_open_sealed(struct store *s, uint64_t number, struct segment **out,
                                 struct fault *f) MUST_USE;
 void segment_cache_drop(struct store *s, uint64_t number, bool idle_only);
+/* A descriptor of the segment's newest table; -1: there is none yet. */
+int segment_table_open(const struct store *s, uint64_t number);
 void segment_key(struct log_place place, uint64_t offset, uint8_t out[SEGMENT_KEY_BYTES]);
 bool segment_key_parse(const char *key, size_t len, struct log_place *place, uint64_t *offset);
 
@@ -249,6 +253,10 @@ void store_reader_run(void *store);
 enum status segment_walk(struct store *s, struct segment *g,
                          enum status (*each)(void *, const struct store_row *, struct fault *),
                          void *arg, struct fault *f) MUST_USE;
+
+/* store_ahead.c */
+/* After a large read that succeeded: what follows it is fetched. Thread: disk readers. */
+void store_read_ahead(struct store *s, const struct log_read *r);
 
 /* store_recover.c */
 /* Brings an unsealed segment (after a crash or a failure) into the index as a sealed one. The

@@ -11,31 +11,11 @@
 
 #include "base/must.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { PIECE_BYTES = 512 * 1024, LOOK_AGAIN_MS = 1 };
-
-/* The newest table of the folder, open; -1: none yet. */
-static int open_table(const char *folder)
-{
-    char newest[300] = "", path[STORE_PATH_BYTES + 300];
-    DIR *d = opendir(folder);
-    for (const struct dirent *e; d && (e = readdir(d));) {
-        size_t len = strlen(e->d_name);
-        if (len > 4 && strcmp(e->d_name + len - 4, ".ldb") == 0 && strcmp(e->d_name, newest) > 0)
-            snprintf(newest, sizeof(newest), "%s", e->d_name);
-    }
-    if (d)
-        closedir(d);
-    if (!newest[0])
-        return -1;
-    snprintf(path, sizeof(path), "%s/%s", folder, newest);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
 
 /* Writes what has grown behind *written, a piece at a time. */
 static void write_out(int fd, off_t *written)
@@ -56,16 +36,14 @@ void store_pacer_run(void *arg)
     off_t written = 0;
     lock_take(&s->mu);
     while (!s->pacer_stop) {
-        char folder[STORE_PATH_BYTES];
         uint64_t flushing = s->flushing;
         if (!flushing) {
             signal_wait(&s->pace, &s->mu);
             continue;
         }
         lock_drop(&s->mu);
-        segment_path(s, flushing, folder);
         if (fd < 0)
-            fd = open_table(folder);
+            fd = segment_table_open(s, flushing);
         if (fd >= 0)
             write_out(fd, &written);
         lock_take(&s->mu);

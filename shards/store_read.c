@@ -4,7 +4,8 @@
  *   -> the next row, until the read is full or the durable end
  *
  * D1. Offsets given follow each other without a gap, or the read ends with CORRUPT that names the segment.
- * D2. Every batch is checked against its CRC before it is given. */
+ * D2. Every batch is checked against its CRC before it is given. So LevelDB need not check the block around it: damage to a key there shows
+ * as a batch that is missing, or that says another offset than its key (D1). */
 #include "shards/store_internal.h"
 
 #include "base/mem.h"
@@ -40,7 +41,7 @@ static bool find_live(struct store *s, struct store_log *l, uint64_t offset, str
     return *segment != NULL;
 }
 
-/* The row for an offset, wherever it is; its segment referenced. A segment may be sealed between
+/* The row that holds an offset or is the first after it, wherever it is; *g: its segment, referenced, if that is live. A segment may be sealed between
  * the two looks, so the index is asked first only for what is older than all live rows: the live
  * list first, then the index, and the lower of both. */
 static enum status find_row(struct store *s, struct store_log *l, uint64_t offset,
@@ -57,13 +58,20 @@ static enum status find_row(struct store *s, struct store_log *l, uint64_t offse
         segment_unref(*g);
         *g = NULL;
         *out = sealed;
-        return segment_open_sealed(s, sealed.segment, g, f);
+        return OK;
     }
     if (is_live && (st == OK || st == END)) {
         *out = live;
         return OK;
     }
     return st;
+}
+
+/* The segment of the row that find_row found, referenced. */
+static enum status hold_segment(struct store *s, const struct store_row *row, struct segment **g,
+                                struct fault *f)
+{
+    return *g ? OK : segment_open_sealed(s, row->segment, g, f);
 }
 
 /* ---- reading values ---- */
@@ -124,7 +132,7 @@ static void seek_holding(leveldb_iterator_t *it, struct log_place place, uint64_
 static enum status read_values(struct store *s, struct log_read *r, struct segment *g,
                                uint64_t *next, uint64_t end)
 {
-    leveldb_iterator_t *it = leveldb_create_iterator(g->db, s->checked);
+    leveldb_iterator_t *it = leveldb_create_iterator(g->db, s->own_checks);
     struct log_place place = r->log->place;
     uint64_t at;
     enum status st = OK;
@@ -178,9 +186,12 @@ static enum status read_row(struct store *s, struct store_log *l, struct log_rea
     struct segment *g = NULL;
     uint64_t before = *next;
     enum status st = find_row(s, l, *next, &row, &g, &r->fault);
-    if (st == OK && row.first <= *next)
+    bool holds = st == OK && row.first <= *next;
+    if (holds)
+        st = hold_segment(s, &row, &g, &r->fault);
+    if (holds && st == OK)
         st = read_values(s, r, g, next, row.last < end ? row.last + 1 : end);
-    else if (st == OK || st == END)
+    else if (!holds && (st == OK || st == END))
         st = damaged(st == END ? 0 : row.segment, "the batches before its first are missing",
                      &r->fault); /* D1 */
     segment_unref(g);
@@ -272,28 +283,57 @@ static enum status find_in_row(struct store *s, struct log_read *r, struct segme
     return error == OK ? st : error;
 }
 
-/* One look through the rows, from the beginning. */
+/* The first row that is not wholly older: by halves, since a log may have very many. END: all are. */
+static enum status find_young_row(struct store *s, struct store_log *l, struct log_read *r,
+                                  uint64_t end, struct store_row *out)
+{
+    uint64_t low = begin_of(s, l), high = end;
+    bool found = false;
+    while (low < high) {
+        struct store_row row;
+        struct segment *g = NULL;
+        uint64_t middle = low + (high - low) / 2;
+        enum status st = find_row(s, l, middle, &row, &g, &r->fault);
+        segment_unref(g);
+        uint64_t begin = begin_of(s, l);
+        if (begin > low) { /* retention took some meanwhile */
+            low = begin;
+            continue;
+        }
+        if (st == END)
+            return damaged(0, "the batches behind its last are missing", &r->fault);
+        if (st != OK)
+            return st;
+        if (row.last_ms < r->time_ms) {
+            low = row.last + 1;
+            continue;
+        }
+        *out = row;
+        found = true;
+        high = row.first < middle ? row.first : middle;
+    }
+    return found ? OK : END;
+}
+
+/* One look. */
 static enum status look_for_time(struct store *s, struct store_log *l, struct log_read *r)
 {
     struct log_bounds bounds;
+    struct store_row row;
+    struct segment *g = NULL;
     tail_bounds(&s->tail, &l->tail, &bounds);
-    uint64_t at = bounds.begin;
-    while (at < bounds.end) {
-        struct store_row row;
-        struct segment *g = NULL;
-        enum status st = find_row(s, l, at, &row, &g, &r->fault);
-        bool here = st == OK && row.last_ms >= r->time_ms;
-        if (here)
-            st = find_in_row(s, r, g, &row);
-        segment_unref(g);
-        if (st == END && begin_of(s, l) <= at)
-            return damaged(0, "the batches behind its last are missing", &r->fault);
-        if (here || st < 0)
-            return st;
-        at = st == END ? begin_of(s, l) : row.last + 1; /* END: retention took it meanwhile */
-    }
-    r->offset = bounds.end;
-    return END;
+    enum status st = find_young_row(s, l, r, bounds.end, &row);
+    if (st == OK)
+        st = find_row(s, l, row.first, &row, &g,
+                      &r->fault); /* again, for its segment: it may have been sealed since */
+    if (st == OK)
+        st = hold_segment(s, &row, &g, &r->fault);
+    if (st == OK)
+        st = find_in_row(s, r, g, &row);
+    segment_unref(g);
+    if (st == END)
+        r->offset = bounds.end;
+    return st;
 }
 
 static enum status find_time(struct store *s, struct log_read *r)
@@ -353,6 +393,8 @@ void store_reader_run(void *arg)
         s->reads_waiting--;
         lock_drop(&s->readers_mu);
         r->status = r->kind == LOG_READ_FROM ? read_from(s, r) : find_time(s, r);
+        if (r->kind == LOG_READ_FROM && r->status == OK)
+            store_read_ahead(s, r);
         if (r->status == NO_SPACE) /* LevelDB writes to open a database, also for reading */
             r->status = IO_FAILED;
         r->done(r);

@@ -59,6 +59,14 @@ enum status fault_consumer_not_found(struct fault *f, struct bytes name, struct 
                      BYTES_ARGS(name), BYTES_ARGS(stream), account);
 }
 
+enum status fault_tags_too_many(struct fault *f, struct bytes stream, const char *account)
+{
+    return fault_set(f, INVALID_ARGUMENT,
+                     "Failed to add tags to stream %.*s under account %s because a given stream "
+                     "cannot have more than %d tags associated with it.",
+                     BYTES_ARGS(stream), account, STREAM_TAGS_MAX);
+}
+
 enum status fault_shard_limit(struct fault *f, const char *account, const char *region,
                               uint64_t now, uint64_t limit, uint64_t more)
 {

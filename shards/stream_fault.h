@@ -24,6 +24,8 @@ enum status fault_consumer_not_found(struct fault *f, struct bytes name, struct 
                                      const char *account);
 enum status fault_shard_limit(struct fault *f, const char *account, const char *region,
                               uint64_t now, uint64_t limit, uint64_t more);
+/* more than STREAM_TAGS_MAX */
+enum status fault_tags_too_many(struct fault *f, struct bytes stream, const char *account);
 const char *stream_status_name(enum stream_status status);
 
 #endif

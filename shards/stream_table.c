@@ -1,23 +1,30 @@
 /* stream_table.c: two hash tables for finding and one sorted array for listing, under one lock that
- * is held for a few memory reads. */
+ * is held for a few memory reads.
+ *
+ * A stream's key is "ACCOUNT/REGION/NAME": no part holds a slash but the last, which is the end. So a scope's streams stand
+ * together in the array, in order of their names. */
 #include "shards/stream_table.h"
 
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/table.h"
 
+struct key {
+    size_t len, scope_len; /* of all; of "ACCOUNT/REGION/" */
+    uint8_t text[ACCOUNT_BYTES + REGION_BYTES + STREAM_NAME_BYTES_MAX];
+};
+
 struct entry {
     struct stream *stream;
-    struct bytes name;
     uint64_t number;
-    char name_text[STREAM_NAME_BYTES_MAX + 1];
+    struct key key;
 };
 
 struct stream_table {
     struct lock mu;
     /* under mu */
     struct table by_name, by_number;
-    struct entry **sorted; /* by name */
+    struct entry **sorted; /* by key */
     size_t count, room;
 };
 
@@ -45,13 +52,41 @@ void stream_table_free(struct stream_table *t)
     mem_free(t);
 }
 
-/* The first place whose name is not below `name`. */
-static size_t place_of(const struct stream_table *t, struct bytes name)
+static void key_append(struct key *k, const char *text, char end)
+{
+    size_t len = strlen(text);
+    memcpy(k->text + k->len, text, len);
+    k->text[k->len + len] = (uint8_t)end;
+    k->len += len + 1;
+}
+
+/* False when the name is too long for any stream. */
+static bool key_set(struct key *k, const struct scope *scope, struct bytes name)
+{
+    if (name.len > STREAM_NAME_BYTES_MAX)
+        return false;
+    k->len = 0;
+    key_append(k, scope->account, '/');
+    key_append(k, scope->region, '/');
+    k->scope_len = k->len;
+    if (name.len)
+        memcpy(k->text + k->len, name.at, name.len);
+    k->len += name.len;
+    return true;
+}
+
+static struct bytes key_of(const struct entry *e)
+{
+    return bytes_of(e->key.text, e->key.len);
+}
+
+/* The first place whose key is not below `key`. */
+static size_t place_of(const struct stream_table *t, struct bytes key)
 {
     size_t low = 0, high = t->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (bytes_compare(t->sorted[middle]->name, name) < 0)
+        if (bytes_compare(key_of(t->sorted[middle]), key) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -68,10 +103,9 @@ void stream_table_add(struct stream_table *t, struct stream *s)
 {
     struct entry *e = MEM_NEW(struct entry);
     struct stream_view *v = stream_look(s);
-    memcpy(e->name_text, v->settings.name, sizeof(e->name_text));
+    must(key_set(&e->key, &v->settings.scope, bytes_text(v->settings.name)));
     e->number = v->settings.number;
     stream_view_unref(v);
-    e->name = bytes_text(e->name_text);
     e->stream = stream_ref(s);
     lock_take(&t->mu);
     if (t->count == t->room) {
@@ -83,11 +117,11 @@ void stream_table_add(struct stream_table *t, struct stream *s)
         t->sorted = grown;
         t->room = room;
     }
-    size_t at = place_of(t, e->name);
+    size_t at = place_of(t, key_of(e));
     memmove(t->sorted + at + 1, t->sorted + at, (t->count - at) * sizeof(*t->sorted));
     t->sorted[at] = e;
     t->count++;
-    must(table_set(&t->by_name, e->name, e) == NULL);
+    must(table_set(&t->by_name, key_of(e), e) == NULL);
     must(table_set(&t->by_number, number_key(e), e) == NULL);
     lock_drop(&t->mu);
 }
@@ -95,11 +129,13 @@ void stream_table_add(struct stream_table *t, struct stream *s)
 void stream_table_remove(struct stream_table *t, struct stream *s)
 {
     struct stream_view *v = stream_look(s);
+    struct key key;
+    must(key_set(&key, &v->settings.scope, bytes_text(v->settings.name)));
     lock_take(&t->mu);
-    struct entry *e = table_remove(&t->by_name, bytes_text(v->settings.name));
+    struct entry *e = table_remove(&t->by_name, bytes_of(key.text, key.len));
     must(e && e->stream == s);
     table_remove(&t->by_number, number_key(e));
-    size_t at = place_of(t, e->name);
+    size_t at = place_of(t, key_of(e));
     memmove(t->sorted + at, t->sorted + at + 1, (t->count - at - 1) * sizeof(*t->sorted));
     t->count--;
     lock_drop(&t->mu);
@@ -117,9 +153,11 @@ static struct stream *find(struct stream_table *t, const struct table *table, st
     return s;
 }
 
-struct stream *stream_table_find(struct stream_table *t, struct bytes name)
+struct stream *stream_table_find(struct stream_table *t, const struct scope *scope,
+                                 struct bytes name)
 {
-    return find(t, &t->by_name, name);
+    struct key key;
+    return key_set(&key, scope, name) ? find(t, &t->by_name, bytes_of(key.text, key.len)) : NULL;
 }
 
 struct stream *stream_table_find_number(struct stream_table *t, uint64_t number)
@@ -127,26 +165,54 @@ struct stream *stream_table_find_number(struct stream_table *t, uint64_t number)
     return find(t, &t->by_number, bytes_of(&number, sizeof(number)));
 }
 
-size_t stream_table_list(struct stream_table *t, struct bytes after, struct stream_view **out,
-                         size_t most, bool *more)
+/* From the first entry above `key` (at it, when it is a scope alone), as long as they begin with `prefix`. */
+static size_t list(struct stream_table *t, struct bytes key, struct bytes prefix,
+                   struct stream_view **out, size_t most, bool *more)
 {
     lock_take(&t->mu);
-    size_t at = bytes_present(after) ? place_of(t, after) : 0;
-    if (bytes_present(after) && at < t->count && bytes_equal(t->sorted[at]->name, after))
+    size_t at = place_of(t, key), count = 0;
+    if (at < t->count && bytes_equal(key_of(t->sorted[at]), key))
         at++;
-    size_t count = 0;
-    for (; at < t->count && count < most; at++)
+    for (; at < t->count && bytes_starts_with(key_of(t->sorted[at]), prefix); at++) {
+        if (count == most)
+            break;
         out[count++] = stream_look(t->sorted[at]->stream);
-    *more = at < t->count;
+    }
+    *more = at < t->count && bytes_starts_with(key_of(t->sorted[at]), prefix);
     lock_drop(&t->mu);
     return count;
 }
 
-void stream_table_totals(struct stream_table *t, struct stream_totals *out)
+size_t stream_table_list(struct stream_table *t, const struct scope *scope, struct bytes after,
+                         struct stream_view **out, size_t most, bool *more)
 {
+    struct key key;
+    if (after.len > STREAM_NAME_BYTES_MAX) /* no name is longer: those above it are above its cut */
+        after.len = STREAM_NAME_BYTES_MAX;
+    must(key_set(&key, scope, after));
+    return list(t, bytes_of(key.text, key.len), bytes_of(key.text, key.scope_len), out, most, more);
+}
+
+size_t stream_table_walk(struct stream_table *t, const struct stream_settings *after,
+                         struct stream_view **out, size_t most, bool *more)
+{
+    struct key key = {.len = 0};
+    if (after)
+        must(key_set(&key, &after->scope, bytes_text(after->name)));
+    return list(t, bytes_of(key.text, key.len), bytes_of(key.text, 0), out, most, more);
+}
+
+void stream_table_totals(struct stream_table *t, const struct scope *scope,
+                         struct stream_totals *out)
+{
+    struct key key = {.len = 0};
+    if (scope)
+        must(key_set(&key, scope, BYTES_NONE));
+    struct bytes prefix = bytes_of(key.text, key.len);
     *out = (struct stream_totals){0};
     lock_take(&t->mu);
-    for (size_t i = 0; i < t->count; i++) {
+    for (size_t i = place_of(t, prefix);
+         i < t->count && bytes_starts_with(key_of(t->sorted[i]), prefix); i++) {
         struct stream_view *v = stream_look(t->sorted[i]->stream);
         out->streams++;
         out->on_demand_streams += v->settings.mode == STREAM_ON_DEMAND;

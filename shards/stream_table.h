@@ -1,5 +1,5 @@
-/* stream_table.h: all streams, by name and by number. Thread: any may look; only the catalog's
- * changes it. */
+/* stream_table.h: all streams: by name within a scope (an account and a region), and by number.
+ * Thread: any may look; only the catalog's changes it. */
 #ifndef SLUICE_SHARDS_STREAM_TABLE_H
 #define SLUICE_SHARDS_STREAM_TABLE_H
 
@@ -13,16 +13,23 @@ void stream_table_free(struct stream_table *t);
 void stream_table_add(struct stream_table *t, struct stream *s);
 void stream_table_remove(struct stream_table *t, struct stream *s);
 /* Referenced, or NULL. */
-struct stream *stream_table_find(struct stream_table *t, struct bytes name);
+struct stream *stream_table_find(struct stream_table *t, const struct scope *scope,
+                                 struct bytes name);
 struct stream *stream_table_find_number(struct stream_table *t, uint64_t number);
-/* Views of the streams whose names come after `after` (absent: from the first), in order of name,
- * at most `most`; each referenced. *more says whether others follow. */
-size_t stream_table_list(struct stream_table *t, struct bytes after, struct stream_view **out,
-                         size_t most, bool *more);
+/* Views of the scope's streams whose names come after `after` (absent: from the first), in order of
+ * name, at most `most`; each referenced. *more says whether others follow. */
+size_t stream_table_list(struct stream_table *t, const struct scope *scope, struct bytes after,
+                         struct stream_view **out, size_t most, bool *more);
+/* The same over all scopes, in an order of their own: after the stream with these settings (NULL:
+ * from the first), which need not be there any more. */
+size_t stream_table_walk(struct stream_table *t, const struct stream_settings *after,
+                         struct stream_view **out, size_t most, bool *more);
 
 struct stream_totals {
     uint64_t streams, on_demand_streams, open_shards;
 };
-void stream_table_totals(struct stream_table *t, struct stream_totals *out);
+/* Of one scope, or of all (NULL). */
+void stream_table_totals(struct stream_table *t, const struct scope *scope,
+                         struct stream_totals *out);
 
 #endif

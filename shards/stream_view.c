@@ -119,6 +119,7 @@ struct stream_view *stream_view_new(const struct stream_settings *settings, stru
     v->settings = *settings;
     v->settings.tags = stream_tags_copy(settings->tags, settings->tag_count);
     consumer_set_ref(v->settings.consumers);
+    policy_ref(v->settings.policy);
     v->shard_count = count;
     size_t room = count ? count : 1;
     v->shards = mem_must(room * sizeof(*v->shards));
@@ -149,6 +150,7 @@ void stream_view_unref(struct stream_view *v)
         shard_unref(v->shards[i]);
     stream_tags_free(v->settings.tags, v->settings.tag_count);
     consumer_set_unref(v->settings.consumers);
+    policy_unref(v->settings.policy);
     mem_free(v->shards);
     mem_free(v->open);
     mem_free(v->open_starts);

@@ -11,6 +11,8 @@
 #include "base/u128.h"
 #include "shards/consumer.h"
 #include "shards/log.h"
+#include "shards/policy.h"
+#include "shards/scope.h"
 #include "shards/sequence.h"
 
 enum shard_state { SHARD_PENDING, SHARD_OPEN, SHARD_CLOSED };
@@ -39,10 +41,11 @@ struct stream_tag {
 struct stream_tag *stream_tags_copy(const struct stream_tag *tags, uint32_t count);
 void stream_tags_free(struct stream_tag *tags, uint32_t count);
 
-/* What a stream is, beside its shards. Plain values; tags are owned by the view, and
- * consumers are referenced by it. */
+/* What a stream is, beside its shards. Plain values; tags are owned by the view, the policy and
+ * the consumers are referenced by it. */
 struct stream_settings {
     uint64_t number; /* never used again */
+    struct scope scope;
     char name[STREAM_NAME_BYTES_MAX + 1];
     enum stream_mode mode;
     enum stream_status status;
@@ -54,7 +57,8 @@ struct stream_settings {
     uint32_t warm_mibps;
     uint32_t next_shard; /* index of the next shard made */
     uint32_t tag_count;
-    struct stream_tag *tags;
+    struct stream_tag *tags;        /* by key, each once (tags.h) */
+    struct policy *policy;          /* counted; NULL: none */
     struct consumer_set *consumers; /* counted; NULL: none */
 };
 

@@ -1,8 +1,8 @@
 /* records_test.c: the operations over a loopback exchange: put, read, reshard, list, retention,
  * restart. */
 #include "base/mem.h"
+#include "support/answers.h"
 #include "support/log_memory.h"
-#include "support/loopback.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,37 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static json_t *ok(struct loopback *l, const char *operation, const char *json)
-{
-    int status;
-    char *text = call_text(l, operation, json, &status);
-    if (status != 200)
-        fprintf(stderr, "%s: %d %s\n", operation, status, text);
-    assert_int_equal(status, 200);
-    json_t *answer = text[0] ? json_loads(text, 0, NULL) : json_object();
-    assert_non_null(answer);
-    mem_free(text);
-    return answer;
-}
-
-static void ok_empty(struct loopback *l, const char *operation, const char *json)
-{
-    int status;
-    char *text = call_text(l, operation, json, &status);
-    assert_string_equal(text, "");
-    assert_int_equal(status, 200);
-    mem_free(text);
-}
-
-static void fails(struct loopback *l, const char *operation, const char *json, const char *answer)
-{
-    int status;
-    char *text = call_text(l, operation, json, &status);
-    assert_string_equal(text, answer);
-    assert_int_equal(status, 400);
-    mem_free(text);
-}
-
 static const char *text_of(const json_t *o, const char *name)
 {
     return json_string_value(json_object_get(o, name));
@@ -54,7 +23,7 @@ static char *iterator(struct loopback *l, const char *rest)
 {
     char json[512];
     snprintf(json, sizeof(json), "{\"StreamName\":\"s\",%s}", rest);
-    json_t *answer = ok(l, "GetShardIterator", json);
+    json_t *answer = answer_ok(l, "GetShardIterator", json);
     char *it = mem_strdup(text_of(answer, "ShardIterator"));
     json_decref(answer);
     return it;
@@ -65,7 +34,7 @@ static json_t *read_on(struct loopback *l, char **it, int limit)
 {
     char json[640];
     snprintf(json, sizeof(json), "{\"ShardIterator\":\"%s\",\"Limit\":%d}", *it, limit);
-    json_t *answer = ok(l, "GetRecords", json);
+    json_t *answer = answer_ok(l, "GetRecords", json);
     mem_free(*it);
     const char *next = text_of(answer, "NextShardIterator");
     *it = next ? mem_strdup(next) : NULL;
@@ -90,9 +59,9 @@ static int teardown(void **state)
 static void a_record_put_is_read_back(void **state)
 {
     struct loopback *l = *state;
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
-    json_t *put =
-        ok(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"k\",\"Data\":\"aGVsbG8=\"}");
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
+    json_t *put = answer_ok(l, "PutRecord",
+                            "{\"StreamName\":\"s\",\"PartitionKey\":\"k\",\"Data\":\"aGVsbG8=\"}");
     assert_string_equal(text_of(put, "ShardId"), "shardId-000000000000");
     char *it =
         iterator(l, "\"ShardId\":\"shardId-000000000000\",\"ShardIteratorType\":\"TRIM_HORIZON\"");
@@ -113,8 +82,8 @@ static void a_record_put_is_read_back(void **state)
 static void records_go_to_the_shard_of_their_keys_md5(void **state)
 {
     struct loopback *l = *state;
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":3}");
-    json_t *put = ok(
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":3}");
+    json_t *put = answer_ok(
         l, "PutRecords",
         "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"a\"},{\"Data\":\"\","
         "\"PartitionKey\":\"b\"},{\"Data\":\"\",\"PartitionKey\":\"e\"},{\"Data\":\"\","
@@ -132,18 +101,20 @@ static void records_go_to_the_shard_of_their_keys_md5(void **state)
 static void missing_streams_and_bad_values_are_worded_as_aws_does(void **state)
 {
     struct loopback *l = *state;
-    fails(l, "PutRecord", "{\"StreamName\":\"none\",\"PartitionKey\":\"k\",\"Data\":\"\"}",
-          "{\"__type\":\"ResourceNotFoundException\",\"message\":\"Stream none under account "
-          "000000000000 not found.\"}");
-    fails(l, "PutRecord", "{\"StreamName\":", "{\"__type\":\"SerializationException\"}");
-    fails(l, "NoSuchThing", "{}", "{\"__type\":\"UnknownOperationException\"}");
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
-    fails(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}",
-          "{\"__type\":\"ResourceInUseException\",\"message\":\"Stream s under account "
-          "000000000000 already exists.\"}");
-    fails(l, "GetRecords", "{\"ShardIterator\":\"nonsense\"}",
-          "{\"__type\":\"InvalidArgumentException\",\"message\":\"Invalid ShardIterator.\"}");
-    fails(
+    answer_fails(
+        l, "PutRecord", "{\"StreamName\":\"none\",\"PartitionKey\":\"k\",\"Data\":\"\"}",
+        "{\"__type\":\"ResourceNotFoundException\",\"message\":\"Stream none under account "
+        "000000000000 not found.\"}");
+    answer_fails(l, "PutRecord", "{\"StreamName\":", "{\"__type\":\"SerializationException\"}");
+    answer_fails(l, "NoSuchThing", "{}", "{\"__type\":\"UnknownOperationException\"}");
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
+    answer_fails(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}",
+                 "{\"__type\":\"ResourceInUseException\",\"message\":\"Stream s under account "
+                 "000000000000 already exists.\"}");
+    answer_fails(
+        l, "GetRecords", "{\"ShardIterator\":\"nonsense\"}",
+        "{\"__type\":\"InvalidArgumentException\",\"message\":\"Invalid ShardIterator.\"}");
+    answer_fails(
         l, "PutRecord",
         "{\"StreamName\":\"s\",\"PartitionKey\":\"k\",\"Data\":\"\",\"ExplicitHashKey\":"
         "\"340282366920938463463374607431768211456\"}",
@@ -155,7 +126,7 @@ static void missing_streams_and_bad_values_are_worded_as_aws_does(void **state)
 static void a_put_is_not_answered_before_its_append_is_done(void **state)
 {
     struct loopback *l = *state;
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":2}");
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":2}");
     log_memory_hold(l->service.logs, true);
     struct call c;
     call_start(&c, l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"k\",\"Data\":\"\"}");
@@ -171,14 +142,16 @@ static void a_put_is_not_answered_before_its_append_is_done(void **state)
 static void a_refused_append_is_a_throttle_per_record(void **state)
 {
     struct loopback *l = *state;
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
     log_memory_refuse(l->service.logs, THROTTLED);
-    fails(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"k\",\"Data\":\"\"}",
-          "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":\"Rate exceeded for "
-          "shard "
-          "shardId-000000000000 in stream s under account 000000000000.\"}");
-    json_t *put = ok(l, "PutRecords",
-                     "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"a\"}]}");
+    answer_fails(
+        l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"k\",\"Data\":\"\"}",
+        "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":\"Rate exceeded for "
+        "shard "
+        "shardId-000000000000 in stream s under account 000000000000.\"}");
+    json_t *put =
+        answer_ok(l, "PutRecords",
+                  "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"a\"}]}");
     assert_int_equal(json_integer_value(json_object_get(put, "FailedRecordCount")), 1);
     assert_string_equal(text_of(json_array_get(json_object_get(put, "Records"), 0), "ErrorCode"),
                         "ProvisionedThroughputExceededException");
@@ -188,7 +161,7 @@ static void a_refused_append_is_a_throttle_per_record(void **state)
 static void a_put_that_meets_a_seal_goes_to_the_children(void **state)
 {
     struct loopback *l = *state;
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
     log_memory_hold(l->service.logs, true);
     struct call split, put;
     call_start(&split, l, "SplitShard",
@@ -219,12 +192,13 @@ static void a_put_that_meets_a_seal_goes_to_the_children(void **state)
 static void limits_page_through_without_gap_or_repeat(void **state)
 {
     struct loopback *l = *state;
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
     for (int i = 0; i < 7; i++)
-        json_decref(ok(l, "PutRecords",
-                       "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"a\"},{"
-                       "\"Data\":\"\","
-                       "\"PartitionKey\":\"b\"},{\"Data\":\"\",\"PartitionKey\":\"c\"}]}"));
+        json_decref(
+            answer_ok(l, "PutRecords",
+                      "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"a\"},{"
+                      "\"Data\":\"\","
+                      "\"PartitionKey\":\"b\"},{\"Data\":\"\",\"PartitionKey\":\"c\"}]}"));
     char *it = iterator(l, "\"ShardId\":\"0\",\"ShardIteratorType\":\"TRIM_HORIZON\"");
     static const char keys[] = "abc";
     for (int seen = 0; seen < 21;) {
@@ -245,12 +219,12 @@ static void limits_page_through_without_gap_or_repeat(void **state)
 static void what_is_past_retention_is_not_served(void **state)
 {
     struct loopback *l = *state;
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
     json_decref(
-        ok(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"old\",\"Data\":\"\"}"));
+        answer_ok(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"old\",\"Data\":\"\"}"));
     clock_manual_advance_ms(&l->clock, 25ull * 3600 * 1000);
     json_decref(
-        ok(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"new\",\"Data\":\"\"}"));
+        answer_ok(l, "PutRecord", "{\"StreamName\":\"s\",\"PartitionKey\":\"new\",\"Data\":\"\"}"));
     char *it = iterator(l, "\"ShardId\":\"0\",\"ShardIteratorType\":\"TRIM_HORIZON\"");
     json_t *got = read_on(l, &it, 10);
     json_t *records = json_object_get(got, "Records");
@@ -263,7 +237,7 @@ static void what_is_past_retention_is_not_served(void **state)
 static void an_iterator_expires_after_five_minutes(void **state)
 {
     struct loopback *l = *state;
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
     char *it = iterator(l, "\"ShardId\":\"0\",\"ShardIteratorType\":\"LATEST\"");
     clock_manual_advance_ms(&l->clock, 300001);
     char json[640];
@@ -280,9 +254,9 @@ static void an_iterator_expires_after_five_minutes(void **state)
 static void streams_and_a_reshard_survive_a_restart(void **state)
 {
     struct loopback *l = *state;
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":2}");
-    ok_empty(l, "MergeShards",
-             "{\"StreamName\":\"s\",\"ShardToMerge\":\"0\",\"AdjacentShardToMerge\":\"1\"}");
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":2}");
+    answer_empty(l, "MergeShards",
+                 "{\"StreamName\":\"s\",\"ShardToMerge\":\"0\",\"AdjacentShardToMerge\":\"1\"}");
     char *before = call_text(l, "ListShards", "{\"StreamName\":\"s\"}", NULL);
     loopback_reopen(l);
     char *after = call_text(l, "ListShards", "{\"StreamName\":\"s\"}", NULL);
@@ -295,7 +269,7 @@ static void streams_and_a_reshard_survive_a_restart(void **state)
 static void a_torn_last_write_does_not_stop_the_catalog(void **state)
 {
     struct loopback *l = *state;
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":2}");
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":2}");
     char *before = call_text(l, "ListShards", "{\"StreamName\":\"s\"}", NULL);
     loopback_reopen_torn(l);
     char *after = call_text(l, "ListShards", "{\"StreamName\":\"s\"}", NULL);
@@ -307,10 +281,10 @@ static void a_torn_last_write_does_not_stop_the_catalog(void **state)
 static void a_reshard_cut_off_is_completed_at_the_next_start(void **state)
 {
     struct loopback *l = *state;
-    ok_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
+    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
     log_memory_refuse(l->service.logs, IO_FAILED);
-    ok_empty(l, "SplitShard",
-             "{\"StreamName\":\"s\",\"ShardToSplit\":\"0\",\"NewStartingHashKey\":\"1000\"}");
+    answer_empty(l, "SplitShard",
+                 "{\"StreamName\":\"s\",\"ShardToSplit\":\"0\",\"NewStartingHashKey\":\"1000\"}");
     char *during = call_text(l, "DescribeStreamSummary", "{\"StreamName\":\"s\"}", NULL);
     assert_non_null(strstr(during, "\"UPDATING\""));
     mem_free(during);

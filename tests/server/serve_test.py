@@ -293,7 +293,9 @@ class Keys(Case):
     def listed(self):
         ran = run("keys", "list", "--data", self.root / "data")
         self.assertEqual(ran.returncode, 0, ran.stderr)
-        return ran.stdout.split()
+        lines = [line.split("\t") for line in ran.stdout.splitlines()]
+        self.assertTrue(all(account == "default" for _, account in lines), ran.stdout)
+        return [key for key, _ in lines]
 
     def added(self):
         ran = run("keys", "add", "--data", self.root / "data")

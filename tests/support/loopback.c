@@ -22,8 +22,7 @@ static void open_catalog(struct loopback *l)
         .logs = s->logs,
         .streams = s->streams,
         .clock = &l->clock.clock,
-        .account = s->account,
-        .region = s->region,
+        .home = s->auth.home,
         .shard_limit = s->shard_limit,
         .on_demand_limit = s->on_demand_limit,
         .state_delay_ms = l->state_delay_ms,
@@ -45,12 +44,13 @@ void loopback_open(struct loopback *l)
     l->keys = keys_new();
     struct service *s = &l->service;
     s->clock = &l->clock.clock;
-    s->account = "000000000000";
-    s->region = "us-east-1";
     s->shard_limit = l->shard_limit ? l->shard_limit : 20000;
     s->on_demand_limit = 50;
-    s->auth =
-        (struct auth_settings){.keys = l->keys, .any_credentials = true, .clock = &l->clock.clock};
+    s->auth = (struct auth_settings){.keys = l->keys,
+                                     .home = {"000000000000", "us-east-1"},
+                                     .any_region = true,
+                                     .any_credentials = true,
+                                     .clock = &l->clock.clock};
     s->logs = log_memory_new(s->clock);
     open_catalog(l);
     service_init(s);
@@ -104,12 +104,13 @@ static void finished(struct exchange *x)
 
 void call_start(struct call *c, struct loopback *l, const char *operation, const char *json)
 {
-    static const char scope[] =
-        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20231114/us-east-1/kinesis/aws4_request, "
-        "SignedHeaders=host;x-amz-date, Signature=0000";
-    static _Thread_local char target[128];
+    static _Thread_local char target[128], scope[256];
     static _Thread_local struct sigv4_header headers[5];
     snprintf(target, sizeof(target), "Kinesis_20131202.%s", operation);
+    snprintf(scope, sizeof(scope),
+             "AWS4-HMAC-SHA256 Credential=%s/20231114/%s/kinesis/aws4_request, "
+             "SignedHeaders=host;x-amz-date, Signature=0000",
+             l->access_key ? l->access_key : "AKIDEXAMPLE", l->region ? l->region : "us-east-1");
     headers[0] = (struct sigv4_header){BYTES_LITERAL("Content-Type"),
                                        BYTES_LITERAL("application/x-amz-json-1.1")};
     headers[1] = (struct sigv4_header){BYTES_LITERAL("X-Amz-Target"), bytes_text(target)};

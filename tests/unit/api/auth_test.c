@@ -17,7 +17,6 @@ struct given {
     uint8_t body[32];
     struct clock_manual clock;
     struct auth_settings s;
-    struct bytes caller;
     struct fault f;
 };
 
@@ -55,9 +54,9 @@ static int setup(void **state)
     g.x.body_len = 23;
     arena_init(&g.x.arena, 1 << 20);
     clock_manual_init(&g.clock, NOW_MS);
-    g.s =
-        (struct auth_settings){.keys = keys_new(), .region = "us-east-1", .clock = &g.clock.clock};
-    keys_set(g.s.keys, bytes_text("AKIAROOT"), bytes_text(SECRET));
+    g.s = (struct auth_settings){
+        .keys = keys_new(), .home = {"000000000000", "us-east-1"}, .clock = &g.clock.clock};
+    keys_set(g.s.keys, bytes_text("AKIAROOT"), bytes_text(SECRET), BYTES_NONE);
     sign(&g, "AKIAROOT", SECRET, "us-east-1", "kinesis");
     *state = &g;
     return 0;
@@ -74,21 +73,22 @@ static int teardown(void **state)
 static enum status ask(struct given *g)
 {
     g->f = (struct fault){0};
-    return auth_verify(&g->s, &g->x, "kinesis", &g->caller, &g->f);
+    g->x.access_key = BYTES_NONE;
+    return auth_verify(&g->s, &g->x, "kinesis", &g->f);
 }
 
 static void assert_refused(struct given *g, enum status status, const char *text)
 {
     assert_int_equal(ask(g), status);
     assert_string_equal(g->f.text, text);
-    assert_null(g->caller.at);
+    assert_null(g->x.access_key.at);
 }
 
 static void who_signed_with_a_known_key_is_let_in_by_name(void **state)
 {
     struct given *g = *state;
     assert_int_equal(ask(g), OK);
-    assert_true(bytes_equal(g->caller, bytes_text("AKIAROOT")));
+    assert_true(bytes_equal(g->x.access_key, bytes_text("AKIAROOT")));
 }
 
 static void who_did_not_sign_is_unauthenticated(void **state)
@@ -135,8 +135,60 @@ static void a_wrong_scope_is_named(void **state)
 static void without_a_region_of_our_own_any_will_do(void **state)
 {
     struct given *g = *state;
-    g->s.region = NULL;
+    g->s.any_region = true;
     sign(g, "AKIAROOT", SECRET, "mars-north-1", "kinesis");
+    assert_int_equal(ask(g), OK);
+}
+
+static void the_account_is_the_keys_and_the_region_the_signatures(void **state)
+{
+    struct given *g = *state;
+    g->s.any_region = true;
+    keys_set(g->s.keys, bytes_text("AKIATWO"), bytes_text(SECRET), bytes_text("222222222222"));
+    for (int again = 0; again < 2; again++) { /* derived, then from the cache */
+        sign(g, "AKIATWO", SECRET, "eu-west-1", "kinesis");
+        assert_int_equal(ask(g), OK);
+        assert_string_equal(g->x.scope.account, "222222222222");
+        assert_string_equal(g->x.scope.region, "eu-west-1");
+        sign(g, "AKIAROOT", SECRET, "us-east-1", "kinesis");
+        assert_int_equal(ask(g), OK);
+        assert_string_equal(g->x.scope.account, "000000000000");
+        assert_string_equal(g->x.scope.region, "us-east-1");
+    }
+}
+
+static void with_any_credentials_a_key_of_12_digits_names_its_account(void **state)
+{
+    struct given *g = *state;
+    static const char *const accounts[][2] = {
+        {"123456789012", "123456789012"},  {"12345678901", "000000000000"},
+        {"1234567890123", "000000000000"}, {"12345678901a", "000000000000"},
+        {"AKIATWO", "222222222222"},       {"AKIAROOT", "000000000000"}};
+    keys_set(g->s.keys, bytes_text("AKIATWO"), bytes_text(SECRET), bytes_text("222222222222"));
+    g->s.any_credentials = g->s.any_region = true;
+    for (size_t i = 0; i < sizeof(accounts) / sizeof(*accounts); i++) {
+        sign(g, accounts[i][0], "guessed", "us-east-1", "kinesis");
+        assert_int_equal(ask(g), OK);
+        assert_string_equal(g->x.scope.account, accounts[i][1]);
+    }
+    g->s.any_credentials = false;
+    sign(g, "123456789012", SECRET, "us-east-1", "kinesis");
+    assert_refused(g, BAD_CREDENTIALS, "The security token included in the request is invalid.");
+}
+
+static void what_can_be_no_region_is_refused_where_any_will_do(void **state)
+{
+    struct given *g = *state;
+    g->s.any_region = true;
+    sign(g, "AKIAROOT", SECRET, "EU", "kinesis");
+    assert_refused(g, BAD_SIGNATURE, "Credential should be scoped to a valid region. ");
+    char region[REGION_BYTES + 1];
+    memset(region, 'a', sizeof(region));
+    region[REGION_BYTES] = '\0';
+    sign(g, "AKIAROOT", SECRET, region, "kinesis");
+    assert_refused(g, BAD_SIGNATURE, "Credential should be scoped to a valid region. ");
+    region[REGION_BYTES - 1] = '\0';
+    sign(g, "AKIAROOT", SECRET, region, "kinesis");
     assert_int_equal(ask(g), OK);
 }
 
@@ -157,11 +209,11 @@ static void with_any_credentials_a_claim_must_be_whole_but_not_right(void **stat
 {
     struct given *g = *state;
     g->s.any_credentials = true;
-    g->s.region = NULL;
+    g->s.any_region = true;
     sign(g, "test", "test", "us-east-1", "kinesis");
     clock_manual_advance_ms(&g->clock, 86400000);
     assert_int_equal(ask(g), OK);
-    assert_true(bytes_equal(g->caller, bytes_text("test")));
+    assert_true(bytes_equal(g->x.access_key, bytes_text("test")));
     g->headers[3].value = bytes_text("AWS4-HMAC-SHA256 Credential=a, Signature=b");
     assert_refused(
         g, INCOMPLETE_SIGNATURE,
@@ -191,6 +243,12 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_wrong_scope_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_region_of_our_own_any_will_do, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_account_is_the_keys_and_the_region_the_signatures,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(with_any_credentials_a_key_of_12_digits_names_its_account,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(what_can_be_no_region_is_refused_where_any_will_do, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_late_request_is_refused_before_its_key_is_looked_up,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(with_any_credentials_a_claim_must_be_whole_but_not_right,

@@ -44,8 +44,9 @@ void __wrap_mem_free(void *p)
 static enum status ask(struct keys *k, const char *id, const char *region,
                        uint8_t out[SIGV4_KEY_BYTES])
 {
+    char account[ACCOUNT_BYTES];
     return keys_signing_key(k, bytes_text(id), bytes_text("20261123"), bytes_text(region),
-                            bytes_text("kinesis"), out, NULL);
+                            bytes_text("kinesis"), out, account, NULL);
 }
 
 static void assert_derived(const uint8_t key[SIGV4_KEY_BYTES], const char *secret,
@@ -62,7 +63,7 @@ static void a_known_key_gives_what_its_secret_derives_first_and_again(void **sta
     (void)state;
     struct keys *k = keys_new();
     uint8_t key[SIGV4_KEY_BYTES];
-    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET));
+    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE);
     for (int i = 0; i < 3; i++) {
         memset(key, 0, sizeof(key));
         assert_int_equal(ask(k, "AKIA1", "us-east-1", key), OK);
@@ -80,17 +81,19 @@ static void an_unknown_key_is_bad_credentials_in_aws_words(void **state)
     struct fault f;
     uint8_t key[SIGV4_KEY_BYTES];
     const uint8_t zero[SIGV4_KEY_BYTES] = {0};
-    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET));
+    char account[ACCOUNT_BYTES];
+    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE);
     for (int i = 0; i < 2; i++) {
         memset(key, 1, sizeof(key));
         assert_int_equal(keys_signing_key(k, bytes_text("AKIA2"), bytes_text("20261123"),
-                                          bytes_text("r"), bytes_text("s"), key, &f),
+                                          bytes_text("r"), bytes_text("s"), key, account, &f),
                          BAD_CREDENTIALS);
         assert_string_equal(f.text, "The security token included in the request is invalid.");
         assert_memory_equal(key, zero, sizeof(key));
     }
-    assert_int_equal(keys_signing_key(k, BYTES_NONE, BYTES_NONE, BYTES_NONE, BYTES_NONE, key, &f),
-                     BAD_CREDENTIALS);
+    assert_int_equal(
+        keys_signing_key(k, BYTES_NONE, BYTES_NONE, BYTES_NONE, BYTES_NONE, key, account, &f),
+        BAD_CREDENTIALS);
     keys_free(k);
 }
 
@@ -99,11 +102,11 @@ static void a_replaced_secret_is_in_force_at_once(void **state)
     (void)state;
     struct keys *k = keys_new();
     uint8_t key[SIGV4_KEY_BYTES];
-    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET));
-    keys_set(k, bytes_text("AKIA2"), bytes_text("another"));
+    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE);
+    keys_set(k, bytes_text("AKIA2"), bytes_text("another"), BYTES_NONE);
     assert_int_equal(ask(k, "AKIA1", "r", key), OK);
     assert_int_equal(ask(k, "AKIA2", "r", key), OK);
-    keys_set(k, bytes_text("AKIA1"), bytes_text("new"));
+    keys_set(k, bytes_text("AKIA1"), bytes_text("new"), BYTES_NONE);
     assert_int_equal(keys_count(k), 2);
     assert_int_equal(ask(k, "AKIA1", "r", key), OK);
     assert_derived(key, "new", "r");
@@ -117,7 +120,7 @@ static void a_removed_key_is_unknown_at_once(void **state)
     (void)state;
     struct keys *k = keys_new();
     uint8_t key[SIGV4_KEY_BYTES];
-    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET));
+    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE);
     assert_int_equal(ask(k, "AKIA1", "r", key), OK);
     assert_true(keys_remove(k, bytes_text("AKIA1")));
     assert_false(keys_remove(k, bytes_text("AKIA1")));
@@ -131,12 +134,13 @@ static void parts_that_read_alike_in_a_row_are_kept_apart(void **state)
     (void)state;
     struct keys *k = keys_new();
     uint8_t one[SIGV4_KEY_BYTES], two[SIGV4_KEY_BYTES];
-    keys_set(k, bytes_text("AK"), bytes_text(SECRET));
+    char account[ACCOUNT_BYTES];
+    keys_set(k, bytes_text("AK"), bytes_text(SECRET), BYTES_NONE);
     struct bytes id = bytes_text("AK"), day = bytes_text("d");
-    assert_int_equal(keys_signing_key(k, id, day, bytes_text("ab"), bytes_text("c"), one, NULL),
-                     OK);
-    assert_int_equal(keys_signing_key(k, id, day, bytes_text("a"), bytes_text("bc"), two, NULL),
-                     OK);
+    assert_int_equal(
+        keys_signing_key(k, id, day, bytes_text("ab"), bytes_text("c"), one, account, NULL), OK);
+    assert_int_equal(
+        keys_signing_key(k, id, day, bytes_text("a"), bytes_text("bc"), two, account, NULL), OK);
     assert_memory_not_equal(one, two, sizeof(one));
     keys_free(k);
 }
@@ -146,7 +150,7 @@ static void the_cache_stays_bounded_and_right(void **state)
     (void)state;
     struct keys *k = keys_new();
     uint8_t key[SIGV4_KEY_BYTES];
-    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET));
+    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE);
     long before = atomic_load(&live);
     for (int i = 0; i < 5000; i++) {
         char region[20];
@@ -168,7 +172,7 @@ static void a_name_too_long_for_the_cache_is_derived_each_time(void **state)
     char region[400];
     memset(region, 'r', sizeof(region));
     region[sizeof(region) - 1] = '\0';
-    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET));
+    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE);
     long before = atomic_load(&live);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(ask(k, "AKIA1", region, key), OK);
@@ -188,12 +192,12 @@ static void secrets_and_signing_keys_are_wiped_before_they_are_freed(void **stat
     hunted[0] = bytes_text(SECRET);
     hunted[1] = bytes_of(expected, sizeof(expected));
     leaked = false;
-    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET));
+    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE);
     assert_int_equal(ask(k, "AKIA1", "r", key), OK);
-    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET)); /* replaced */
+    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE); /* replaced */
     assert_int_equal(ask(k, "AKIA1", "r", key), OK);
     keys_remove(k, bytes_text("AKIA1"));
-    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET));
+    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE);
     assert_int_equal(ask(k, "AKIA1", "r", key), OK);
     keys_free(k);
     assert_false(leaked);
@@ -207,8 +211,8 @@ static void nothing_stays_behind_after_free(void **state)
     long before = atomic_load(&live);
     keys_free(NULL);
     struct keys *k = keys_new();
-    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET));
-    keys_set(k, bytes_text("AKIA2"), BYTES_NONE);
+    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE);
+    keys_set(k, bytes_text("AKIA2"), BYTES_NONE, BYTES_NONE);
     assert_int_equal(ask(k, "AKIA1", "r", key), OK);
     keys_free(k);
     assert_int_equal(atomic_load(&live), before);
@@ -254,7 +258,7 @@ static void hammer_run(void *arg)
         uint8_t key[SIGV4_KEY_BYTES], expected[SIGV4_KEY_BYTES];
         (void)snprintf(region, sizeof(region), "r%u", (i * 7 + h->seed) % 1500);
         if (i % 100 == 99)
-            keys_set(h->keys, bytes_text("AKIA1"), bytes_text(SECRET));
+            keys_set(h->keys, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE);
         if (ask(h->keys, "AKIA1", region, key) != OK)
             h->wrong = true;
         sigv4_derive_key(bytes_text(SECRET), bytes_text("20261123"), bytes_text(region),
@@ -270,7 +274,7 @@ static void many_threads_get_right_keys_while_one_is_replaced(void **state)
     enum { THREADS = 3 };
     struct hammer hammers[THREADS] = {0};
     struct keys *k = keys_new();
-    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET));
+    keys_set(k, bytes_text("AKIA1"), bytes_text(SECRET), BYTES_NONE);
     for (unsigned i = 0; i < THREADS; i++) {
         hammers[i].keys = k;
         hammers[i].seed = i;

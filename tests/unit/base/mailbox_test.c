@@ -6,6 +6,7 @@
 #include "unit/base/cmocka_all.h"
 
 #include <poll.h>
+#include <sched.h>
 
 enum { SENDERS = 4, MESSAGES = 20000 };
 
@@ -139,6 +140,79 @@ static void a_handler_may_send_its_message_again(void **state)
     assert_false(is_readable(0));
 }
 
+static void what_is_sent_while_holding_wakes_once_at_the_release(void **state)
+{
+    (void)state;
+    mailbox_hold();
+    for (int i = 1; i <= 5; i++)
+        mailbox_send(&box, &letter_new(0, i)->message);
+    assert_false(is_readable(0));
+    mailbox_release();
+    uint64_t wakes = 0;
+    assert_int_equal(read(box.wake_fd, &wakes, sizeof(wakes)), sizeof(wakes));
+    assert_int_equal(wakes, 1);
+    assert_int_equal(mailbox_drain(&box), 5);
+    assert_true(in_order);
+}
+
+static void a_box_drained_while_its_wake_is_held_is_woken_for_what_comes_after(void **state)
+{
+    (void)state;
+    mailbox_hold();
+    mailbox_send(&box, &letter_new(0, 1)->message);
+    assert_int_equal(mailbox_drain(&box), 1);
+    mailbox_send(&box, &letter_new(0, 2)->message);
+    mailbox_release();
+    assert_true(is_readable(0));
+    assert_int_equal(mailbox_drain(&box), 1);
+    assert_false(is_readable(0));
+}
+
+static struct letter held_letter;
+static _Atomic bool letter_is_in, may_release;
+
+static void send_and_hold(void *arg)
+{
+    mailbox_hold();
+    mailbox_send(arg, &held_letter.message);
+    letter_is_in = true;
+    while (!may_release)
+        sched_yield();
+    mailbox_release();
+}
+
+static void end_box(void *arg)
+{
+    mailbox_fini(arg);
+    letter_is_in = false;
+}
+
+static void nothing(struct message *message)
+{
+    (void)message;
+}
+
+static void a_box_ends_only_after_the_wakes_that_are_held(void **state)
+{
+    (void)state;
+    struct mailbox other;
+    struct thread sender = {0}, ender = {0};
+    mailbox_init(&other);
+    held_letter.message.handle = nothing;
+    thread_start(&sender, THREAD_READER, "sender", send_and_hold, &other);
+    while (!letter_is_in)
+        sched_yield();
+    assert_int_equal(mailbox_drain(&other), 1);
+    thread_start(&ender, THREAD_READER, "ender", end_box, &other);
+    for (int i = 0; i < 1000; i++)
+        sched_yield(); /* it has every chance to end the box too early */
+    assert_true(letter_is_in);
+    may_release = true;
+    thread_join(&ender);
+    thread_join(&sender);
+    assert_false(letter_is_in);
+}
+
 static void end_full_box(void *arg)
 {
     struct message left = {0};
@@ -160,6 +234,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_the_first_into_an_empty_box_wakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_lost_between_many_senders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_handler_may_send_its_message_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_sent_while_holding_wakes_once_at_the_release,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_box_drained_while_its_wake_is_held_is_woken_for_what_comes_after, set_up, tear_down),
+        cmocka_unit_test(a_box_ends_only_after_the_wakes_that_are_held),
         cmocka_unit_test_setup_teardown(ending_a_full_box_breaks_a_promise, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

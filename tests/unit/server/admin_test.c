@@ -34,12 +34,12 @@ static struct fake_keys *of(struct admin_keys *admin)
 }
 
 static enum status fake_add(struct admin_keys *admin, struct bytes access_key, struct bytes secret,
-                            struct fault *f)
+                            struct bytes account, struct fault *f)
 {
     if (of(admin)->outcome != OK)
         return fault_set(f, of(admin)->outcome, "the disk said \"no\"");
     snprintf(of(admin)->secret, SECRET_KEY_BYTES, "%.*s", BYTES_ARGS(secret));
-    return key_names_add(&of(admin)->names, access_key, f);
+    return key_names_add(&of(admin)->names, access_key, account, f);
 }
 
 static enum status fake_remove(struct admin_keys *admin, struct bytes access_key, struct fault *f)
@@ -57,12 +57,17 @@ static size_t fake_count(struct admin_keys *admin)
 
 static const char *fake_name(struct admin_keys *admin, size_t index)
 {
-    return of(admin)->names.names[index];
+    return of(admin)->names.at[index].name;
+}
+
+static const char *fake_account(struct admin_keys *admin, size_t index)
+{
+    return of(admin)->names.at[index].account;
 }
 
 static void fake_init(struct fake_keys *k)
 {
-    *k = (struct fake_keys){.admin = {fake_add, fake_remove, fake_count, fake_name}};
+    *k = (struct fake_keys){.admin = {fake_add, fake_remove, fake_count, fake_name, fake_account}};
     key_names_init(&k->names);
 }
 
@@ -95,10 +100,23 @@ static void a_key_that_is_added_is_told_with_its_secret(void **state)
     const char *answer = ask(&k, "{\"command\":\"keys-add\"}");
     assert_int_equal(k.names.count, 1);
     assert_int_equal(strlen(k.secret), SECRET_KEY_BYTES - 1);
-    snprintf(wanted, sizeof(wanted), "\"access_key\":\"%s\"", k.names.names[0]);
+    snprintf(wanted, sizeof(wanted), "\"access_key\":\"%s\"", k.names.at[0].name);
     must_say(answer, wanted);
     snprintf(wanted, sizeof(wanted), "\"secret\":\"%s\"", k.secret);
     must_say(answer, wanted);
+    key_names_fini(&k.names);
+}
+
+static void a_key_is_made_for_an_account_that_can_be_one(void **state)
+{
+    (void)state;
+    struct fake_keys k;
+    fake_init(&k);
+    must_say(ask(&k, "{\"command\":\"keys-add\",\"account\":\"123456789012\"}"), "secret");
+    must_say(ask(&k, "{\"command\":\"keys-list\"}"), "\"account\":\"123456789012\"");
+    must_say(ask(&k, "{\"command\":\"keys-add\",\"account\":\"12345678901\"}"), "12 digits");
+    must_say(ask(&k, "{\"command\":\"keys-add\",\"account\":123456789012}"), "12 digits");
+    assert_int_equal(k.names.count, 1);
     key_names_fini(&k.names);
 }
 
@@ -119,11 +137,14 @@ static void keys_are_listed_in_order_without_secrets(void **state)
     struct fake_keys k;
     fake_init(&k);
     assert_string_equal(ask(&k, "{\"command\":\"keys-list\"}"), "{\"keys\":[]}\n");
-    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("B"), NULL), OK);
-    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("C"), NULL), OK);
-    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("A"), NULL), OK);
-    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("B"), NULL), OK);
-    assert_string_equal(ask(&k, "{\"command\":\"keys-list\"}"), "{\"keys\":[\"A\",\"B\",\"C\"]}\n");
+    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("B"), BYTES_NONE, NULL), OK);
+    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("C"), BYTES_NONE, NULL), OK);
+    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("A"), BYTES_NONE, NULL), OK);
+    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("B"), BYTES_NONE, NULL), OK);
+    assert_string_equal(ask(&k, "{\"command\":\"keys-list\"}"),
+                        "{\"keys\":[{\"access_key\":\"A\",\"account\":\"\"},"
+                        "{\"access_key\":\"B\",\"account\":\"\"},"
+                        "{\"access_key\":\"C\",\"account\":\"\"}]}\n");
     key_names_fini(&k.names);
 }
 
@@ -132,8 +153,8 @@ static void the_last_key_goes_only_by_force(void **state)
     (void)state;
     struct fake_keys k;
     fake_init(&k);
-    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("A"), NULL), OK);
-    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("B"), NULL), OK);
+    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("A"), BYTES_NONE, NULL), OK);
+    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("B"), BYTES_NONE, NULL), OK);
     assert_string_equal(ask(&k, "{\"command\":\"keys-remove\",\"access_key\":\"A\"}"), "{}\n");
     must_say(ask(&k, "{\"command\":\"keys-remove\",\"access_key\":\"B\",\"force\":false}"),
              "last access key");
@@ -178,10 +199,11 @@ static void there_is_a_most_of_names(void **state)
     char name[16];
     for (int i = 0; i < KEY_NAMES_MAX; i++) {
         snprintf(name, sizeof(name), "N%d", i);
-        assert_int_equal(key_names_add(&k.names, bytes_text(name), NULL), OK);
+        assert_int_equal(key_names_add(&k.names, bytes_text(name), BYTES_NONE, NULL), OK);
     }
     struct fault f;
-    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("more"), &f), LIMIT_EXCEEDED);
+    assert_int_equal(key_names_add(&k.names, BYTES_LITERAL("more"), BYTES_NONE, &f),
+                     LIMIT_EXCEEDED);
     key_names_fini(&k.names);
 }
 
@@ -244,7 +266,7 @@ static void a_question_over_the_socket_is_answered(void **state)
     assert_int_equal(ask_over(*state, "{\"command\":\"keys-add\"}", answer, &f), OK);
     must_say(answer, "\"secret\":");
     assert_int_equal(ask_over(*state, "{\"command\":\"keys-list\"}", answer, &f), OK);
-    must_say(answer, "{\"keys\":[\"AKIA");
+    must_say(answer, "{\"keys\":[{\"access_key\":\"AKIA");
 }
 
 static void the_socket_is_for_its_owner_only(void **state)
@@ -413,6 +435,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_that_is_added_is_told_with_its_secret),
+        cmocka_unit_test(a_key_is_made_for_an_account_that_can_be_one),
         cmocka_unit_test(a_key_that_could_not_be_kept_is_not_told),
         cmocka_unit_test(keys_are_listed_in_order_without_secrets),
         cmocka_unit_test(the_last_key_goes_only_by_force),

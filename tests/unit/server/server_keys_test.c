@@ -34,8 +34,7 @@ static void start(struct running *r)
                                               .logs = r->logs,
                                               .streams = r->streams,
                                               .clock = &clock_system,
-                                              .account = "000000000000",
-                                              .region = "us-east-1",
+                                              .home = {"000000000000", "us-east-1"},
                                               .shard_limit = 10,
                                               .on_demand_limit = 10};
     assert_int_equal(catalog_open(&settings, &r->catalog, &f), OK);
@@ -74,15 +73,17 @@ static int tear_down(void **state)
 static bool in_force(struct running *r, const char *access_key)
 {
     uint8_t key[SIGV4_KEY_BYTES];
+    char account[ACCOUNT_BYTES];
     struct fault f;
     return keys_signing_key(r->keys, bytes_text(access_key), BYTES_LITERAL("20261124"),
-                            BYTES_LITERAL("us-east-1"), BYTES_LITERAL("kinesis"), key, &f) == OK;
+                            BYTES_LITERAL("us-east-1"), BYTES_LITERAL("kinesis"), key, account,
+                            &f) == OK;
 }
 
 static enum status add(struct running *r, const char *access_key, struct fault *f)
 {
     struct admin_keys *admin = &r->server_keys.admin;
-    return admin->add(admin, bytes_text(access_key), BYTES_LITERAL("secret"), f);
+    return admin->add(admin, bytes_text(access_key), BYTES_LITERAL("secret"), BYTES_NONE, f);
 }
 
 static void a_key_is_in_force_at_once_and_after_a_restart(void **state)
@@ -97,6 +98,28 @@ static void a_key_is_in_force_at_once_and_after_a_restart(void **state)
     assert_true(in_force(r, "AKIAONE"));
     assert_int_equal(r->server_keys.admin.count(&r->server_keys.admin), 1);
     assert_string_equal(r->server_keys.admin.name(&r->server_keys.admin, 0), "AKIAONE");
+}
+
+static void a_key_keeps_its_account(void **state)
+{
+    struct running *r = *state;
+    struct admin_keys *admin = &r->server_keys.admin;
+    struct fault f;
+    char account[ACCOUNT_BYTES];
+    assert_int_equal(admin->add(admin, BYTES_LITERAL("AKIAONE"), BYTES_LITERAL("secret"),
+                                BYTES_LITERAL("123456789012"), &f),
+                     OK);
+    assert_int_equal(add(r, "AKIATWO", &f), OK);
+    for (int again = 0; again < 2; again++) {
+        keys_account(r->keys, BYTES_LITERAL("AKIAONE"), account);
+        assert_string_equal(account, "123456789012");
+        keys_account(r->keys, BYTES_LITERAL("AKIATWO"), account);
+        assert_string_equal(account, "");
+        assert_string_equal(r->server_keys.admin.account(admin, 0), "123456789012");
+        assert_string_equal(r->server_keys.admin.account(admin, 1), "");
+        stop(r);
+        start(r);
+    }
 }
 
 static void a_removed_key_opens_nothing_then_and_after_a_restart(void **state)
@@ -123,7 +146,8 @@ static void too_many_keys_are_refused_and_the_last_not_kept(void **state)
     char name[32];
     for (int i = 0; i < KEY_NAMES_MAX; i++) {
         snprintf(name, sizeof(name), "AKIA%d", i);
-        assert_int_equal(key_names_add(&r->server_keys.names, bytes_text(name), &f), OK);
+        assert_int_equal(key_names_add(&r->server_keys.names, bytes_text(name), BYTES_NONE, &f),
+                         OK);
     }
     assert_int_equal(add(r, "AKIAMORE", &f), LIMIT_EXCEEDED);
     assert_false(in_force(r, "AKIAMORE"));
@@ -134,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_key_is_in_force_at_once_and_after_a_restart, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_key_keeps_its_account, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_removed_key_opens_nothing_then_and_after_a_restart,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_keys_are_refused_and_the_last_not_kept, set_up,

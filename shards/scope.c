@@ -1,0 +1,42 @@
+/* scope.c: see scope.h. Both parts are of letters that need no escape in an ARN, a row or a key. */
+#include "shards/scope.h"
+
+#include <stdio.h>
+
+bool account_is_valid(struct bytes account)
+{
+    bool digits = account.len == ACCOUNT_BYTES - 1;
+    for (size_t i = 0; digits && i < account.len; i++)
+        digits = account.at[i] >= '0' && account.at[i] <= '9';
+    return digits;
+}
+
+bool region_is_valid(struct bytes region)
+{
+    bool fine = region.len > 0 && region.len < REGION_BYTES;
+    for (size_t i = 0; fine && i < region.len; i++) {
+        uint8_t c = region.at[i];
+        fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    }
+    return fine;
+}
+
+bool scope_set(struct scope *s, struct bytes account, struct bytes region)
+{
+    if (!account_is_valid(account) || !region_is_valid(region))
+        return false;
+    *s = (struct scope){0};
+    memcpy(s->account, account.at, account.len);
+    memcpy(s->region, region.at, region.len);
+    return true;
+}
+
+void scope_stream_arn(const struct scope *s, const char *name, char out[STREAM_ARN_BYTES])
+{
+    snprintf(out, STREAM_ARN_BYTES, "arn:aws:kinesis:%s:%s:stream/%s", s->region, s->account, name);
+}
+
+bool scope_equal(const struct scope *a, const struct scope *b)
+{
+    return strcmp(a->account, b->account) == 0 && strcmp(a->region, b->region) == 0;
+}

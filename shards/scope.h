@@ -1,0 +1,26 @@
+/* scope.h: the name space that a stream lives in: an account and a region. Streams of one name in two scopes have nothing to do
+ * with each other. A plain value, always of valid texts once scope_set has said so. Thread: any. */
+#ifndef SLUICE_SHARDS_SCOPE_H
+#define SLUICE_SHARDS_SCOPE_H
+
+#include "base/bytes.h"
+
+enum {
+    ACCOUNT_BYTES = 13,
+    REGION_BYTES = 65
+}; /* with their NULs: 12 digits; 1 to 64 of a-z, 0-9, - */
+
+struct scope {
+    char account[ACCOUNT_BYTES], region[REGION_BYTES];
+};
+
+bool account_is_valid(struct bytes account);
+bool region_is_valid(struct bytes region);
+/* False, and *s unchanged, unless both are valid. */
+bool scope_set(struct scope *s, struct bytes account, struct bytes region);
+/* "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", NUL-terminated. */
+enum { STREAM_ARN_BYTES = 256 };
+void scope_stream_arn(const struct scope *s, const char *name, char out[STREAM_ARN_BYTES]);
+bool scope_equal(const struct scope *a, const struct scope *b);
+
+#endif

@@ -1,0 +1,47 @@
+/* answers.c: see answers.h. */
+#include "support/answers.h"
+
+#include "base/mem.h"
+#include "unit/base/cmocka_all.h"
+
+#include <stdio.h>
+
+json_t *answer_ok(struct loopback *l, const char *operation, const char *json)
+{
+    int status;
+    char *text = call_text(l, operation, json, &status);
+    if (status != 200)
+        fprintf(stderr, "%s: %d %s\n", operation, status, text);
+    assert_int_equal(status, 200);
+    json_t *answer = text[0] ? json_loads(text, 0, NULL) : json_object();
+    assert_non_null(answer);
+    mem_free(text);
+    return answer;
+}
+
+void answer_empty(struct loopback *l, const char *operation, const char *json)
+{
+    int status;
+    char *text = call_text(l, operation, json, &status);
+    assert_string_equal(text, "");
+    assert_int_equal(status, 200);
+    mem_free(text);
+}
+
+void answer_fails(struct loopback *l, const char *operation, const char *json, const char *answer)
+{
+    int status;
+    char *text = call_text(l, operation, json, &status);
+    assert_string_equal(text, answer);
+    assert_int_equal(status, 400);
+    mem_free(text);
+}
+
+void answer_is(struct loopback *l, const char *operation, const char *json, const char *answer)
+{
+    json_t *got = answer_ok(l, operation, json);
+    char *text = json_dumps(got, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(text, answer);
+    mem_free(text);
+    json_decref(got);
+}
