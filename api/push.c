@@ -21,6 +21,7 @@ struct push *push_new(const struct service *s)
 {
     struct push *p = MEM_NEW(struct push);
     p->service = s;
+    p->event_bytes_max = PUSH_EVENT_BYTES_MAX;
     p->subscriptions = metric_gauge("sluice_subscriptions", "Subscriptions to shards now.", "");
     p->event_bytes_total = metric_counter("kinesis_subscribe_to_shard_event_bytes_total",
                                           "AWS/Kinesis SubscribeToShardEvent.Bytes.", "");

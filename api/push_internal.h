@@ -31,6 +31,7 @@ enum {
 struct push {
     /* fixed at birth */
     const struct service *service;
+    uint64_t event_bytes_max;
     struct metric *subscriptions, *event_bytes_total, *event_records, *behind_ms;
 
     _Atomic uint64_t event_bytes; /* of all events in memory */

@@ -91,19 +91,31 @@ void pusher_remove(struct pusher *u, struct subscription *s)
         loop_timer_cancel(u->loop, &u->tick);
 }
 
+/* Gives up one thing that holds events, if there is one to give up. */
+static bool give_back(struct pusher *u)
+{
+    struct list *warm = list_first(&u->warm), *longest = list_first(&u->holders);
+    if (warm != NULL) { /* nobody reads those now */
+        feed_drop_events(LIST_OWNER(warm, struct feed, warm), UINT64_MAX);
+        return true;
+    }
+    if (longest == NULL)
+        return false;
+    struct subscription *s = LIST_OWNER(longest, struct subscription, holding);
+    if (push_now_us(u->push) - s->progress_us < PUSH_STALL_US)
+        return false;
+    subscription_cut(s);
+    return true;
+}
+
 bool pusher_has_room(struct pusher *u)
 {
     const struct push *p = u->push;
-    while (atomic_load_explicit(&p->event_bytes, memory_order_relaxed) >= PUSH_EVENT_BYTES_MAX) {
-        struct list *longest = list_first(&u->holders);
-        if (longest == NULL)
-            return false;
-        struct subscription *s = LIST_OWNER(longest, struct subscription, holding);
-        if (push_now_us(p) - s->progress_us < PUSH_STALL_US)
-            return false;
-        subscription_cut(s);
-    }
-    return true;
+    bool tried = true;
+    while (tried &&
+           atomic_load_explicit(&p->event_bytes, memory_order_relaxed) >= p->event_bytes_max)
+        tried = give_back(u);
+    return tried;
 }
 
 static struct pusher *pusher_new(struct push *p, struct loop *loop)
