@@ -112,7 +112,8 @@ static void read_until(struct client *c, size_t len)
 {
     while (c->got.len < len) {
         if (!readable_within(c, CLIENT_PATIENCE_MS))
-            fail_msg("no answer within %d ms; so far: %.*s", CLIENT_PATIENCE_MS, BYTES_ARGS(buf_view(&c->got)));
+            fail_msg("no answer within %d ms; so far: %.*s", CLIENT_PATIENCE_MS,
+                     BYTES_ARGS(buf_view(&c->got)));
         if (read_some(c) == 0)
             fail_msg("closed after %zu bytes of an answer", c->got.len);
     }
