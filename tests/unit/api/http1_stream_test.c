@@ -18,7 +18,8 @@ static struct tap {
     struct network *network;
 
     struct exchange_source source; /* the loop's own */
-    struct exchange *exchange;     /* the loop's own, and the test's to send to */
+    struct exchange *exchange;     /* the loop's own */
+    struct loop *loop;
 
     struct lock lock;
     struct signal changed;
@@ -65,6 +66,7 @@ static void begin(struct exchange *x)
     exchange_stream(x, &tap.source);
     lock_take(&tap.lock);
     tap.exchange = x;
+    tap.loop = x->loop;
     tap.began = true;
     signal_all(&tap.changed);
     lock_drop(&tap.lock);
@@ -129,14 +131,14 @@ static struct client asking(const char *path, const char *version)
     return c;
 }
 
-static void on_ready(struct message *m)
+static void on_turned(struct message *m)
 {
-    struct exchange *x = LIST_OWNER(m, struct exchange, message);
+    mem_free(m);
     lock_take(&tap.lock);
     bool closed = tap.closed > 0;
     lock_drop(&tap.lock);
     if (!closed)
-        exchange_ready(x);
+        exchange_ready(tap.exchange);
 }
 
 static void turn(const char *text, bool flood, int end)
@@ -145,10 +147,10 @@ static void turn(const char *text, bool flood, int end)
     snprintf(tap.text, sizeof(tap.text), "%s", text);
     tap.flood = flood;
     tap.end = end;
-    bool closed = tap.closed > 0;
     lock_drop(&tap.lock);
-    if (!closed)
-        exchange_send(tap.exchange, on_ready);
+    struct message *m = MEM_NEW(struct message);
+    m->handle = on_turned;
+    loop_send(tap.loop, m);
 }
 
 static bool closed_within(unsigned ms)
