@@ -121,7 +121,7 @@ def test_each_starting_position(kinesis, stream):
     ]
     time.sleep(0.05)  # the time asked for must lie between two records
     between = time.time()
-    time.sleep(0.05)
+    time.sleep(0.05)  # and again
     put(kinesis, stream, 4, 2)
     for name, position, first in (
         ("horizon", START, 0),
