@@ -25,7 +25,7 @@ struct memory_engine {
     size_t log_count;
     struct list held;
     bool hold;
-    enum status refuse;
+    enum status refuse, refuse_reads;
 };
 
 static struct memory_engine *engine_of(struct log_engine *e)
@@ -120,6 +120,12 @@ static void memory_read(struct log_read *r)
     struct memory_log *l = log_of(r->log);
     struct memory_engine *e = engine_of(r->log->engine);
     lock_take(&e->mu);
+    if (e->refuse_reads != OK) {
+        r->status = e->refuse_reads;
+        lock_drop(&e->mu);
+        r->done(r);
+        return;
+    }
     r->status = END;
     r->offset = r->kind == LOG_READ_FROM && r->from > l->end ? r->from : l->end;
     size_t bytes = 0;
@@ -246,5 +252,13 @@ void log_memory_refuse(struct log_engine *engine, enum status status)
     struct memory_engine *e = engine_of(engine);
     lock_take(&e->mu);
     e->refuse = status;
+    lock_drop(&e->mu);
+}
+
+void log_memory_refuse_reads(struct log_engine *engine, enum status status)
+{
+    struct memory_engine *e = engine_of(engine);
+    lock_take(&e->mu);
+    e->refuse_reads = status;
     lock_drop(&e->mu);
 }
