@@ -22,7 +22,6 @@
 #include "base/thread.h"
 #include "base/trace.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -59,19 +58,6 @@ void connection_cut(struct connection *c)
     c->daemon->dirty = true;
 }
 
-static void peer_print(struct connection *c, const union network_address *a)
-{
-    char host[INET6_ADDRSTRLEN] = "?";
-    bool six = a->any.sa_family == AF_INET6;
-    if (six)
-        inet_ntop(AF_INET6, &a->v6.sin6_addr, host, sizeof(host));
-    else
-        inet_ntop(AF_INET, &a->v4.sin_addr, host, sizeof(host));
-    int len = snprintf(c->peer, sizeof(c->peer), six ? "[%s]:%u" : "%s:%u", host,
-                       (unsigned)ntohs(six ? a->v6.sin6_port : a->v4.sin_port));
-    c->peer_len = (size_t)len < sizeof(c->peer) ? (size_t)len : sizeof(c->peer) - 1;
-}
-
 void http1_add(struct http1 *h, int fd, const union network_address *address, socklen_t address_len,
                bool tls)
 {
@@ -83,7 +69,7 @@ void http1_add(struct http1 *h, int fd, const union network_address *address, so
     c->fd = fd;
     c->tls = tls;
     list_init(&c->node);
-    peer_print(c, address);
+    c->peer_len = socket_peer(address, c->peer);
     h->arriving = c;
     enum MHD_Result added = MHD_add_connection(d->mhd, fd, &address->any, address_len);
     if (h->arriving != NULL) { /* it was refused before it was announced; its socket is closed */
@@ -153,9 +139,8 @@ static bool run(struct http1_daemon *d)
     return true;
 }
 
-static uint64_t on_turn_end(void *arg)
+uint64_t http1_turn(struct http1 *h)
 {
-    struct http1 *h = arg;
     bool more = false;
     h->now_us = clock_mono_us(h->settings->clock);
     for (size_t i = 0; i < TRANSPORTS; i++) {
@@ -227,7 +212,7 @@ enum status http1_open(const struct network_settings *settings, struct network_c
     h->loop = loop;
     for (size_t i = 0; i < PHASES; i++)
         list_init(&h->phases[i]);
-    list_init(&h->spare_requests);
+    spares_init(&h->spare_requests, SPARE_REQUESTS_MAX);
     buffers_init(&h->buffers);
     timeouts_init(h);
     enum status st = OK;
@@ -235,7 +220,6 @@ enum status http1_open(const struct network_settings *settings, struct network_c
         st = daemon_open(h, TRANSPORT_HTTP1, f);
     if (st == OK && settings->tls != NULL)
         st = daemon_open(h, TRANSPORT_HTTP1_TLS, f);
-    loop_set_after_turn(loop, on_turn_end, h);
     *out = st == OK ? h : NULL;
     if (st != OK)
         http1_close(h);
@@ -270,7 +254,6 @@ void http1_close(struct http1 *h)
     if (h == NULL)
         return;
     must(h->connections == 0);
-    loop_set_after_turn(h->loop, NULL, NULL);
     loop_timer_cancel(h->loop, &h->sweep);
     for (size_t i = 0; i < TRANSPORTS; i++) {
         if (h->daemons[i].mhd == NULL)

@@ -6,12 +6,14 @@
 #include "api/network_internal.h"
 
 struct http1;
-/* `settings` must outlive it. Takes the loop's after_turn. */
+/* `settings` must outlive it. */
 enum status http1_open(const struct network_settings *settings, struct network_counts *counts,
                        struct loop *loop, struct http1 **out, struct fault *f) MUST_USE;
 /* Serves the socket; owns it from here on, also when that fails. */
 void http1_add(struct http1 *h, int fd, const union network_address *address, socklen_t address_len,
                bool tls);
+/* Called at the end of each turn of the loop: works, and says in how many ms it wants to be called again whatever happens. */
+uint64_t http1_turn(struct http1 *h);
 /* Idle connections are closed, the others after their next reply. `drained` is called once, when
  * none is left: perhaps at once. */
 void http1_drain(struct http1 *h, void (*drained)(void *), void *arg);

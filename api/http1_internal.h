@@ -4,11 +4,11 @@
 #define SLUICE_API_HTTP1_INTERNAL_H
 
 #include "api/http1.h"
+#include "api/socket.h"
+#include "api/spares.h"
 
 #include <microhttpd.h>
 #include <netinet/in.h>
-
-enum { PEER_BYTES = INET6_ADDRSTRLEN + 10 };
 
 /* What a connection is at. Each phase but RUNNING has a time limit.
  *
@@ -38,9 +38,7 @@ struct http1 {
     size_t connections;
     struct connection *arriving; /* inside MHD_add_connection */
     struct buffers buffers;
-    struct list spare_requests;
-    size_t spare_count,
-        spare_least; /* the lowest count since the last sweep: so many were of no use */
+    struct spares spare_requests;
     struct loop_timer sweep;
     uint64_t swept_us;
     bool draining, cutting;

@@ -20,10 +20,7 @@
 #include "base/must.h"
 #include "base/trace.h"
 
-#include <linux/tcp.h> /* struct tcp_info, with tcpi_bytes_acked */
 #include <sys/socket.h>
-
-enum { SWEEP_MS_MOST = 1000, SWEEP_MS_LEAST = 10, SWEEPS_A_LIMIT = 8 };
 
 static struct connection *connection_of(struct list *node)
 {
@@ -45,15 +42,6 @@ static void sweep_phase(struct http1 *h, enum phase phase, uint64_t limit_ms, co
         late(connection_of(oldest), what);
 }
 
-static uint64_t acknowledged(const struct connection *c)
-{
-    struct tcp_info info = {0};
-    socklen_t len = sizeof(info);
-    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-        return 0;
-    return info.tcpi_bytes_acked;
-}
-
 /* Who has taken bytes since the last look gets another term. */
 static void sweep_sending(struct http1 *h)
 {
@@ -63,7 +51,7 @@ static void sweep_sending(struct http1 *h)
         uint64_t limit_ms = h->cutting ? h->sweep_ms : h->settings->request_ms;
         if (h->now_us - c->since_us < limit_ms * 1000)
             return;
-        uint64_t now_acknowledged = acknowledged(c);
+        uint64_t now_acknowledged = socket_acknowledged(c->fd);
         bool moves = now_acknowledged > c->acknowledged && !h->cutting;
         if (!moves) {
             late(c, "took no byte of its answer");
@@ -125,18 +113,12 @@ static void on_sweep(struct loop_timer *t)
     timeouts_sweep(h);
     buffers_trim(&h->buffers);
     request_trim(h);
-    if (h->connections > 0 || h->buffers.count > 0 || h->spare_count > 0) /* I1 */
+    if (h->connections > 0 || h->buffers.count > 0 || h->spare_requests.count > 0) /* I1 */
         timeouts_start(h);
 }
 
 void timeouts_init(struct http1 *h)
 {
-    uint64_t shortest = h->settings->idle_ms < h->settings->request_ms ? h->settings->idle_ms
-                                                                       : h->settings->request_ms;
-    h->sweep_ms = shortest / SWEEPS_A_LIMIT;
-    if (h->sweep_ms > SWEEP_MS_MOST)
-        h->sweep_ms = SWEEP_MS_MOST;
-    if (h->sweep_ms < SWEEP_MS_LEAST)
-        h->sweep_ms = SWEEP_MS_LEAST;
+    h->sweep_ms = network_sweep_ms(h->settings);
     h->sweep.fire = on_sweep;
 }

@@ -19,7 +19,9 @@
 
 #include <stdatomic.h>
 
-enum { ROUTES_MAX = 8 }; /* reshards that one put may meet before it gives up */
+enum {
+    ROUTES_MAX = 32
+}; /* reshards that one put may meet before it gives up; a recount is a row of them */
 
 /* One record on its way. */
 struct put_record {
@@ -40,7 +42,7 @@ struct put_part {
     struct log_append append;
     struct put *put;
     struct shard *shard;
-    size_t bytes;
+    size_t bytes, data_bytes; /* packed; of keys and data, as AWS counts them */
     uint32_t count;
     uint8_t *body, *at;
 };
@@ -190,10 +192,9 @@ static enum status route(struct put *p, struct fault *f)
     const struct stream_view *v = p->view;
     uint32_t most = p->count < v->open_count ? p->count : v->open_count;
     p->parts = arena_zero(a, most * sizeof(*p->parts));
-    uint32_t *part_of = p->one
-                            ? NULL
-                            : arena_zero(a, (v->settings.next_shard + 1) *
-                                                sizeof(*part_of)); /* by shard index; 0: none yet */
+    uint32_t *part_of =
+        p->one ? NULL
+               : arena_zero(a, (v->open_count + 1) * sizeof(*part_of)); /* by place; 0: none yet */
     if (!p->parts || (!p->one && !part_of))
         return fault_set(f, NO_MEMORY, "no memory for the put");
     p->part_count = 0;
@@ -201,17 +202,17 @@ static enum status route(struct put *p, struct fault *f)
         struct put_record *r = &p->records[i];
         if (r->stored || r->refused)
             continue;
-        struct shard *s = stream_view_route(v, r->hash);
-        must(s);
-        uint32_t *slot = p->one ? &(uint32_t){0} : &part_of[s->index];
+        uint32_t place = stream_view_place(v, r->hash);
+        uint32_t *slot = p->one ? &(uint32_t){0} : &part_of[place];
         if (*slot == 0) {
-            p->parts[p->part_count].shard = s;
+            p->parts[p->part_count].shard = v->open[place];
             *slot = ++p->part_count;
         }
         struct put_part *part = &p->parts[*slot - 1];
         r->part = *slot - 1;
         r->place = part->count++; /* P2 */
         part->bytes += record_packed_len(r->key.len, r->data.len, r->explicit_hash);
+        part->data_bytes += r->key.len + r->data.len;
     }
     return OK;
 }
@@ -303,12 +304,31 @@ static void view_changed(struct stream_waiter *w)
     exchange_send(LIST_OWNER(w, struct put, waiter)->exchange, take_next_view);
 }
 
+/* What each shard took, or refused: once a batch. */
+static void count_parts(struct put *p)
+{
+    uint64_t bytes = 0, records = 0;
+    for (uint32_t i = 0; i < p->part_count; i++) {
+        struct put_part *part = &p->parts[i];
+        if (part->append.status == OK) {
+            shard_rate_in(part->shard->rate, part->data_bytes, part->count);
+            bytes += part->data_bytes;
+            records += part->count;
+        } else if (part->append.status == THROTTLED) {
+            shard_rate_write_refused(part->shard->rate, part->count);
+            shard_rate_write_refused(p->view->settings.rate, part->count);
+        }
+    }
+    shard_rate_in(p->view->settings.rate, bytes, records);
+    metric_add(p->service->data.incoming_bytes, bytes);
+    metric_add(p->service->data.incoming_records, records);
+}
+
 /* All parts are done: notes what was stored; waits for the next view if a seal was met (P3). */
 static void parts_done(struct message *m)
 {
     struct put *p = LIST_OWNER(m, struct exchange, message)->operation;
     bool met_seal = false;
-    uint64_t bytes = 0, stored = 0;
     for (uint32_t i = 0; i < p->count; i++) {
         struct put_record *r = &p->records[i];
         if (r->stored || r->refused)
@@ -319,8 +339,6 @@ static void parts_done(struct message *m)
             r->shard = part->shard;
             r->offset = part->append.first_offset + r->place;
             r->time_ms = part->append.time_ms;
-            bytes += r->key.len + r->data.len;
-            stored++;
         } else if (part->append.status == SEALED) {
             met_seal = true;
         } else {
@@ -332,8 +350,7 @@ static void parts_done(struct message *m)
             }
         }
     }
-    metric_add(p->service->data.incoming_bytes, bytes);
-    metric_add(p->service->data.incoming_records, stored);
+    count_parts(p);
     if (met_seal) {
         p->waiter.wake = view_changed;
         stream_wait(p->stream, p->view->version, &p->waiter);

@@ -115,6 +115,8 @@ static void reading_fail_log(struct reading *r)
     if (f.status == THROTTLED) {
         char id[SHARD_ID_BYTES];
         shard_id_print(r->shard->index, id);
+        shard_rate_read_refused(r->shard->rate);
+        shard_rate_read_refused(r->view->settings.rate);
         fault_set(&f, THROTTLED, "Rate exceeded for Shard - %s/%s/%s",
                   r->view->settings.scope.account, r->view->settings.name, id);
     }
@@ -262,6 +264,8 @@ static void answer_records(struct reading *r)
     metric_add(s->data.outgoing_bytes, r->bytes);
     metric_add(s->data.outgoing_records, r->count);
     metric_set(s->data.iterator_age_ms, (int64_t)behind);
+    shard_rate_out(r->shard->rate, r->bytes, r->count, behind);
+    shard_rate_out(r->view->settings.rate, r->bytes, r->count, behind);
     stream_view_unref(r->view);
     reply_shape(x, &shape_kinesis_get_records_output, &out);
 }

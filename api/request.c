@@ -166,7 +166,9 @@ static void answered(struct message *m)
 {
     struct exchange *x = LIST_OWNER(m, struct exchange, message);
     struct control_command *c = x->operation;
-    if (c->command.status == OK) {
+    if (c->command.status == OK && c->answer) {
+        c->answer(c);
+    } else if (c->command.status == OK) {
         reply_empty(x);
     } else {
         c->command.fault.status = c->command.status;
@@ -178,6 +180,14 @@ static void answered(struct message *m)
 static void done(struct catalog_command *command)
 {
     exchange_send(LIST_OWNER(command, struct control_command, command)->exchange, answered);
+}
+
+void control_command_submit(const struct service *s, struct control_command *c)
+{
+    c->service = s;
+    c->exchange->operation = c;
+    c->command.done = done;
+    catalog_submit(s->catalog, &c->command);
 }
 
 void control_command_run(const struct service *s, struct control_command *c,
@@ -196,7 +206,16 @@ void control_command_run(const struct service *s, struct control_command *c,
         reply_fault(c->exchange, &f);
         return;
     }
-    c->exchange->operation = c;
-    c->command.done = done;
-    catalog_submit(s->catalog, &c->command);
+    control_command_submit(s, c);
+}
+
+struct bytes control_command_arn(const struct control_command *c)
+{
+    struct arena *a = &c->exchange->arena;
+    struct bytes name = arena_copy(a, c->command.stream);
+    char arn[STREAM_ARN_BYTES];
+    if (!bytes_present(name))
+        return BYTES_NONE;
+    scope_stream_arn(&c->command.scope, (const char *)name.at, arn);
+    return arena_copy(a, bytes_text(arn));
 }

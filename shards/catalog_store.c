@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "shards/catalog_store_internal.h"
 #include "shards/store_wal.h"
 
 #include <inttypes.h>
@@ -80,14 +81,14 @@ void catalog_batch_put_stream(struct catalog_batch *b, const struct stream_setti
 {
     char key[ROW_KEY_BYTES];
     snprintf(key, sizeof(key), "stream/%020" PRIu64, s->number);
-    json_t *row =
-        json_pack("{s:I s:s s:s s:s s:i s:i s:I s:i s:i s:b s:b s:i s:i s:o}", "number",
-                  (json_int_t)s->number, "account", s->scope.account, "region", s->scope.region,
-                  "name", s->name, "mode", (int)s->mode, "status", (int)s->status, "created_ms",
-                  (json_int_t)s->created_ms, "retention_hours", (int)s->retention_hours,
-                  "record_kib_max", (int)s->record_kib_max, "record_kib_given",
-                  (int)s->record_kib_given, "warm_given", (int)s->warm_given, "warm_mibps",
-                  (int)s->warm_mibps, "next_shard", (int)s->next_shard, "tags", tags_json(s));
+    json_t *row = json_pack(
+        "{s:I s:s s:s s:s s:i s:i s:I s:i s:i s:b s:b s:i s:i s:o s:o}", "number",
+        (json_int_t)s->number, "account", s->scope.account, "region", s->scope.region, "name",
+        s->name, "mode", (int)s->mode, "status", (int)s->status, "created_ms",
+        (json_int_t)s->created_ms, "retention_hours", (int)s->retention_hours, "record_kib_max",
+        (int)s->record_kib_max, "record_kib_given", (int)s->record_kib_given, "warm_given",
+        (int)s->warm_given, "warm_mibps", (int)s->warm_mibps, "next_shard", (int)s->next_shard,
+        "tags", tags_json(s), "reshape", stream_reshape_json(&s->reshape));
     if (s->policy) {
         struct bytes policy = policy_text(s->policy);
         must(json_object_set_new(row, "policy",
@@ -158,6 +159,16 @@ void catalog_batch_remove_key(struct catalog_batch *b, struct bytes access_key)
     leveldb_writebatch_delete(b->rows, key, (size_t)len);
 }
 
+void catalog_batch_put_account(struct catalog_batch *b, const struct scope *scope,
+                               const struct commitment *commitment)
+{
+    char key[ROW_KEY_BYTES];
+    snprintf(key, sizeof(key), "account/%s/%s", scope->account, scope->region);
+    put_row(b, key,
+            json_pack("{s:I s:I}", "started_ms", (json_int_t)commitment->started_ms, "ends_ms",
+                      (json_int_t)commitment->ends_ms));
+}
+
 enum status catalog_store_commit(struct catalog_store *s, struct catalog_batch *b, struct fault *f)
 {
     char *error = NULL;
@@ -214,13 +225,15 @@ static bool read_policy(const struct row *r, struct stream_settings *s)
 static enum status read_stream(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
     json_int_t number, mode, status, created, hours, kib, kib_given, warm_given, warm, next;
+    struct stream_reshape reshape;
     const char *name = json_string_value(json_object_get(r->object, "name"));
     bool fine = number_of(r, "number", &number) && number_of(r, "mode", &mode) &&
                 number_of(r, "status", &status) && number_of(r, "created_ms", &created) &&
                 number_of(r, "retention_hours", &hours) && number_of(r, "record_kib_max", &kib) &&
                 number_of(r, "record_kib_given", &kib_given) &&
                 number_of(r, "warm_given", &warm_given) && number_of(r, "warm_mibps", &warm) &&
-                number_of(r, "next_shard", &next);
+                number_of(r, "next_shard", &next) &&
+                stream_reshape_read(json_object_get(r->object, "reshape"), &reshape);
     if (!fine || !name || strlen(name) > STREAM_NAME_BYTES_MAX || mode < 0 ||
         mode > STREAM_ON_DEMAND || status < 0 || status > STREAM_DELETING)
         return row_fault(r, f);
@@ -235,6 +248,7 @@ static enum status read_stream(struct catalog_reader *reader, const struct row *
         .warm_given = warm_given != 0,
         .warm_mibps = (uint32_t)warm,
         .next_shard = (uint32_t)next,
+        .reshape = reshape,
     };
     snprintf(s.name, sizeof(s.name), "%s", name);
     const char *account = json_string_value(json_object_get(r->object, "account"));
@@ -306,6 +320,23 @@ static enum status read_iterator_key(struct catalog_reader *reader, const struct
     return reader->iterator_key(reader, key, hex.len / 2, f);
 }
 
+/* "account/ACCOUNT/REGION" */
+static enum status read_account(struct catalog_reader *reader, const struct row *r, struct fault *f)
+{
+    enum { HEAD = 8, ACCOUNT = ACCOUNT_BYTES - 1, REGION_AT = HEAD + ACCOUNT + 1 };
+    json_int_t started, ends;
+    struct scope scope;
+    bool fine = number_of(r, "started_ms", &started) && number_of(r, "ends_ms", &ends) &&
+                started >= 0 && ends >= 0 && r->key.len > REGION_AT &&
+                r->key.at[REGION_AT - 1] == '/' &&
+                scope_set(&scope, bytes_of(r->key.at + HEAD, ACCOUNT),
+                          bytes_of(r->key.at + REGION_AT, r->key.len - REGION_AT));
+    if (!fine)
+        return row_fault(r, f);
+    struct commitment commitment = {.started_ms = (uint64_t)started, .ends_ms = (uint64_t)ends};
+    return reader->account(reader, &scope, &commitment, f);
+}
+
 static enum status read_format(const struct row *r, struct fault *f)
 {
     json_int_t format;
@@ -333,6 +364,8 @@ static enum status read_row(struct catalog_reader *reader, const struct row *r, 
         return reader->shard ? read_shard(reader, r, f) : OK;
     if (bytes_starts_with(r->key, BYTES_LITERAL("key/")))
         return reader->key ? read_key(reader, r, f) : OK;
+    if (bytes_starts_with(r->key, BYTES_LITERAL("account/")))
+        return reader->account ? read_account(reader, r, f) : OK;
     return row_fault(r, f); /* C2 */
 }
 
@@ -367,7 +400,7 @@ static enum status read_range(struct catalog_store *s, const char *prefix,
 
 enum status catalog_store_read(struct catalog_store *s, struct catalog_reader *r, struct fault *f)
 {
-    static const char *const ranges[] = {"meta/", "key/", "stream/", "shard/"};
+    static const char *const ranges[] = {"meta/", "key/", "account/", "stream/", "shard/"};
     enum status st = OK;
     for (size_t i = 0; st == OK && i < sizeof(ranges) / sizeof(*ranges); i++)
         st = read_range(s, ranges[i], r, f);

@@ -5,12 +5,14 @@
  *   meta/iterator-key                {"hex": "..."}
  *   stream/<number, 20 digits>       a stream's settings; without "account" and "region": the default ones; "policy": its text
  *   shard/<number>/<index, 10>       a shard
+ *   account/<account>/<region>       {"started_ms": ..., "ends_ms": ...}: its billing commitment
  *   key/<access key id>              {"secret": "...", "created_ms": ..., "account": "..." (none: the default)}
  *
  * Thread: one at a time (the catalog's, or a command line's with no server running). Blocks on the disk. */
 #ifndef SLUICE_SHARDS_CATALOG_STORE_H
 #define SLUICE_SHARDS_CATALOG_STORE_H
 
+#include "shards/commitment.h"
 #include "shards/stream_view.h"
 
 struct catalog_store;
@@ -34,6 +36,8 @@ void catalog_batch_put_key(struct catalog_batch *b, struct bytes access_key, str
                            struct bytes account, /* absent: the default one */
                            uint64_t created_ms);
 void catalog_batch_remove_key(struct catalog_batch *b, struct bytes access_key);
+void catalog_batch_put_account(struct catalog_batch *b, const struct scope *scope,
+                               const struct commitment *commitment);
 enum status catalog_store_commit(struct catalog_store *s, struct catalog_batch *b,
                                  struct fault *f) MUST_USE;
 
@@ -49,6 +53,8 @@ struct catalog_reader {
     enum status (*next_stream)(struct catalog_reader *, uint64_t number, struct fault *);
     enum status (*iterator_key)(struct catalog_reader *, const uint8_t *key, size_t len,
                                 struct fault *);
+    enum status (*account)(struct catalog_reader *, const struct scope *, const struct commitment *,
+                           struct fault *);
 };
 /* A NULL callback skips its rows. CORRUPT names the row that cannot be read. */
 enum status catalog_store_read(struct catalog_store *s, struct catalog_reader *r,

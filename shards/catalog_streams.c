@@ -6,6 +6,7 @@
  * With no delay, create goes straight to ACTIVE and delete straight to none. The disk of a deleted stream comes back by log_trim, for
  * which its number is then unknown. */
 #include "shards/catalog_internal.h"
+#include "shards/reshard_plan.h"
 #include "shards/stream_fault.h"
 #include "shards/tags.h"
 
@@ -63,6 +64,7 @@ static enum status set_status(struct catalog *c, struct stream *stream, enum str
     struct stream_view *v = stream_look(stream);
     struct stream_settings settings = v->settings;
     settings.status = status;
+    settings.reshape.target_shards = 0;
     enum status st = catalog_change_settings(c, stream, v, &settings, f);
     stream_view_unref(v);
     return st;
@@ -78,13 +80,27 @@ static enum stream_status status_of(struct stream *stream)
 
 static void activate(struct catalog *c, struct stream *stream)
 {
-    if (status_of(stream) != STREAM_CREATING)
-        return; /* deleted meanwhile */
+    if (status_of(stream) == STREAM_DELETING)
+        return; /* meanwhile */
     struct fault f;
     if (set_status(c, stream, STREAM_ACTIVE, &f) != OK) {
         trace(TRACE_WARN, "catalog", "%s", f.text);
         delay_start(c, stream, AGAIN_MS, activate);
     }
+}
+
+enum status catalog_check_on_demand(const struct catalog *c, const struct scope *scope,
+                                    const struct stream_totals *totals, struct fault *f)
+{
+    const struct catalog_settings *s = &c->settings;
+    if (totals->on_demand_streams < s->on_demand_limit)
+        return OK;
+    return fault_set(f, LIMIT_EXCEEDED,
+                     "This request would exceed the on-demand stream limit for the account %s "
+                     "in %s. Current "
+                     "on-demand stream count for the account: %llu. Limit: %llu.",
+                     scope->account, scope->region, (unsigned long long)totals->on_demand_streams,
+                     (unsigned long long)s->on_demand_limit);
 }
 
 static enum status check_limits(struct catalog *c, const struct catalog_command *command,
@@ -101,32 +117,25 @@ static enum status check_limits(struct catalog *c, const struct catalog_command 
     if (command->shard_count > STREAM_SHARDS_MAX)
         return fault_shard_limit(f, scope->account, scope->region, totals.open_shards,
                                  STREAM_SHARDS_MAX, command->shard_count);
-    if (command->create.mode == STREAM_ON_DEMAND && totals.on_demand_streams >= s->on_demand_limit)
-        return fault_set(f, LIMIT_EXCEEDED,
-                         "This request would exceed the on-demand stream limit for the account %s "
-                         "in %s. Current "
-                         "on-demand stream count for the account: %llu. Limit: %llu.",
-                         scope->account, scope->region,
-                         (unsigned long long)totals.on_demand_streams,
-                         (unsigned long long)s->on_demand_limit);
+    if (command->create.mode == STREAM_ON_DEMAND &&
+        catalog_check_on_demand(c, scope, &totals, f) != OK)
+        return LIMIT_EXCEEDED;
     if (all.streams >= STREAMS_MAX)
         return fault_set(f, LIMIT_EXCEEDED, "This server holds %d streams, the most it can.",
                          STREAMS_MAX);
     return OK;
 }
 
-/* Shard i of n begins at i * floor(2^128 / n); the last ends at the top. */
 static enum status make_shards(struct catalog *c, const struct stream_settings *s, uint32_t count,
                                struct catalog_batch *b, struct shard **shards, struct fault *f)
 {
-    u128 width = count == 1 ? 0 : U128_MAX / count + (U128_MAX % count + 1 == count);
     enum status st = OK;
     for (uint32_t i = 0; i < count && st == OK; i++) {
         struct shard values = {
             .index = i,
             .state = SHARD_OPEN,
-            .start = width * i,
-            .end = i + 1 == count ? U128_MAX : width * (i + 1) - 1,
+            .start = plan_even_start(count, i),
+            .end = i + 1 == count ? U128_MAX : plan_even_start(count, i + 1) - 1,
             .parent = SHARD_NONE,
             .adjacent = SHARD_NONE,
             .created_s = s->created_ms / 1000,
@@ -138,7 +147,7 @@ static enum status make_shards(struct catalog *c, const struct stream_settings *
     return st;
 }
 
-enum status catalog_create_stream(struct catalog *c, struct catalog_command *command)
+int catalog_create_stream(struct catalog *c, struct catalog_command *command)
 {
     struct fault *f = &command->fault;
     struct stream *there = stream_table_find(c->settings.streams, &command->scope, command->stream);
@@ -214,7 +223,7 @@ static void finish_delete(struct catalog *c, struct stream *stream)
     }
 }
 
-enum status catalog_delete_stream(struct catalog *c, struct catalog_command *command)
+int catalog_delete_stream(struct catalog *c, struct catalog_command *command)
 {
     struct stream *stream;
     struct stream_view *v;
@@ -238,7 +247,12 @@ enum status catalog_delete_stream(struct catalog *c, struct catalog_command *com
 
 void catalog_resume(struct catalog *c, struct stream *stream)
 {
-    delay_start(c, stream, 0, status_of(stream) == STREAM_CREATING ? activate : finish_delete);
+    delay_start(c, stream, 0, status_of(stream) == STREAM_DELETING ? finish_delete : activate);
+}
+
+void catalog_activate_later(struct catalog *c, struct stream *stream)
+{
+    delay_start(c, stream, c->settings.state_delay_ms, activate);
 }
 
 /* ---- retention ---- */
@@ -273,7 +287,7 @@ static enum status check_retention(const struct stream_settings *s, bool increas
     return OK;
 }
 
-enum status catalog_set_retention(struct catalog *c, struct catalog_command *command)
+int catalog_set_retention(struct catalog *c, struct catalog_command *command)
 {
     struct fault *f = &command->fault;
     struct stream *stream;
@@ -299,7 +313,7 @@ enum status catalog_set_retention(struct catalog *c, struct catalog_command *com
 
 /* ---- reap: closed shards that nobody can read any more ---- */
 
-enum status catalog_reap_shards(struct catalog *c, struct catalog_command *command)
+int catalog_reap_shards(struct catalog *c, struct catalog_command *command)
 {
     struct stream *stream;
     struct stream_view *v;

@@ -65,3 +65,16 @@ enum status fault_shard_limit(struct fault *f, const char *account, const char *
                      account, region, (unsigned long long)now, (unsigned long long)limit,
                      (unsigned long long)more);
 }
+
+enum status fault_warm_mode(struct fault *f)
+{
+    return fault_set(f, INVALID_VALUE,
+                     "WarmThroughputMiBps can be given only for a stream in ON_DEMAND mode.");
+}
+
+enum status fault_warm_most(struct fault *f, int64_t mibps)
+{
+    return fault_set(f, INVALID_VALUE,
+                     "WarmThroughputMiBps can be at most %d. Specified value was %lld",
+                     WARM_MIBPS_MAX, (long long)mibps);
+}

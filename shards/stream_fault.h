@@ -21,6 +21,9 @@ enum status fault_shard_limit(struct fault *f, const char *account, const char *
                               uint64_t now, uint64_t limit, uint64_t more);
 /* more than STREAM_TAGS_MAX */
 enum status fault_tags_too_many(struct fault *f, struct bytes stream, const char *account);
+/* WarmThroughputMiBps for a stream that is not ON_DEMAND; more of it than there is. Not AWS's own words. */
+enum status fault_warm_mode(struct fault *f);
+enum status fault_warm_most(struct fault *f, int64_t mibps);
 const char *stream_status_name(enum stream_status status);
 
 #endif

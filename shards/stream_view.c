@@ -16,8 +16,25 @@ struct shard *shard_new(const struct shard *values)
 {
     struct shard *s = MEM_NEW(struct shard);
     *s = *values;
+    s->rate = values->rate ? shard_rate_ref(values->rate) : shard_rate_new();
     atomic_store(&s->refs, 1);
     return s;
+}
+
+struct shard shard_values(const struct shard *s)
+{
+    return (struct shard){
+        .index = s->index,
+        .state = s->state,
+        .start = s->start,
+        .end = s->end,
+        .parent = s->parent,
+        .adjacent = s->adjacent,
+        .created_s = s->created_s,
+        .closed_ms = s->closed_ms,
+        .log = s->log,
+        .rate = s->rate,
+    };
 }
 
 struct shard *shard_ref(struct shard *s)
@@ -32,6 +49,7 @@ void shard_unref(struct shard *s)
         return;
     if (s->log)
         s->log->engine->ops->release(s->log);
+    shard_rate_unref(s->rate);
     mem_free(s);
 }
 
@@ -108,6 +126,7 @@ struct stream_view *stream_view_new(const struct stream_settings *settings, stru
     v->settings = *settings;
     v->settings.tags = stream_tags_copy(settings->tags, settings->tag_count);
     policy_ref(v->settings.policy);
+    v->settings.rate = settings->rate ? shard_rate_ref(settings->rate) : shard_rate_new();
     v->shard_count = count;
     size_t room = count ? count : 1;
     v->shards = mem_must(room * sizeof(*v->shards));
@@ -138,17 +157,16 @@ void stream_view_unref(struct stream_view *v)
         shard_unref(v->shards[i]);
     stream_tags_free(v->settings.tags, v->settings.tag_count);
     policy_unref(v->settings.policy);
+    shard_rate_unref(v->settings.rate);
     mem_free(v->shards);
     mem_free(v->open);
     mem_free(v->open_starts);
     mem_free(v);
 }
 
-struct shard *stream_view_route(const struct stream_view *v, u128 hash)
+uint32_t stream_view_place(const struct stream_view *v, u128 hash)
 {
-    if (v->open_count == 0)
-        return NULL;
-    must(v->open_starts[0] == 0); /* V1 */
+    must(v->open_count > 0 && v->open_starts[0] == 0); /* V1 */
     uint32_t low = 0, high = v->open_count;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
@@ -157,7 +175,12 @@ struct shard *stream_view_route(const struct stream_view *v, u128 hash)
         else
             high = middle;
     }
-    return v->open[low];
+    return low;
+}
+
+struct shard *stream_view_route(const struct stream_view *v, u128 hash)
+{
+    return v->open_count ? v->open[stream_view_place(v, hash)] : NULL;
 }
 
 struct shard *stream_view_shard(const struct stream_view *v, uint32_t index)

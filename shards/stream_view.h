@@ -13,6 +13,8 @@
 #include "shards/policy.h"
 #include "shards/scope.h"
 #include "shards/sequence.h"
+#include "shards/shard_rate.h"
+#include "shards/stream_reshape.h"
 
 enum shard_state { SHARD_PENDING, SHARD_OPEN, SHARD_CLOSED };
 enum stream_status { STREAM_CREATING, STREAM_ACTIVE, STREAM_UPDATING, STREAM_DELETING };
@@ -30,6 +32,8 @@ struct shard {
     uint64_t created_s;
     uint64_t closed_ms; /* of a CLOSED shard: when */
     struct log *log;    /* one use of it */
+    struct shard_rate
+        *rate; /* what went through it: shared with the shard as it was in other views */
 };
 
 struct stream_tag {
@@ -55,6 +59,9 @@ struct stream_settings {
     bool warm_given;
     uint32_t warm_mibps;
     uint32_t next_shard; /* index of the next shard made */
+    struct stream_reshape reshape;
+    struct shard_rate *
+        rate; /* what went through all its shards; the view's reference, shared by all views. NULL: to be made */
     uint32_t tag_count;
     struct stream_tag *tags; /* by key, each once (tags.h) */
     struct policy *policy;   /* counted; NULL: none */
@@ -71,8 +78,11 @@ struct stream_view {
     struct shard **open;   /* beside them */
 };
 
-struct shard *
-shard_new(const struct shard *values); /* copies; takes over values->log; one reference */
+struct shard *shard_new(
+    const struct shard *
+        values); /* copies; takes over values->log, shares values->rate (NULL: a new one); one reference */
+/* A shard's values, to be changed and made anew: all but its references, which others may be counting just now. */
+struct shard shard_values(const struct shard *s);
 struct shard *shard_ref(struct shard *s);
 void shard_unref(struct shard *s);
 /* "shardId-000000000000" */
@@ -93,6 +103,8 @@ struct stream_view *stream_view_new(const struct stream_settings *settings, stru
                                     uint32_t count, uint64_t version);
 struct stream_view *stream_view_ref(struct stream_view *v);
 void stream_view_unref(struct stream_view *v);
+/* The place in `open` of the shard that owns a hash key; the stream must have shards that are open. */
+uint32_t stream_view_place(const struct stream_view *v, u128 hash);
 /* The shard that owns a hash key; never NULL while the stream has shards that are open. */
 struct shard *stream_view_route(const struct stream_view *v, u128 hash);
 struct shard *stream_view_shard(const struct stream_view *v, uint32_t index);

@@ -77,9 +77,16 @@ static void handle(struct exchange_handler *handler, struct exchange *x)
         hold(e, x);
     } else if (bytes_equal(x->path, BYTES_LITERAL("/big"))) {
         big(x);
+    } else if (bytes_equal(x->path, BYTES_LITERAL("/host"))) {
+        buf_append(&x->reply, exchange_header(x, "Host"));
+        finish(x);
     } else if (bytes_starts_with(x->path, BYTES_LITERAL("/seen"))) {
         seen(x);
     } else {
+        if (bytes_equal(x->path, BYTES_LITERAL("/chatty"))) {
+            exchange_reply_header(x, "Connection", "keep-alive");
+            exchange_reply_header(x, "Keep-Alive", "timeout=5");
+        }
         x->close_after = bytes_equal(x->path, BYTES_LITERAL("/close"));
         if (bytes_equal(x->path, BYTES_LITERAL("/unlucky")))
             x->reply.status = TOO_LARGE;
