@@ -61,7 +61,7 @@ def test_cli(environment, tmp_path):
 
     aws("create-stream", "--stream-name", "cli", "--shard-count", "1")
     aws("wait", "stream-exists", "--stream-name", "cli")
-    put = aws("put-record", "--stream-name", "cli", "--partition-key", "k", "--data", "aGVsbG8=")
+    put = aws("put-record", "--stream-name", "cli", "--partition-key", "k", "--data", "hello")
     assert put["ShardId"] == "shardId-000000000000"
     words = ["--shard-id", put["ShardId"], "--shard-iterator-type", "TRIM_HORIZON"]
     at = aws("get-shard-iterator", "--stream-name", "cli", *words)["ShardIterator"]
