@@ -233,6 +233,7 @@ void http1_drain(struct http1 *h, void (*drained)(void *), void *arg)
     h->drained_arg = arg;
     LIST_EACH(node, keep, &h->phases[PHASE_IDLE])
     connection_cut(connection_of(node));
+    stream_drain(h);
     if (h->connections == 0)
         drained(arg);
 }
@@ -244,6 +245,8 @@ void http1_cut(struct http1 *h)
     LIST_EACH(node, keep, &h->phases[PHASE_RECEIVING])
     connection_cut(connection_of(node));
     LIST_EACH(node, keep, &h->phases[PHASE_SENDING])
+    connection_cut(connection_of(node));
+    LIST_EACH(node, keep, &h->phases[PHASE_STREAMING])
     connection_cut(connection_of(node));
     if (!list_empty(&h->phases[PHASE_RUNNING]))
         trace(TRACE_WARN, "http1", "the grace is over, and requests are still being worked on");

@@ -60,6 +60,7 @@ static struct request *request_take(struct http1 *h)
         return NULL;
     list_init(&r->node);
     exchange_init(&r->exchange, h->loop, on_finished, r);
+    r->exchange.ready = stream_ready;
     return r;
 }
 
@@ -116,6 +117,18 @@ void *request_begin(void *arg, const char *uri, struct MHD_Connection *mhd)
     return r;
 }
 
+void request_add_headers(const struct request *r, struct MHD_Response *response)
+{
+    const struct exchange *x = &r->exchange;
+    for (size_t i = 0; i < x->reply_header_count; i++) {
+        const struct reply_header *header = &x->reply_headers[i];
+        if (MHD_add_response_header(response, header->name, header->value) != MHD_YES)
+            TRACE_SELDOM(TRACE_WARN, "http1", "a reply header is left out: %s", header->name);
+    }
+    if (x->close_after || r->connection->http1->draining)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+}
+
 /* Hands the reply to libmicrohttpd. */
 static enum MHD_Result queue_reply(struct request *r)
 {
@@ -127,13 +140,7 @@ static enum MHD_Result queue_reply(struct request *r)
         MHD_create_response_from_buffer(len, at, MHD_RESPMEM_PERSISTENT); /* I2 */
     if (response == NULL)
         return MHD_NO;
-    for (size_t i = 0; i < x->reply_header_count; i++) {
-        const struct reply_header *header = &x->reply_headers[i];
-        if (MHD_add_response_header(response, header->name, header->value) != MHD_YES)
-            TRACE_SELDOM(TRACE_WARN, "http1", "a reply header is left out: %s", header->name);
-    }
-    if (x->close_after || c->http1->draining)
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    request_add_headers(r, response);
     r->stage = STAGE_ANSWERED;
     connection_enter(c, PHASE_SENDING);
     enum MHD_Result queued = MHD_queue_response(c->mhd, (unsigned int)x->http_status, response);
@@ -159,6 +166,8 @@ static enum MHD_Result answer(struct request *r)
     struct exchange *x = &r->exchange;
     struct network_counts *counts = r->connection->http1->counts;
     body_fini(&r->body);
+    if (x->source != NULL)
+        return stream_queue(r);
     if (x->reply.status != OK)
         return refuse(r, &refusal_broken_reply);
     if (x->reply.room >= REPLY_CHARGED_LEAST) { /* I3 */
@@ -306,6 +315,8 @@ void request_end(void *arg, struct MHD_Connection *mhd, void **context,
         return;
     *context = NULL;
     must(r->stage != STAGE_HANDED || r->exchange.is_finished); /* X1 */
+    if (r->exchange.source != NULL)
+        stream_end(r);
     struct connection *c = r->connection;
     c->reply_hint = buffers_hint(&r->exchange.reply);
     request_give(h, r);

@@ -7,7 +7,9 @@
  *   RECEIVING  request_ms    from the first byte, or from the request line on a kept connection, to the end of
  *                            the body: neither headers nor a body can be dribbled for longer
  *   SENDING    request_ms    without a byte acknowledged by the client's side; as long as he takes something he may be slow
+ *   STREAMING  stall_ms      likewise, of a reply that goes on
  *   RUNNING    none          it is our turn
+ *   RESTING    none          likewise: a reply that goes on has nothing to say; whoever has gone meanwhile is found when it has
  *
  * A connection whose client has closed his side ends at the next sweep at the latest.
  *
@@ -43,12 +45,12 @@ static void sweep_phase(struct http1 *h, enum phase phase, uint64_t limit_ms, co
 }
 
 /* Who has taken bytes since the last look gets another term. */
-static void sweep_sending(struct http1 *h)
+static void sweep_sending(struct http1 *h, enum phase phase, uint64_t usual_ms)
 {
     struct list *oldest;
-    while ((oldest = list_first(&h->phases[PHASE_SENDING])) != NULL) {
+    while ((oldest = list_first(&h->phases[phase])) != NULL) {
         struct connection *c = connection_of(oldest);
-        uint64_t limit_ms = h->cutting ? h->sweep_ms : h->settings->request_ms;
+        uint64_t limit_ms = h->cutting ? h->sweep_ms : usual_ms;
         if (h->now_us - c->since_us < limit_ms * 1000)
             return;
         uint64_t now_acknowledged = socket_acknowledged(c->fd);
@@ -57,7 +59,7 @@ static void sweep_sending(struct http1 *h)
             late(c, "took no byte of its answer");
             continue;
         }
-        connection_enter(c, PHASE_SENDING);
+        connection_enter(c, phase);
         c->acknowledged = now_acknowledged;
     }
 }
@@ -97,7 +99,8 @@ static void timeouts_sweep(struct http1 *h)
     sweep_ended(h);
     sweep_phase(h, PHASE_IDLE, h->settings->idle_ms, "idle");
     sweep_phase(h, PHASE_RECEIVING, h->settings->request_ms, "its request was incomplete");
-    sweep_sending(h);
+    sweep_sending(h, PHASE_SENDING, h->settings->request_ms);
+    sweep_sending(h, PHASE_STREAMING, h->settings->stall_ms);
 }
 
 void timeouts_start(struct http1 *h)

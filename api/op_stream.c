@@ -80,6 +80,8 @@ void op_delete_stream(struct service *s, struct exchange *x, const void *input)
     if (!c)
         return;
     c->command.verb = CATALOG_DELETE_STREAM;
+    c->command.remove.consumers_too =
+        in->enforce_consumer_deletion.present && in->enforce_consumer_deletion.value != 0;
     control_command_run(s, c, in->stream_name, in->stream_arn);
 }
 
@@ -173,7 +175,7 @@ void op_describe_stream_summary(struct service *s, struct exchange *x, const voi
         .enhanced_monitoring = monitoring(&d, settings->reshape.shard_metrics, &x->arena),
         .encryption_type = BYTES_LITERAL("NONE"),
         .open_shard_count = {settings->status == STREAM_CREATING ? 0 : v->open_count, true},
-        .consumer_count = {0, true},
+        .consumer_count = {consumer_set_count(settings->consumers), true},
         .warm_throughput = settings->warm_given
                                ? warm_describe(settings->warm_mibps, v->open_count, &x->arena)
                                : NULL,

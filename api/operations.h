@@ -46,6 +46,27 @@ enum status request_resource(struct bytes resource_arn, struct resource *out,
 /* "arn:aws:kinesis:us-east-1:000000000000:stream/NAME" in the arena. */
 struct bytes stream_arn_print(struct arena *a, const struct stream_settings *settings);
 
+/* A consumer as requests name it: by ARN, or by name and stream ARN, or by all three if they agree. */
+struct consumer_asked {
+    struct bytes arn, name, stream_arn;
+};
+struct consumer_name {
+    struct bytes stream_arn, consumer; /* views of the input */
+    uint64_t created_s;                /* 0: whichever has the name */
+};
+/* INVALID_ARGUMENT when it is half a name, or two. */
+enum status request_consumer_name(const struct consumer_asked *asked, struct consumer_name *out,
+                                  struct fault *f) MUST_USE;
+/* The same, looks it up and asks whether the caller may: the view is referenced, and has the consumer; so is `stream`,
+ * which may be NULL. */
+enum status request_consumer(const struct service *s, const struct exchange *x,
+                             const struct consumer_asked *asked, struct stream **stream,
+                             struct stream_view **view, struct consumer **consumer,
+                             struct fault *f) MUST_USE;
+/* "arn:...:stream/NAME/consumer/CONSUMER:SECONDS" in the arena. */
+struct bytes consumer_arn_print(struct arena *a, const struct scope *scope, const char *stream,
+                                const struct consumer *c);
+
 /* Runs a catalog command for an exchange; when it is done, answers 200 with an empty body (or as
  * `answer` does), or the fault. Takes the stream by name or ARN, and asks whether the caller may. */
 struct control_command {

@@ -10,6 +10,7 @@
 #include "api/codec.h"
 #include "api/health.h"
 #include "api/operations.h"
+#include "api/push.h"
 
 #include "base/mem.h"
 #include "base/metric.h"
@@ -237,6 +238,7 @@ void service_init(struct service *s)
             metric_gauge("kinesis_get_records_iterator_age_milliseconds",
                          "AWS/Kinesis GetRecords.IteratorAgeMilliseconds, of the last read.", ""),
     };
+    s->push = push_new(s);
     s->metrics = mem_must(ROWS * sizeof(*s->metrics));
     for (size_t i = 0; i < ROWS; i++) {
         char labels[96];
@@ -250,6 +252,8 @@ void service_init(struct service *s)
 
 void service_fini(struct service *s)
 {
+    push_free(s->push);
+    s->push = NULL;
     mem_free(s->metrics);
     s->metrics = NULL;
 }

@@ -150,6 +150,80 @@ struct bytes stream_arn_print(struct arena *a, const struct stream_settings *set
     return arena_copy(a, bytes_text(arn));
 }
 
+/* ---- consumers ---- */
+
+/* "NAME:SECONDS" */
+static bool take_consumer(struct bytes text, struct consumer_name *out)
+{
+    const uint8_t *colon = text.len ? memrchr(text.at, ':', text.len) : NULL;
+    if (!colon || colon == text.at)
+        return false;
+    out->consumer = bytes_of(text.at, (size_t)(colon - text.at));
+    return bytes_to_u64(bytes_of(colon + 1, text.len - out->consumer.len - 1), &out->created_s);
+}
+
+static enum status by_arn(const struct consumer_asked *asked, struct consumer_name *out,
+                          struct fault *f)
+{
+    struct resource resource;
+    if (request_resource(asked->arn, &resource, NULL) != OK || !bytes_present(resource.consumer) ||
+        !take_consumer(resource.consumer, out))
+        return fault_set(f, INVALID_ARGUMENT, "ConsumerARN %.*s is not a valid consumer ARN.",
+                         BYTES_ARGS(asked->arn));
+    out->stream_arn = resource.stream_arn;
+    if (bytes_present(asked->name) && !bytes_equal(asked->name, out->consumer))
+        return fault_set(f, INVALID_ARGUMENT, "ConsumerARN %.*s does not match ConsumerName %.*s.",
+                         BYTES_ARGS(asked->arn), BYTES_ARGS(asked->name));
+    if (bytes_present(asked->stream_arn) && !bytes_equal(asked->stream_arn, out->stream_arn))
+        return fault_set(f, INVALID_ARGUMENT, "ConsumerARN %.*s does not match StreamARN %.*s.",
+                         BYTES_ARGS(asked->arn), BYTES_ARGS(asked->stream_arn));
+    return OK;
+}
+
+enum status request_consumer_name(const struct consumer_asked *asked, struct consumer_name *out,
+                                  struct fault *f)
+{
+    *out = (struct consumer_name){0};
+    if (bytes_present(asked->arn))
+        return by_arn(asked, out, f);
+    if (!bytes_present(asked->name) || !bytes_present(asked->stream_arn))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "Either ConsumerARN or both StreamARN and ConsumerName must be provided.");
+    out->stream_arn = asked->stream_arn;
+    out->consumer = asked->name;
+    return OK;
+}
+
+enum status request_consumer(const struct service *s, const struct exchange *x,
+                             const struct consumer_asked *asked, struct stream **stream,
+                             struct stream_view **view, struct consumer **consumer, struct fault *f)
+{
+    struct consumer_name name;
+    enum status st = request_consumer_name(asked, &name, f);
+    if (st == OK)
+        st = request_stream(s, x, BYTES_NONE, name.stream_arn, stream, view, f);
+    if (st != OK)
+        return st;
+    const struct stream_settings *settings = &(*view)->settings;
+    *consumer = consumer_set_find(settings->consumers, name.consumer);
+    if (*consumer && (!name.created_s || (*consumer)->created_s == name.created_s))
+        return OK;
+    st = fault_consumer_not_found(f, name.consumer, bytes_text(settings->name),
+                                  settings->scope.account);
+    stream_view_unref(*view);
+    if (stream)
+        stream_unref(*stream);
+    return st;
+}
+
+struct bytes consumer_arn_print(struct arena *a, const struct scope *scope, const char *stream,
+                                const struct consumer *c)
+{
+    char arn[STREAM_ARN_BYTES];
+    scope_stream_arn(scope, stream, arn);
+    return arena_printf(a, "%s/consumer/%s:%llu", arn, c->name, (unsigned long long)c->created_s);
+}
+
 /* ---- catalog commands ---- */
 
 struct control_command *control_command_new(struct exchange *x)

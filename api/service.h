@@ -7,6 +7,8 @@
 #include "base/metric.h"
 #include "shards/catalog.h"
 
+struct push;
+
 struct operation_metrics {
     struct metric *seconds, *errors;
 };
@@ -31,6 +33,7 @@ struct service {
     uint64_t started_ms;
     struct data_metrics data;          /* made by service_init */
     struct operation_metrics *metrics; /* by row of operations.def; made by service_init */
+    struct push *push;                 /* made by service_init */
 };
 
 /* Sets handler and metrics; the rest is set by the caller, before or after. */

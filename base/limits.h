@@ -28,6 +28,14 @@
  * records in base64 fits. */
 #define EVENT_STREAM_FRAME_BYTES_MAX  MIB(24)
 #define EVENT_STREAM_HEADER_BYTES_MAX KIB(128)
+/* One SubscribeToShardEvent: data and keys (a larger record comes alone), records, and what they take while it is made. */
+#define EVENT_BYTES_MAX       MIB(1)
+#define EVENT_RECORDS_MAX     10000
+#define EVENT_ARENA_BYTES_MAX MIB(8)
+/* All events in memory, of all subscriptions, shared or not. */
+#define PUSH_EVENT_BYTES_MAX MIB(256)
+/* Each takes half a KiB, and its connection. */
+#define SUBSCRIPTIONS_MAX 100000
 /* PutRecords, by AWS: 500 records; data and keys of one request together. */
 #define PUT_RECORDS_MAX         500
 #define PUT_BYTES_MAX           MIB(10)
@@ -40,13 +48,17 @@
 #define STREAMS_MAX           100000
 #define STREAM_TAGS_MAX       50
 #define ACCOUNTS_MAX          10000
-#define ITERATOR_LIFE_MS      300000
-#define TOKEN_LIFE_MS         300000
-#define RETENTION_HOURS_MIN   24
-#define RETENTION_HOURS_MAX   8760
-#define RECORD_KIB_MIN        1024
-#define RECORD_KIB_DEFAULT    1024
-#define RECORD_KIB_MAX        10240
+/* AWS: registered consumers of a stream, and how many of them may be in CREATING. */
+#define CONSUMERS_MAX           20
+#define CONSUMERS_CREATING_MAX  5
+#define CONSUMER_NAME_BYTES_MAX 128
+#define ITERATOR_LIFE_MS        300000
+#define TOKEN_LIFE_MS           300000
+#define RETENTION_HOURS_MIN     24
+#define RETENTION_HOURS_MAX     8760
+#define RECORD_KIB_MIN          1024
+#define RECORD_KIB_DEFAULT      1024
+#define RECORD_KIB_MAX          10240
 /* A resource policy: AWS's size; and what keeps asking it within microseconds. */
 #define POLICY_BYTES_MAX      KIB(20)
 #define POLICY_STATEMENTS_MAX 100

@@ -2,7 +2,7 @@
  * closing.
  *
  * The verbs live beside: catalog_streams.c (create, delete, retention, reap), catalog_reshape.c (mode, sizes,
- * metrics), reshard.c (split, merge), reshard_count.c (recount). Rows: catalog_store.c. Thread: the catalog's own, a loop with a mailbox and timers. It
+ * metrics), reshard.c (split, merge), reshard_count.c (recount), catalog_consumers.c. Rows: catalog_store.c. Thread: the catalog's own, a loop with a mailbox and timers. It
  * alone changes streams; it may wait for its own disk writes. */
 #include "shards/catalog_internal.h"
 #include "shards/stream_fault.h"
@@ -106,6 +106,8 @@ static catalog_verb_fn *const verbs[CATALOG_VERBS] = {
     [CATALOG_SET_WARM_THROUGHPUT] = catalog_set_warm,
     [CATALOG_SET_RECORD_SIZE] = catalog_set_record_size,
     [CATALOG_SET_SHARD_METRICS] = catalog_set_shard_metrics,
+    [CATALOG_REGISTER_CONSUMER] = catalog_register_consumer,
+    [CATALOG_DEREGISTER_CONSUMER] = catalog_deregister_consumer,
     [CATALOG_SET_TAGS] = catalog_set_tags,
     [CATALOG_SET_POLICY] = catalog_set_policy,
     [CATALOG_SETTLE_ACCOUNT] = catalog_settle_account,
@@ -204,6 +206,21 @@ static enum status found_shard(struct catalog_reader *r, uint64_t stream, const 
     return st;
 }
 
+static enum status found_consumer(struct catalog_reader *r, uint64_t stream,
+                                  const struct consumer *consumer, struct fault *f)
+{
+    struct reading *reading = LIST_OWNER(r, struct reading, reader);
+    struct found *found = table_find(&reading->by_number, bytes_of(&stream, sizeof(stream)));
+    if (!found)
+        return fault_set(f, CORRUPT,
+                         "catalog: consumer %s belongs to stream number %llu, which is not there",
+                         consumer->name, (unsigned long long)stream);
+    struct consumer_set *before = found->settings.consumers;
+    found->settings.consumers = consumer_set_with(before, consumer_new(consumer));
+    consumer_set_unref(before);
+    return OK;
+}
+
 static enum status found_key(struct catalog_reader *r, const char *access_key, const char *secret,
                              const char *account, uint64_t created_ms, struct fault *f)
 {
@@ -250,6 +267,7 @@ static void found_free(struct found *found)
     for (uint32_t i = 0; i < found->count; i++)
         shard_unref(found->shards[i]);
     stream_tags_free(found->settings.tags, found->settings.tag_count);
+    consumer_set_unref(found->settings.consumers);
     policy_unref(found->settings.policy);
     mem_free(found->shards);
     mem_free(found);
@@ -265,6 +283,8 @@ static void add_found(struct catalog *c, struct found *found)
     bool resharding = found->settings.status == STREAM_UPDATING && reshard_resume(c, stream);
     if (!resharding && found->settings.status != STREAM_ACTIVE)
         catalog_resume(c, stream);
+    if (consumer_set_count(found->settings.consumers) > 0)
+        catalog_delay_start(c, stream, 0, catalog_settle_consumers);
     stream_unref(stream);
 }
 
@@ -280,7 +300,7 @@ static enum status read_all(struct catalog *c, struct fault *f)
 {
     struct reading reading = {
         .reader = {found_stream, found_shard, found_key, found_next_stream, found_iterator_key,
-                   found_account},
+                   found_account, found_consumer},
         .catalog = c,
     };
     list_init(&reading.found);

@@ -37,6 +37,8 @@ enum catalog_verb {
     CATALOG_SET_RECORD_SIZE,
     CATALOG_SET_SHARD_METRICS,
     CATALOG_REAP_SHARDS,
+    CATALOG_REGISTER_CONSUMER,
+    CATALOG_DEREGISTER_CONSUMER,
     CATALOG_SET_TAGS,
     CATALOG_SET_POLICY,
     CATALOG_SETTLE_ACCOUNT,
@@ -54,6 +56,16 @@ struct catalog_command {
         stream; /* name; all but the verbs of keys and accounts. Views must last until done */
     union {
         struct stream_settings create; /* name, mode, record_kib_*, warm_*, tags */
+        struct {
+            bool consumers_too; /* else a stream that has consumers stays */
+        } remove;
+        struct {
+            struct bytes name;
+            uint64_t created_s; /* deregister: only that very one; 0: whichever has the name */
+            uint32_t tag_count;
+            struct stream_tag *tags;
+            struct consumer *made; /* register: a reference, for whoever gets OK */
+        } consumer;
         struct {
             bool increase;
             int64_t hours;

@@ -83,6 +83,9 @@ catalog_verb_fn catalog_create_stream, catalog_delete_stream, catalog_set_retent
 /* LIMIT_EXCEEDED when one more stream may not be ON_DEMAND. */
 enum status catalog_check_on_demand(const struct catalog *c, const struct scope *scope,
                                     const struct stream_totals *totals, struct fault *f) MUST_USE;
+/* Runs `then` on the catalog's thread in `ms`; dropped when the catalog closes. */
+void catalog_delay_start(struct catalog *c, struct stream *stream, uint64_t ms,
+                         void (*then)(struct catalog *, struct stream *));
 /* A stream that is UPDATING becomes ACTIVE after the state delay. */
 void catalog_activate_later(struct catalog *c, struct stream *stream);
 /* K2: a stream found CREATING or DELETING, or UPDATING with nothing under way. */
@@ -96,6 +99,11 @@ void catalog_set_commitment(struct catalog *c, const struct scope *scope,
                             const struct commitment *commitment);
 struct commitment catalog_commitment(const struct catalog *c, const struct scope *scope);
 void catalog_accounts_close(struct catalog *c);
+
+/* catalog_consumers.c */
+catalog_verb_fn catalog_register_consumer, catalog_deregister_consumer;
+/* Ends what was found CREATING or DELETING, or whose time has come (K2). */
+void catalog_settle_consumers(struct catalog *c, struct stream *stream);
 
 /* catalog_attributes.c */
 catalog_verb_fn catalog_set_tags, catalog_set_policy;

@@ -69,11 +69,11 @@ static void put_row(struct catalog_batch *b, const char *key, json_t *object)
     json_decref(object);
 }
 
-static json_t *tags_json(const struct stream_settings *s)
+static json_t *tags_json(const struct stream_tag *list, uint32_t count)
 {
     json_t *tags = json_object();
-    for (uint32_t i = 0; i < s->tag_count; i++)
-        must(json_object_set_new(tags, s->tags[i].key, json_string(s->tags[i].value)) == 0);
+    for (uint32_t i = 0; i < count; i++)
+        must(json_object_set_new(tags, list[i].key, json_string(list[i].value)) == 0);
     return tags;
 }
 
@@ -88,7 +88,7 @@ void catalog_batch_put_stream(struct catalog_batch *b, const struct stream_setti
         (json_int_t)s->created_ms, "retention_hours", (int)s->retention_hours, "record_kib_max",
         (int)s->record_kib_max, "record_kib_given", (int)s->record_kib_given, "warm_given",
         (int)s->warm_given, "warm_mibps", (int)s->warm_mibps, "next_shard", (int)s->next_shard,
-        "tags", tags_json(s), "reshape", stream_reshape_json(&s->reshape));
+        "tags", tags_json(s->tags, s->tag_count), "reshape", stream_reshape_json(&s->reshape));
     if (s->policy) {
         struct bytes policy = policy_text(s->policy);
         must(json_object_set_new(row, "policy",
@@ -121,6 +121,25 @@ void catalog_batch_remove_shard(struct catalog_batch *b, uint64_t stream, uint32
 {
     char key[ROW_KEY_BYTES];
     int len = snprintf(key, sizeof(key), "shard/%020" PRIu64 "/%010u", stream, index);
+    leveldb_writebatch_delete(b->rows, key, (size_t)len);
+}
+
+void catalog_batch_put_consumer(struct catalog_batch *b, uint64_t stream,
+                                const struct consumer *consumer)
+{
+    char key[ROW_KEY_BYTES];
+    snprintf(key, sizeof(key), "consumer/%020" PRIu64 "/%s", stream, consumer->name);
+    put_row(b, key,
+            json_pack("{s:I s:i s:o}", "created_s", (json_int_t)consumer->created_s, "status",
+                      (int)consumer->status, "tags",
+                      tags_json(consumer->tags, consumer->tag_count)));
+}
+
+void catalog_batch_remove_consumer(struct catalog_batch *b, uint64_t stream,
+                                   const struct consumer *consumer)
+{
+    char key[ROW_KEY_BYTES];
+    int len = snprintf(key, sizeof(key), "consumer/%020" PRIu64 "/%s", stream, consumer->name);
     leveldb_writebatch_delete(b->rows, key, (size_t)len);
 }
 
@@ -198,17 +217,19 @@ static enum status row_fault(const struct row *r, struct fault *f)
     return fault_set(f, CORRUPT, "catalog: the row %.*s cannot be read", BYTES_ARGS(r->key));
 }
 
-static void read_tags(const json_t *tags, struct stream_settings *s)
+/* Views of the row; mem_free the list. */
+static struct stream_tag *read_tags(const json_t *tags, uint32_t *count)
 {
-    s->tags = mem_must((json_object_size(tags) + 1) * sizeof(*s->tags));
+    struct stream_tag *list = mem_must((json_object_size(tags) + 1) * sizeof(*list));
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)tags, name, value)
     {
         if (json_is_string(value))
-            s->tags[s->tag_count++] = (struct stream_tag){
-                (char *)(uintptr_t)name, (char *)(uintptr_t)json_string_value(value)};
+            list[(*count)++] = (struct stream_tag){(char *)(uintptr_t)name,
+                                                   (char *)(uintptr_t)json_string_value(value)};
     }
+    return list;
 }
 
 /* It was taken once, so it is taken again. A row with a policy is not older than scopes. */
@@ -257,7 +278,7 @@ static enum status read_stream(struct catalog_reader *reader, const struct row *
         return row_fault(r, f);
     if (!read_policy(r, &s))
         return row_fault(r, f);
-    read_tags(json_object_get(r->object, "tags"), &s);
+    s.tags = read_tags(json_object_get(r->object, "tags"), &s.tag_count);
     enum status st = reader->stream(reader, &s, f);
     mem_free(s.tags);
     policy_unref(s.policy);
@@ -285,6 +306,28 @@ static enum status read_shard(struct catalog_reader *reader, const struct row *r
     s.created_s = (uint64_t)created;
     s.closed_ms = (uint64_t)closed;
     return reader->shard(reader, stream, &s, f);
+}
+
+/* "consumer/", the stream's number in 20 digits, "/", the name */
+static enum status read_consumer(struct catalog_reader *reader, const struct row *r,
+                                 struct fault *f)
+{
+    enum { NUMBER_AT = 9, NAME_AT = NUMBER_AT + 20 + 1 };
+    json_int_t created, status;
+    uint64_t stream;
+    struct consumer consumer = {0};
+    if (r->key.len <= NAME_AT || r->key.len - NAME_AT > CONSUMER_NAME_BYTES_MAX ||
+        !bytes_to_u64(bytes_of(r->key.at + NUMBER_AT, 20), &stream) ||
+        !number_of(r, "created_s", &created) || !number_of(r, "status", &status) || status < 0 ||
+        status > CONSUMER_DELETING)
+        return row_fault(r, f);
+    memcpy(consumer.name, r->key.at + NAME_AT, r->key.len - NAME_AT);
+    consumer.created_s = (uint64_t)created;
+    consumer.status = (enum consumer_status)status;
+    consumer.tags = read_tags(json_object_get(r->object, "tags"), &consumer.tag_count);
+    enum status st = reader->consumer(reader, stream, &consumer, f);
+    mem_free(consumer.tags);
+    return st;
 }
 
 static enum status read_key(struct catalog_reader *reader, const struct row *r, struct fault *f)
@@ -362,6 +405,8 @@ static enum status read_row(struct catalog_reader *reader, const struct row *r, 
         return reader->stream ? read_stream(reader, r, f) : OK;
     if (bytes_starts_with(r->key, BYTES_LITERAL("shard/")))
         return reader->shard ? read_shard(reader, r, f) : OK;
+    if (bytes_starts_with(r->key, BYTES_LITERAL("consumer/")))
+        return reader->consumer ? read_consumer(reader, r, f) : OK;
     if (bytes_starts_with(r->key, BYTES_LITERAL("key/")))
         return reader->key ? read_key(reader, r, f) : OK;
     if (bytes_starts_with(r->key, BYTES_LITERAL("account/")))
@@ -400,7 +445,8 @@ static enum status read_range(struct catalog_store *s, const char *prefix,
 
 enum status catalog_store_read(struct catalog_store *s, struct catalog_reader *r, struct fault *f)
 {
-    static const char *const ranges[] = {"meta/", "key/", "account/", "stream/", "shard/"};
+    static const char *const ranges[] = {"meta/",   "key/",   "account/",
+                                         "stream/", "shard/", "consumer/"};
     enum status st = OK;
     for (size_t i = 0; st == OK && i < sizeof(ranges) / sizeof(*ranges); i++)
         st = read_range(s, ranges[i], r, f);

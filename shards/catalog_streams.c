@@ -38,8 +38,8 @@ static void delay_fire(struct loop_timer *t)
     delay_free(d);
 }
 
-static void delay_start(struct catalog *c, struct stream *s, uint64_t ms,
-                        void (*then)(struct catalog *, struct stream *))
+void catalog_delay_start(struct catalog *c, struct stream *s, uint64_t ms,
+                         void (*then)(struct catalog *, struct stream *))
 {
     struct delay *d = MEM_NEW(struct delay);
     *d = (struct delay){
@@ -85,7 +85,7 @@ static void activate(struct catalog *c, struct stream *stream)
     struct fault f;
     if (set_status(c, stream, STREAM_ACTIVE, &f) != OK) {
         trace(TRACE_WARN, "catalog", "%s", f.text);
-        delay_start(c, stream, AGAIN_MS, activate);
+        catalog_delay_start(c, stream, AGAIN_MS, activate);
     }
 }
 
@@ -180,7 +180,7 @@ int catalog_create_stream(struct catalog *c, struct catalog_command *command)
         struct stream *stream = stream_new(stream_view_new(&settings, shards, count, 1));
         stream_table_add(c->settings.streams, stream);
         if (settings.status == STREAM_CREATING)
-            delay_start(c, stream, c->settings.state_delay_ms, activate);
+            catalog_delay_start(c, stream, c->settings.state_delay_ms, activate);
         stream_unref(stream);
     } else {
         for (uint32_t i = 0; i < count; i++)
@@ -198,6 +198,8 @@ static enum status remove_rows(struct catalog *c, struct stream *stream, struct 
     struct catalog_batch *b = catalog_batch_new();
     for (uint32_t i = 0; i < v->shard_count; i++)
         catalog_batch_remove_shard(b, v->settings.number, v->shards[i]->index);
+    for (uint32_t i = 0; i < consumer_set_count(v->settings.consumers); i++)
+        catalog_batch_remove_consumer(b, v->settings.number, v->settings.consumers->at[i]);
     catalog_batch_remove_stream(b, v->settings.number);
     enum status st = catalog_store_commit(c->store, b, f);
     if (st == OK) {
@@ -206,6 +208,7 @@ static enum status remove_rows(struct catalog *c, struct stream *stream, struct 
          * told. */
         struct stream_settings settings = v->settings;
         settings.status = STREAM_DELETING;
+        settings.consumers = NULL;
         struct shard **shards = catalog_shards_of(v, 0);
         stream_publish(stream, stream_view_new(&settings, shards, v->shard_count, v->version + 1));
         mem_free(shards);
@@ -219,7 +222,7 @@ static void finish_delete(struct catalog *c, struct stream *stream)
     struct fault f;
     if (remove_rows(c, stream, &f) != OK) {
         trace(TRACE_WARN, "catalog", "%s", f.text);
-        delay_start(c, stream, AGAIN_MS, finish_delete);
+        catalog_delay_start(c, stream, AGAIN_MS, finish_delete);
     }
 }
 
@@ -231,15 +234,18 @@ int catalog_delete_stream(struct catalog *c, struct catalog_command *command)
     if (st != OK)
         return st;
     enum stream_status status = v->settings.status;
+    bool consumers = consumer_set_count(v->settings.consumers) > 0;
     stream_view_unref(v);
     if (status == STREAM_UPDATING || status == STREAM_DELETING) {
         st = fault_stream_busy(&command->fault, command->stream, command->scope.account, status);
+    } else if (consumers && !command->remove.consumers_too) {
+        st = fault_stream_has_consumers(&command->fault, command->stream, command->scope.account);
     } else if (c->settings.state_delay_ms == 0) {
         st = remove_rows(c, stream, &command->fault);
     } else {
         st = set_status(c, stream, STREAM_DELETING, &command->fault);
         if (st == OK)
-            delay_start(c, stream, c->settings.state_delay_ms, finish_delete);
+            catalog_delay_start(c, stream, c->settings.state_delay_ms, finish_delete);
     }
     stream_unref(stream);
     return st;
@@ -247,12 +253,13 @@ int catalog_delete_stream(struct catalog *c, struct catalog_command *command)
 
 void catalog_resume(struct catalog *c, struct stream *stream)
 {
-    delay_start(c, stream, 0, status_of(stream) == STREAM_DELETING ? finish_delete : activate);
+    catalog_delay_start(c, stream, 0,
+                        status_of(stream) == STREAM_DELETING ? finish_delete : activate);
 }
 
 void catalog_activate_later(struct catalog *c, struct stream *stream)
 {
-    delay_start(c, stream, c->settings.state_delay_ms, activate);
+    catalog_delay_start(c, stream, c->settings.state_delay_ms, activate);
 }
 
 /* ---- retention ---- */

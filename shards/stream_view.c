@@ -94,6 +94,17 @@ size_t shard_sequence_last(const struct shard *s, char out[SEQUENCE_TEXT_BYTES])
     return print(s, SEQUENCE_PLACE_END, s->closed_ms / 1000, out);
 }
 
+size_t shard_sequence_behind(const struct shard *s, uint64_t next, uint64_t now_ms,
+                             char out[SEQUENCE_TEXT_BYTES])
+{
+    return sequence_print(&(struct sequence){.created_s = s->created_s,
+                                             .place = next,
+                                             .time_s = now_ms / 1000,
+                                             .shard = s->index,
+                                             .behind = true},
+                          out);
+}
+
 static int by_start(const void *a, const void *b)
 {
     const struct shard *left = *(struct shard *const *)a, *right = *(struct shard *const *)b;
@@ -125,6 +136,7 @@ struct stream_view *stream_view_new(const struct stream_settings *settings, stru
     v->version = version;
     v->settings = *settings;
     v->settings.tags = stream_tags_copy(settings->tags, settings->tag_count);
+    consumer_set_ref(v->settings.consumers);
     policy_ref(v->settings.policy);
     v->settings.rate = settings->rate ? shard_rate_ref(settings->rate) : shard_rate_new();
     v->shard_count = count;
@@ -156,6 +168,7 @@ void stream_view_unref(struct stream_view *v)
     for (uint32_t i = 0; i < v->shard_count; i++)
         shard_unref(v->shards[i]);
     stream_tags_free(v->settings.tags, v->settings.tag_count);
+    consumer_set_unref(v->settings.consumers);
     policy_unref(v->settings.policy);
     shard_rate_unref(v->settings.rate);
     mem_free(v->shards);

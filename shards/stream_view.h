@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/u128.h"
+#include "shards/consumer.h"
 #include "shards/log.h"
 #include "shards/policy.h"
 #include "shards/scope.h"
@@ -44,8 +45,8 @@ struct stream_tag {
 struct stream_tag *stream_tags_copy(const struct stream_tag *tags, uint32_t count);
 void stream_tags_free(struct stream_tag *tags, uint32_t count);
 
-/* What a stream is, beside its shards. Plain values; tags are owned by the view, the policy is
- * referenced by it. */
+/* What a stream is, beside its shards. Plain values; tags are owned by the view, the policy and
+ * the consumers are referenced by it. */
 struct stream_settings {
     uint64_t number; /* never used again */
     struct scope scope;
@@ -63,8 +64,9 @@ struct stream_settings {
     struct shard_rate *
         rate; /* what went through all its shards; the view's reference, shared by all views. NULL: to be made */
     uint32_t tag_count;
-    struct stream_tag *tags; /* by key, each once (tags.h) */
-    struct policy *policy;   /* counted; NULL: none */
+    struct stream_tag *tags;        /* by key, each once (tags.h) */
+    struct policy *policy;          /* counted; NULL: none */
+    struct consumer_set *consumers; /* counted; NULL: none */
 };
 
 struct stream_view {
@@ -90,12 +92,14 @@ void shard_id_print(uint32_t index, char out[SHARD_ID_BYTES]);
 /* AWS takes the text after the first '-' (or all of it) if it is only digits and at most
  * 2147483647. */
 bool shard_id_parse(struct bytes id, uint32_t *index);
-/* The number before the first record; of the record at `offset`; and after the last of a closed
- * shard. Lengths; NUL-terminated. */
+/* The number before the first record; of the record at `offset`; after the last of a closed shard;
+ * and, at some time, of a reader whose next record is `next`. Lengths; NUL-terminated. */
 size_t shard_sequence_first(const struct shard *s, char out[SEQUENCE_TEXT_BYTES]);
 size_t shard_sequence_at(const struct shard *s, uint64_t offset, uint64_t time_ms,
                          char out[SEQUENCE_TEXT_BYTES]);
 size_t shard_sequence_last(const struct shard *s, char out[SEQUENCE_TEXT_BYTES]);
+size_t shard_sequence_behind(const struct shard *s, uint64_t next, uint64_t now_ms,
+                             char out[SEQUENCE_TEXT_BYTES]);
 
 /* A view with these settings (tags are copied) and shards (each given up to the view). One
  * reference. */

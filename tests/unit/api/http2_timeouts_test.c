@@ -111,10 +111,11 @@ static void dribbled_headers_end_the_connection(void **state)
     client_open(&c, echo_port(&echo));
     client_send(&c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     client_send_bytes(&c, BYTES_LITERAL("\0\0\0\4\0\0\0\0\0"));
-    client_send_bytes(&c, BYTES_LITERAL("\0\0\x7f\1\4\0\0\0\1")); /* HEADERS of 127 bytes */
+    client_send_bytes(&c, BYTES_LITERAL("\0\x3f\0\1\4\0\0\0\1")); /* HEADERS of 16128 bytes */
+    client_send_bytes(&c, BYTES_LITERAL("\x82\x86\x84\0\1y\x7f\x80\x40")); /* y: a value of 8 KiB */
     uint64_t begun = now_ms();
     while (now_ms() - begun < 5000) {
-        if (client_closed_within(&c, 20) || !client_try_send(&c, BYTES_LITERAL("\x82")))
+        if (client_closed_within(&c, 20) || !client_try_send(&c, BYTES_LITERAL("z")))
             break;
     }
     assert_in_range(now_ms() - begun, 300, 3000);
