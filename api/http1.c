@@ -58,16 +58,23 @@ void connection_cut(struct connection *c)
     c->daemon->dirty = true;
 }
 
-void http1_add(struct http1 *h, int fd, const union network_address *address, socklen_t address_len,
-               bool tls)
+static void relay_closed(struct http1_relay *relay)
 {
-    struct http1_daemon *d = &h->daemons[tls ? TRANSPORT_HTTP1_TLS : TRANSPORT_HTTP1];
+    if (relay != NULL)
+        relay->closed(relay);
+}
+
+static void add(struct http1 *h, struct http1_daemon *d, int fd,
+                const union network_address *address, socklen_t address_len,
+                struct http1_relay *relay)
+{
     must(d->mhd != NULL);
     struct connection *c = MEM_NEW(struct connection);
     c->http1 = h;
     c->daemon = d;
     c->fd = fd;
-    c->tls = tls;
+    c->relay = relay;
+    c->tls = relay != NULL || d == &h->daemons[TRANSPORT_HTTP1_TLS];
     list_init(&c->node);
     c->peer_len = socket_peer(address, c->peer);
     h->arriving = c;
@@ -76,11 +83,25 @@ void http1_add(struct http1 *h, int fd, const union network_address *address, so
         h->arriving = NULL;
         network_counts_closed(h->counts);
         mem_free(c);
+        relay_closed(relay);
     }
     if (added != MHD_YES)
         TRACE_SELDOM(TRACE_WARN, "http1", "a connection could not be added");
     d->dirty = true;
     timeouts_start(h);
+}
+
+void http1_add(struct http1 *h, int fd, const union network_address *address, socklen_t address_len,
+               bool tls)
+{
+    struct http1_daemon *d = &h->daemons[tls ? TRANSPORT_HTTP1_TLS : TRANSPORT_HTTP1];
+    add(h, d, fd, address, address_len, NULL);
+}
+
+void http1_add_relayed(struct http1 *h, int fd, const union network_address *address,
+                       socklen_t address_len, struct http1_relay *relay)
+{
+    add(h, &h->daemons[TRANSPORT_HTTP1], fd, address, address_len, relay);
 }
 
 static void connection_started(struct http1 *h, struct MHD_Connection *mhd, void **context)
@@ -102,6 +123,7 @@ static void connection_closed(struct http1 *h, struct connection *c)
     list_remove(&c->node);
     if (c->pair != NULL)
         tls_pair_unref(c->pair);
+    relay_closed(c->relay);
     mem_free(c);
     network_counts_closed(h->counts);
     h->connections--;
@@ -215,9 +237,8 @@ enum status http1_open(const struct network_settings *settings, struct network_c
     spares_init(&h->spare_requests, SPARE_REQUESTS_MAX);
     buffers_init(&h->buffers);
     timeouts_init(h);
-    enum status st = OK;
-    if (settings->plain)
-        st = daemon_open(h, TRANSPORT_HTTP1, f);
+    /* Without settings->plain, it serves what undeclared.c carries. */
+    enum status st = daemon_open(h, TRANSPORT_HTTP1, f);
     if (st == OK && settings->tls != NULL)
         st = daemon_open(h, TRANSPORT_HTTP1_TLS, f);
     *out = st == OK ? h : NULL;

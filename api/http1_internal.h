@@ -64,6 +64,7 @@ struct connection {
     struct http1_daemon *daemon;
     int fd;
     bool tls;
+    struct http1_relay *relay; /* or NULL */
     char peer[PEER_BYTES];
     size_t peer_len;
 

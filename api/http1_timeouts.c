@@ -53,7 +53,8 @@ static void sweep_sending(struct http1 *h, enum phase phase, uint64_t usual_ms)
         uint64_t limit_ms = h->cutting ? h->sweep_ms : usual_ms;
         if (h->now_us - c->since_us < limit_ms * 1000)
             return;
-        uint64_t now_acknowledged = socket_acknowledged(c->fd);
+        uint64_t now_acknowledged =
+            socket_acknowledged(c->relay != NULL ? c->relay->client_fd : c->fd);
         bool moves = now_acknowledged > c->acknowledged && !h->cutting;
         if (!moves) {
             late(c, "took no byte of its answer");

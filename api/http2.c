@@ -131,6 +131,16 @@ static void discard(struct http2_connection *c, size_t len)
         http2_connection_lose(c);
 }
 
+/* Its phase, by what its session is at. Not left to the end of the turn: timers come before, and a handler may have taken its time. */
+static void follow(struct http2_connection *c)
+{
+    enum http2_phase phase = HTTP2_BUSY;
+    if (c->session.request_count == 0)
+        phase = c->session.greeted ? HTTP2_IDLE : HTTP2_OPENING;
+    if (phase != c->phase)
+        http2_connection_enter(c, phase);
+}
+
 static void receive(struct http2_connection *c)
 {
     struct http2 *h = c->http2;
@@ -141,10 +151,12 @@ static void receive(struct http2_connection *c)
             http2_connection_lose(c);
         if (got <= 0)
             return;
-        if (c->phase == HTTP2_LEAVING)
+        if (c->phase == HTTP2_LEAVING) {
             discard(c, (size_t)got);
-        else
+        } else {
             http2_session_receive(&c->session, bytes_of(h->input, (size_t)got));
+            follow(c);
+        }
         if (c->phase == HTTP2_GONE)
             return;
         /* A short read took all there was: what comes later wakes us. But of TLS, more may be read already. */
@@ -262,11 +274,7 @@ static void settle(struct http2_connection *c)
         leave(c);
         return;
     }
-    enum http2_phase phase = HTTP2_BUSY;
-    if (c->session.request_count == 0)
-        phase = c->session.greeted ? HTTP2_IDLE : HTTP2_OPENING;
-    if (phase != c->phase)
-        http2_connection_enter(c, phase);
+    follow(c);
 }
 
 static void connection_free(struct http2_connection *c)
@@ -312,24 +320,8 @@ uint64_t http2_turn(struct http2 *h)
 
 /* ---- opening and closing */
 
-static bool connection_init(struct http2_connection *c, bool tls)
-{
-    struct http2 *h = c->http2;
-    struct fault f;
-    if (http2_session_init(&c->session, &h->core, on_wake) != OK)
-        return false;
-    c->session.tls = tls;
-    if (tls) {
-        c->ssl = http2_tls_begin(h->core.settings->tls, c->watch.fd);
-        c->shakes_hands = true;
-        if (c->ssl == NULL)
-            return false;
-    }
-    c->events = EPOLLIN;
-    return loop_watch(h->core.loop, &c->watch, EPOLLIN, &f) == OK;
-}
-
-void http2_add(struct http2 *h, int fd, const union network_address *address, bool tls)
+static struct http2_connection *connection_new(struct http2 *h, int fd,
+                                               const union network_address *address)
 {
     struct http2_connection *c = MEM_NEW(struct http2_connection);
     h->core.now_us = clock_mono_us(h->core.settings->clock);
@@ -341,13 +333,45 @@ void http2_add(struct http2 *h, int fd, const union network_address *address, bo
     c->session.peer_len = socket_peer(address, c->session.peer);
     h->connections++;
     http2_connection_enter(c, HTTP2_OPENING);
-    if (!connection_init(c, tls)) {
+    return c;
+}
+
+/* False when it is lost. */
+static bool connection_begin(struct http2_connection *c, bool tls)
+{
+    struct http2 *h = c->http2;
+    struct fault f;
+    c->session.tls = tls;
+    c->events = EPOLLIN;
+    if (http2_session_init(&c->session, &h->core, on_wake) != OK || (tls && c->ssl == NULL) ||
+        loop_watch(h->core.loop, &c->watch, EPOLLIN, &f) != OK) {
         TRACE_SELDOM(TRACE_WARN, "http2", "a connection could not be added");
         http2_connection_lose(c);
-        return;
+        return false;
     }
     mark(c); /* our SETTINGS */
     http2_timeouts_start(h);
+    return true;
+}
+
+void http2_add(struct http2 *h, int fd, const union network_address *address, bool tls)
+{
+    struct http2_connection *c = connection_new(h, fd, address);
+    if (tls)
+        c->ssl = http2_tls_begin(h->core.settings->tls, fd);
+    c->shakes_hands = tls;
+    (void)connection_begin(c, tls);
+}
+
+void http2_adopt(struct http2 *h, int fd, const union network_address *address, SSL *ssl,
+                 struct bytes read)
+{
+    struct http2_connection *c = connection_new(h, fd, address);
+    c->ssl = ssl;
+    if (!connection_begin(c, true))
+        return;
+    http2_session_receive(&c->session, read);
+    c->unread = true; /* what came with it lies in OpenSSL already, and would wake nobody */
 }
 
 enum status http2_open(const struct network_settings *settings, struct network_counts *counts,

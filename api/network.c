@@ -8,13 +8,14 @@
  * that a handler still holds after that is waited for all the same: its memory is the handler's
  * (X1).
  *
- * Left to others: accepting (listener.c), serving (http1.c, http2.c).
+ * Left to others: accepting (listener.c), serving (http1.c, http2.c, undeclared.c).
  * Thread: the opener's; each loop's own where it says so. */
 #include "api/network.h"
 
 #include "api/http1.h"
 #include "api/http2.h"
 #include "api/listener.h"
+#include "api/undeclared.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/thread.h"
@@ -28,10 +29,11 @@ enum { LOOPS_MAX = 256, DESCRIPTORS_BESIDES = 1024 };
 enum { SWEEP_MS_MOST = 1000, SWEEP_MS_LEAST = 10, SWEEPS_A_LIMIT = 8 };
 
 struct lane {
-    struct network *network; /* fixed at birth */
-    struct loop *loop;       /* fixed at birth */
-    struct http1 *http1;     /* fixed at birth; used by the loop's thread */
-    struct http2 *http2;     /* likewise */
+    struct network *network;       /* fixed at birth */
+    struct loop *loop;             /* fixed at birth */
+    struct http1 *http1;           /* fixed at birth; used by the loop's thread */
+    struct http2 *http2;           /* likewise */
+    struct undeclared *undeclared; /* likewise */
     struct thread thread;
     struct message closing;
     uint64_t grace_ms;       /* set before `closing` is sent */
@@ -102,7 +104,9 @@ static void on_handover(struct message *m)
     struct handover *h = LIST_OWNER(m, struct handover, message);
     struct lane *lane = h->taker;
     thread_must_be(THREAD_LOOP);
-    if (h->transport == TRANSPORT_HTTP1 || h->transport == TRANSPORT_HTTP1_TLS)
+    if (h->transport == TRANSPORT_UNDECLARED_TLS)
+        undeclared_add(lane->undeclared, h);
+    else if (h->transport == TRANSPORT_HTTP1 || h->transport == TRANSPORT_HTTP1_TLS)
         http1_add(lane->http1, h->fd, &h->address, h->address_len,
                   h->transport == TRANSPORT_HTTP1_TLS);
     else
@@ -132,6 +136,7 @@ static void on_grace_over(struct loop_timer *t)
     struct lane *lane = LIST_OWNER(t, struct lane, grace);
     http1_cut(lane->http1);
     http2_cut(lane->http2);
+    undeclared_cut(lane->undeclared);
 }
 
 /* Thread: the lane's loop. */
@@ -140,9 +145,10 @@ static void on_closing(struct message *m)
     struct lane *lane = LIST_OWNER(m, struct lane, closing);
     thread_must_be(THREAD_LOOP);
     loop_timer_set(lane->loop, &lane->grace, lane->grace_ms);
-    lane->undrained = 2;
+    lane->undrained = 3;
     http1_drain(lane->http1, on_drained, lane);
     http2_drain(lane->http2, on_drained, lane);
+    undeclared_drain(lane->undeclared, on_drained, lane);
 }
 
 static uint64_t on_turn_end(void *arg)
@@ -199,6 +205,9 @@ static enum status lanes_open(struct network *n, struct fault *f)
             st = http1_open(&n->settings, &n->counts, lane->loop, &lane->http1, f);
         if (st == OK)
             st = http2_open(&n->settings, &n->counts, lane->loop, &lane->http2, f);
+        if (st == OK)
+            lane->undeclared =
+                undeclared_new(&n->settings, &n->counts, lane->loop, lane->http1, lane->http2);
         if (st == OK)
             loop_set_after_turn(lane->loop, on_turn_end, lane);
     }
@@ -265,6 +274,7 @@ void network_close(struct network *n, uint64_t grace_ms)
     }
     for (uint32_t i = 0; i < n->lane_count; i++) {
         thread_join(&n->lanes[i].thread);
+        undeclared_free(n->lanes[i].undeclared);
         http1_close(n->lanes[i].http1);
         http2_close(n->lanes[i].http2);
         loop_free(n->lanes[i].loop);

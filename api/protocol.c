@@ -1,7 +1,7 @@
 /* protocol.c: one port for everything.
  *
  * Each way of speaking is a row: how it begins, and who serves it. The first row that does not say
- * "not mine" decides. HTTP/2 is served to whoever offers it (ALPN), and without TLS to whoever begins with its preface; a port
+ * "not mine" decides. HTTP/2 is served to whoever offers it (ALPN), and without ALPN or TLS to whoever begins with its preface; a port
  * that offers TLS only says so by GOAWAY. A client that offers nothing we speak gets the alert of RFC 7301.
  *
  * I1. A whole ClientHello is waited for before a TLS connection goes on, so its ALPN is known
@@ -87,6 +87,8 @@ static struct protocol_verdict decide_tls(const struct protocol_offer *offer, st
     if (!full && !hello_is_whole(peeked))
         return wait_for_more();
     switch (tls_hello_read(peeked)) {
+    case TLS_HELLO_UNDECLARED:
+        return serve(TRANSPORT_UNDECLARED_TLS);
     case TLS_HELLO_HTTP1:
         return serve(TRANSPORT_HTTP1_TLS);
     case TLS_HELLO_HTTP2_TOO:

@@ -11,6 +11,7 @@ enum protocol_transport {
     TRANSPORT_HTTP1_TLS,
     TRANSPORT_HTTP2,
     TRANSPORT_HTTP2_TLS,
+    TRANSPORT_UNDECLARED_TLS, /* one of the two: known when it has spoken */
     TRANSPORTS
 };
 

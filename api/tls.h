@@ -47,13 +47,14 @@ void *tls_pair_loaded(struct tls_pair *p, enum tls_engine engine,
 enum tls_hello {
     TLS_HELLO_INCOMPLETE,
     TLS_HELLO_BROKEN,
+    TLS_HELLO_UNDECLARED, /* no ALPN */
     TLS_HELLO_HTTP1,
     TLS_HELLO_HTTP2_TOO,
     TLS_HELLO_HTTP2_ONLY,
     TLS_HELLO_OTHER_ONLY
 };
 /* Reads a peeked ClientHello with OpenSSL's own parser (client-hello callback over a memory BIO).
- * No ALPN at all is HTTP1. */
+ */
 enum tls_hello tls_hello_read(struct bytes peeked);
 
 #endif

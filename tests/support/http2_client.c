@@ -98,12 +98,18 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t ro
 
 void http2_client_open(struct http2_client *c, uint16_t port, SSL_CTX *tls, bool windows_by_hand)
 {
+    http2_client_open_as(c, port, tls, "\x02h2\x08http/1.1", windows_by_hand);
+}
+
+void http2_client_open_as(struct http2_client *c, uint16_t port, SSL_CTX *tls, const char *alpn,
+                          bool windows_by_hand)
+{
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *options;
     *c = (struct http2_client){0};
     client_open(&c->client, port);
     if (tls != NULL)
-        assert_true(client_tls(&c->client, tls, "\x02h2\x08http/1.1"));
+        assert_true(client_tls(&c->client, tls, alpn));
     assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);

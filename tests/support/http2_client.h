@@ -34,6 +34,9 @@ struct http2_call {
 
 /* `windows_by_hand`: http2_consume opens them. TLS with a context, offering h2. */
 void http2_client_open(struct http2_client *c, uint16_t port, SSL_CTX *tls, bool windows_by_hand);
+/* `alpn` as client_tls takes it. */
+void http2_client_open_as(struct http2_client *c, uint16_t port, SSL_CTX *tls, const char *alpn,
+                          bool windows_by_hand);
 void http2_client_close(struct http2_client *c);
 /* Submits it, with a header more if `name` is not NULL; sent by the next pump. */
 void http2_start(struct http2_client *c, struct http2_call *call, const char *method,

@@ -95,7 +95,7 @@ static void a_hello_in_many_records_is_put_together(void **state)
         assert_int_equal(protocol_decide(&both, bytes_of(split, i)).action, PROTOCOL_WAIT);
     struct protocol_verdict v = protocol_decide(&both, bytes_of(split, at));
     assert_int_equal(v.action, PROTOCOL_SERVE);
-    assert_int_equal(v.transport, TRANSPORT_HTTP1_TLS);
+    assert_int_equal(v.transport, TRANSPORT_UNDECLARED_TLS);
 }
 
 static void check_alert(struct protocol_verdict v, uint8_t what)
@@ -116,7 +116,7 @@ static void http2_is_chosen_by_those_who_offer_it_and_http1_by_all_others(void *
     } rows[] = {{"\x02h2", TRANSPORT_HTTP2_TLS},
                 {"\x08http/1.1\x02h2", TRANSPORT_HTTP2_TLS},
                 {"\x08http/1.1", TRANSPORT_HTTP1_TLS},
-                {NULL, TRANSPORT_HTTP1_TLS}};
+                {NULL, TRANSPORT_UNDECLARED_TLS}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         uint8_t hello[2048];
         size_t len = make_hello(rows[i].alpn, "localhost", hello, sizeof(hello));
