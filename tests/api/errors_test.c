@@ -42,12 +42,14 @@ static const struct operation {
     {"GetShardIterator", BY_STREAM, NEVER, ",'ShardId':'0','ShardIteratorType':'LATEST'"},
     {"IncreaseStreamRetentionPeriod", BY_STREAM, BOTH, ",'RetentionPeriodHours':24"},
     {"ListShards", BY_STREAM, NEVER, ""},
+    {"ListStreamConsumers", BY_STREAM_ARN_ONLY, NEVER, ""},
     {"ListTagsForResource", BY_RESOURCE, NEVER, ""},
     {"ListTagsForStream", BY_STREAM, NEVER, ""},
     {"MergeShards", BY_STREAM, BOTH, ",'ShardToMerge':'0','AdjacentShardToMerge':'1'"},
     {"PutRecord", BY_STREAM, NEVER, ",'PartitionKey':'k','Data':''"},
     {"PutRecords", BY_STREAM, NEVER, ",'Records':[{'PartitionKey':'k','Data':''}]"},
     {"PutResourcePolicy", BY_RESOURCE, CREATING, ",'Policy':'{}'"},
+    {"RegisterStreamConsumer", BY_STREAM_ARN_ONLY, CREATING, ",'ConsumerName':'c'"},
     {"RemoveTagsFromStream", BY_STREAM, CREATING, ",'TagKeys':['a']"},
     {"SplitShard", BY_STREAM, BOTH, ",'ShardToSplit':'0','NewStartingHashKey':'1000'"},
     {"TagResource", BY_RESOURCE, CREATING, ",'Tags':{'a':''}"},
@@ -211,6 +213,11 @@ static void a_stream_of_another_account_is_denied(void **state)
     }
     denied(l, "GetRecords", words);
     refused(l, "GetRecords", iterator, "AccessDeniedException", words);
+    denied(l, "SubscribeToShard", words);
+    refused(l, "SubscribeToShard",
+            "{'ConsumerARN':'" ARN_OF(OWNER) "s/consumer/c:1700000000','ShardId':'0',"
+                                             "'StartingPosition':{'Type':'LATEST'}}",
+            "AccessDeniedException", words);
     mem_free(iterator);
 }
 
@@ -379,6 +386,14 @@ static void a_read_that_is_too_much_is_throttled(void **state)
     refused(l, "GetRecords", iterator, "ProvisionedThroughputExceededException", words);
     refused(l, "GetShardIterator", BY_TIME, "ProvisionedThroughputExceededException", words);
     mem_free(iterator);
+    json_decref(answer_ok(l, "RegisterStreamConsumer",
+                          "{\"StreamARN\":\"" ARN_OF(OWNER) "s\",\"ConsumerName\":\"c\"}"));
+    refused(l, "SubscribeToShard",
+            "{'ConsumerARN':'" ARN_OF(
+                OWNER) "s/consumer/c:1700000000','ShardId':'0',"
+                       "'StartingPosition':{'Type':'AT_TIMESTAMP','Timestamp':1600000000}}",
+            "LimitExceededException",
+            "Rate exceeded for shard shardId-000000000000 in stream s under account " OWNER ".");
 }
 
 /* Its name on the wire is InternalFailure, without words: our insides are not the caller's. */
