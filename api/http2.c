@@ -131,6 +131,16 @@ static void discard(struct http2_connection *c, size_t len)
         http2_connection_lose(c);
 }
 
+/* Its phase, by what its session is at. Not left to the end of the turn: timers come before, and a handler may have taken its time. */
+static void follow(struct http2_connection *c)
+{
+    enum http2_phase phase = HTTP2_BUSY;
+    if (c->session.request_count == 0)
+        phase = c->session.greeted ? HTTP2_IDLE : HTTP2_OPENING;
+    if (phase != c->phase)
+        http2_connection_enter(c, phase);
+}
+
 static void receive(struct http2_connection *c)
 {
     struct http2 *h = c->http2;
@@ -141,10 +151,12 @@ static void receive(struct http2_connection *c)
             http2_connection_lose(c);
         if (got <= 0)
             return;
-        if (c->phase == HTTP2_LEAVING)
+        if (c->phase == HTTP2_LEAVING) {
             discard(c, (size_t)got);
-        else
+        } else {
             http2_session_receive(&c->session, bytes_of(h->input, (size_t)got));
+            follow(c);
+        }
         if (c->phase == HTTP2_GONE)
             return;
         /* A short read took all there was: what comes later wakes us. But of TLS, more may be read already. */
@@ -262,11 +274,7 @@ static void settle(struct http2_connection *c)
         leave(c);
         return;
     }
-    enum http2_phase phase = HTTP2_BUSY;
-    if (c->session.request_count == 0)
-        phase = c->session.greeted ? HTTP2_IDLE : HTTP2_OPENING;
-    if (phase != c->phase)
-        http2_connection_enter(c, phase);
+    follow(c);
 }
 
 static void connection_free(struct http2_connection *c)

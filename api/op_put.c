@@ -184,6 +184,30 @@ static void answer_many(struct put *p)
 
 /* ---- packing ---- */
 
+/* Whether the shard takes one more record now; if not, says why. */
+static bool within_quota(struct put *p, const struct shard *s, const struct put_record *r)
+{
+    const struct quotas *q = p->service->quotas;
+    return !q || shard_quota_write(&s->rate->quota, quotas_now_ns(q), r->key.len + r->data.len,
+                                   KIB(p->view->settings.record_kib_max));
+}
+
+static enum status refusal_by_quota(struct put *p, const struct shard *s, struct fault *f)
+{
+    metric_add(p->service->data.write_throttled, 1);
+    shard_rate_write_refused(s->rate, 1);
+    shard_rate_write_refused(p->view->settings.rate, 1);
+    return refusal(p, THROTTLED, s, f);
+}
+
+static void refuse_by_quota(struct put *p, const struct shard *s, struct put_record *r)
+{
+    struct fault f = {0};
+    r->refused = refusal_by_quota(p, s, &f) != OK;
+    r->error_code = "ProvisionedThroughputExceededException";
+    r->error_text = arena_copy(&p->exchange->arena, bytes_text(f.text));
+}
+
 /* Gives each record that is neither stored nor refused its shard's part, and counts what the parts
  * will hold. */
 static enum status route(struct put *p, struct fault *f)
@@ -203,6 +227,12 @@ static enum status route(struct put *p, struct fault *f)
         if (r->stored || r->refused)
             continue;
         uint32_t place = stream_view_place(v, r->hash);
+        if (!within_quota(p, v->open[place], r)) {
+            if (p->one)
+                return refusal_by_quota(p, v->open[place], f);
+            refuse_by_quota(p, v->open[place], r);
+            continue;
+        }
         uint32_t *slot = p->one ? &(uint32_t){0} : &part_of[place];
         if (*slot == 0) {
             p->parts[p->part_count].shard = v->open[place];

@@ -101,19 +101,32 @@ static struct reading *reading_new(struct service *s, struct exchange *x)
     return r;
 }
 
+static enum status refusal_by_rate(const struct reading *r, struct fault *f)
+{
+    char id[SHARD_ID_BYTES];
+    shard_id_print(r->shard->index, id);
+    shard_rate_read_refused(r->shard->rate);
+    shard_rate_read_refused(r->view->settings.rate);
+    return fault_set(f, THROTTLED, "Rate exceeded for Shard - %s/%s/%s",
+                     r->view->settings.scope.account, r->view->settings.name, id);
+}
+
+/* One call of the kind that `take` counts, if the shard's quota is held. */
+static enum status within_quota(const struct reading *r,
+                                bool (*take)(struct shard_quota *, uint64_t now_ns),
+                                struct fault *f)
+{
+    const struct quotas *q = r->service->quotas;
+    return !q || take(&r->shard->rate->quota, quotas_now_ns(q)) ? OK : refusal_by_rate(r, f);
+}
+
 /* A log's own failure, as the client hears it. */
 static void reading_fail_log(struct reading *r)
 {
     struct fault f = r->read.fault;
     f.status = r->read.status;
-    if (f.status == THROTTLED) {
-        char id[SHARD_ID_BYTES];
-        shard_id_print(r->shard->index, id);
-        shard_rate_read_refused(r->shard->rate);
-        shard_rate_read_refused(r->view->settings.rate);
-        fault_set(&f, THROTTLED, "Rate exceeded for Shard - %s/%s/%s",
-                  r->view->settings.scope.account, r->view->settings.name, id);
-    }
+    if (f.status == THROTTLED)
+        refusal_by_rate(r, &f);
     reading_fail(r, &f);
 }
 
@@ -149,6 +162,8 @@ static void answer_records(struct reading *r)
     metric_add(s->data.outgoing_bytes, r->page.bytes);
     metric_add(s->data.outgoing_records, r->page.count);
     metric_set(s->data.iterator_age_ms, (int64_t)behind);
+    if (s->quotas)
+        shard_quota_read_done(&r->shard->rate->quota, quotas_now_ns(s->quotas), r->page.bytes);
     shard_rate_out(r->shard->rate, r->page.bytes, r->page.count, behind);
     shard_rate_out(r->view->settings.rate, r->page.bytes, r->page.count, behind);
     stream_view_unref(r->view);
@@ -244,6 +259,8 @@ void op_get_records(struct service *s, struct exchange *x, const void *input)
             st = fault_shard_missing(&f, r->position.shard, bytes_text(r->position.name),
                                      r->view->settings.scope.account);
     }
+    if (st == OK)
+        st = within_quota(r, shard_quota_read, &f);
     if (st != OK) {
         reading_fail(r, &f);
         return;
@@ -324,6 +341,8 @@ void op_get_shard_iterator(struct service *s, struct exchange *x, const void *in
         return;
     struct position_found found;
     enum status st = find_shard(r, in, &f);
+    if (st == OK)
+        st = within_quota(r, shard_quota_iterator, &f);
     if (st == OK)
         st = position_find(s, r->view, r->shard,
                            &(struct position){.type = in->shard_iterator_type,

@@ -187,6 +187,8 @@ static void run(struct service *s, struct exchange *x, const struct operation_ro
         st = fault_set(&f, MALFORMED, "%s", "");
     if (st == OK)
         st = decode(x, kinesis_operations[row->model].input, &input, &f);
+    if (st == OK && s->quotas)
+        st = quotas_call(s->quotas, row->name, &x->scope, &f);
     if (st != OK)
         reply_fault(x, &f);
     else
@@ -254,6 +256,8 @@ void service_fini(struct service *s)
 {
     push_free(s->push);
     s->push = NULL;
+    quotas_free(s->quotas);
+    s->quotas = NULL;
     mem_free(s->metrics);
     s->metrics = NULL;
 }

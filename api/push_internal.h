@@ -128,6 +128,7 @@ struct subscription {
     struct feed *feed;
     struct list of_feed, waiting, beat, life, holding;
     const struct codec *codec;
+    struct bucket quota;   /* of this consumer and shard */
     uint64_t next;         /* offset */
     struct event *current; /* being read */
     size_t sent;           /* bytes of it */

@@ -32,6 +32,8 @@ void subscription_give(struct subscription *s, struct event *e)
     pusher_put_off_beat(s);
     metric_add(p->event_bytes_total, e->is.record_bytes);
     metric_add(p->event_records, e->is.records);
+    if (p->service->quotas)
+        consumer_quota_done(&s->quota, quotas_now_ns(p->service->quotas), e->is.record_bytes);
     metric_set(p->behind_ms, (int64_t)e->is.behind_ms);
     shard_rate_out(s->feed->shard->rate, e->is.record_bytes, e->is.records, e->is.behind_ms);
     shard_rate_out(s->feed->watch->view->settings.rate, e->is.record_bytes, e->is.records,
@@ -88,6 +90,12 @@ static bool give_if_made(struct subscription *s, struct event *e)
     return e != NULL;
 }
 
+static bool within_quota(const struct subscription *s)
+{
+    const struct quotas *q = s->pusher->push->service->quotas;
+    return !q || consumer_quota_open(&s->quota, quotas_now_ns(q));
+}
+
 /* What comes next; false: nothing now. */
 static bool advance(struct subscription *s)
 {
@@ -103,6 +111,10 @@ static bool advance(struct subscription *s)
     if (s->over) {
         s->last = true;
         return true;
+    }
+    if (s->fetch == NULL && !within_quota(s)) {
+        subscription_starve(s);
+        return false;
     }
     return s->fetch == NULL && feed_next(s);
 }

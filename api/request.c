@@ -54,6 +54,17 @@ enum status request_stream_name(const struct exchange *x, struct bytes stream_na
     return OK;
 }
 
+/* Whether the caller may touch the stream (`view` is NULL when there is none), and that often. */
+static enum status admit(const struct service *s, const struct exchange *x,
+                         const struct scope *scope, struct bytes name,
+                         const struct stream_view *view, struct fault *f)
+{
+    enum status st = access_check(x, scope, name, view, f);
+    if (st == OK && s->quotas)
+        st = quotas_call_stream(s->quotas, x->action, scope, name, f);
+    return st;
+}
+
 /* The stream, or NULL when there is none, if the caller may touch it. */
 static enum status look_up(const struct service *s, const struct exchange *x,
                            const struct scope *scope, struct bytes name, struct stream **stream,
@@ -61,7 +72,7 @@ static enum status look_up(const struct service *s, const struct exchange *x,
 {
     *stream = stream_table_find(s->streams, scope, name);
     *view = *stream ? stream_look(*stream) : NULL;
-    enum status st = access_check(x, scope, name, *view, f);
+    enum status st = admit(s, x, scope, name, *view, f);
     if (st != OK) {
         stream_view_unref(*view);
         stream_unref(*stream);
@@ -135,7 +146,7 @@ enum status request_stream_number(const struct service *s, const struct exchange
         return fault_stream_not_found(f, bytes_text(it->name), x->scope.account);
     struct stream_view *v = stream_look(stream);
     stream_unref(stream);
-    enum status st = access_check(x, &v->settings.scope, bytes_text(v->settings.name), v, f);
+    enum status st = admit(s, x, &v->settings.scope, bytes_text(v->settings.name), v, f);
     if (st == OK)
         *view = v;
     else

@@ -4,6 +4,7 @@
 
 #include "api/auth.h"
 #include "api/exchange.h"
+#include "api/quotas.h"
 #include "base/metric.h"
 #include "shards/catalog.h"
 
@@ -33,6 +34,7 @@ struct service {
     uint64_t started_ms;
     struct data_metrics data;          /* made by service_init */
     struct operation_metrics *metrics; /* by row of operations.def; made by service_init */
+    struct quotas *quotas;             /* NULL: none are held; service_fini frees it */
     struct push *push;                 /* made by service_init */
 };
 

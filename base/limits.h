@@ -47,11 +47,13 @@
 #define STREAM_NAME_BYTES_MAX 128
 #define STREAMS_MAX           100000
 #define STREAM_TAGS_MAX       50
-#define ACCOUNTS_MAX          10000
-/* AWS: registered consumers of a stream, and how many of them may be in CREATING. */
+/* AWS: registered consumers of a stream; of an ON_DEMAND one whose account has a billing commitment; how many of them may be in
+ * CREATING. */
 #define CONSUMERS_MAX           20
+#define CONSUMERS_COMMITTED_MAX 50
 #define CONSUMERS_CREATING_MAX  5
 #define CONSUMER_NAME_BYTES_MAX 128
+#define ACCOUNTS_MAX            10000
 #define ITERATOR_LIFE_MS        300000
 #define TOKEN_LIFE_MS           300000
 #define RETENTION_HOURS_MIN     24

@@ -244,6 +244,7 @@ static enum status open_service(struct server *s, struct fault *f)
         .connections = connections,
         .connections_arg = s,
         .started_ms = clock_wall_ms(s->clock),
+        .quotas = from->quotas == QUOTAS_AWS ? quotas_new(s->clock) : NULL,
     };
     service_init(&s->service);
     return OK;

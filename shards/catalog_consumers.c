@@ -98,16 +98,25 @@ static uint64_t settles_us(const struct catalog *c)
 
 /* ---- register ---- */
 
-static enum status check_room(const struct stream_settings *s, struct fault *f)
+static uint32_t consumers_max(const struct catalog *c, const struct stream_settings *s)
 {
-    uint32_t creating = 0, count = consumer_set_count(s->consumers);
+    struct commitment commitment = catalog_commitment(c, &s->scope);
+    bool committed =
+        commitment_status(&commitment, clock_wall_ms(c->settings.clock)) != COMMITMENT_DISABLED;
+    return committed && s->mode == STREAM_ON_DEMAND ? CONSUMERS_COMMITTED_MAX : CONSUMERS_MAX;
+}
+
+static enum status check_room(const struct catalog *c, const struct stream_settings *s,
+                              struct fault *f)
+{
+    uint32_t creating = 0, count = consumer_set_count(s->consumers), most = consumers_max(c, s);
     for (uint32_t i = 0; i < count; i++)
         creating += s->consumers->at[i]->status == CONSUMER_CREATING;
-    if (count >= CONSUMERS_MAX)
+    if (count >= most)
         return fault_set(f, LIMIT_EXCEEDED,
-                         "This request would exceed the limit of %d registered consumers for "
+                         "This request would exceed the limit of %u registered consumers for "
                          "stream %s under account %s. Current consumer count: %u.",
-                         CONSUMERS_MAX, s->name, s->scope.account, count);
+                         most, s->name, s->scope.account, count);
     if (creating >= CONSUMERS_CREATING_MAX)
         return fault_set(f, LIMIT_EXCEEDED,
                          "Stream %s under account %s has %u consumers in CREATING status. At most "
@@ -116,7 +125,7 @@ static enum status check_room(const struct stream_settings *s, struct fault *f)
     return OK;
 }
 
-static enum status check_register(const struct catalog_command *command,
+static enum status check_register(const struct catalog *c, const struct catalog_command *command,
                                   const struct stream_settings *s, struct fault *f)
 {
     if (s->status != STREAM_ACTIVE && s->status != STREAM_UPDATING)
@@ -124,7 +133,7 @@ static enum status check_register(const struct catalog_command *command,
     if (consumer_set_find(s->consumers, command->consumer.name))
         return fault_set(f, IN_USE, "Consumer %.*s under stream %s already exists for account %s.",
                          BYTES_ARGS(command->consumer.name), s->name, command->scope.account);
-    return check_room(s, f);
+    return check_room(c, s, f);
 }
 
 int catalog_register_consumer(struct catalog *c, struct catalog_command *command)
@@ -135,7 +144,7 @@ int catalog_register_consumer(struct catalog *c, struct catalog_command *command
     enum status st = catalog_find(c, command, &stream, &v);
     if (st != OK)
         return st;
-    st = check_register(command, &v->settings, f);
+    st = check_register(c, command, &v->settings, f);
     if (st == OK) {
         bool dwells = c->settings.state_delay_ms > 0;
         struct consumer values = {

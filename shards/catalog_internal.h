@@ -83,11 +83,11 @@ catalog_verb_fn catalog_create_stream, catalog_delete_stream, catalog_set_retent
 /* LIMIT_EXCEEDED when one more stream may not be ON_DEMAND. */
 enum status catalog_check_on_demand(const struct catalog *c, const struct scope *scope,
                                     const struct stream_totals *totals, struct fault *f) MUST_USE;
+/* A stream that is UPDATING becomes ACTIVE after the state delay. */
+void catalog_activate_later(struct catalog *c, struct stream *stream);
 /* Runs `then` on the catalog's thread in `ms`; dropped when the catalog closes. */
 void catalog_delay_start(struct catalog *c, struct stream *stream, uint64_t ms,
                          void (*then)(struct catalog *, struct stream *));
-/* A stream that is UPDATING becomes ACTIVE after the state delay. */
-void catalog_activate_later(struct catalog *c, struct stream *stream);
 /* K2: a stream found CREATING or DELETING, or UPDATING with nothing under way. */
 void catalog_resume(struct catalog *c, struct stream *stream);
 void catalog_delays_close(struct catalog *c);

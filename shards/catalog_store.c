@@ -245,6 +245,8 @@ static bool read_policy(const struct row *r, struct stream_settings *s)
 
 static enum status read_stream(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
+    if (!reader->stream)
+        return OK;
     json_int_t number, mode, status, created, hours, kib, kib_given, warm_given, warm, next;
     struct stream_reshape reshape;
     const char *name = json_string_value(json_object_get(r->object, "name"));
@@ -287,6 +289,8 @@ static enum status read_stream(struct catalog_reader *reader, const struct row *
 
 static enum status read_shard(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
+    if (!reader->shard)
+        return OK;
     json_int_t index, state, parent, adjacent, created, closed;
     struct shard s = {0};
     bool fine =
@@ -312,6 +316,8 @@ static enum status read_shard(struct catalog_reader *reader, const struct row *r
 static enum status read_consumer(struct catalog_reader *reader, const struct row *r,
                                  struct fault *f)
 {
+    if (!reader->consumer)
+        return OK;
     enum { NUMBER_AT = 9, NAME_AT = NUMBER_AT + 20 + 1 };
     json_int_t created, status;
     uint64_t stream;
@@ -332,6 +338,8 @@ static enum status read_consumer(struct catalog_reader *reader, const struct row
 
 static enum status read_key(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
+    if (!reader->key)
+        return OK;
     json_int_t created;
     const char *secret = json_string_value(json_object_get(r->object, "secret"));
     const char *account = json_string_value(json_object_get(r->object, "account"));
@@ -347,6 +355,8 @@ static enum status read_key(struct catalog_reader *reader, const struct row *r, 
 static enum status read_next_stream(struct catalog_reader *reader, const struct row *r,
                                     struct fault *f)
 {
+    if (!reader->next_stream)
+        return OK;
     json_int_t number;
     if (!number_of(r, "number", &number))
         return row_fault(r, f);
@@ -356,6 +366,8 @@ static enum status read_next_stream(struct catalog_reader *reader, const struct 
 static enum status read_iterator_key(struct catalog_reader *reader, const struct row *r,
                                      struct fault *f)
 {
+    if (!reader->iterator_key)
+        return OK;
     struct bytes hex = bytes_text(json_string_value(json_object_get(r->object, "hex")));
     uint8_t key[64];
     if (hex.len > 128 || !hex_parse(hex, key, hex.len / 2))
@@ -366,6 +378,8 @@ static enum status read_iterator_key(struct catalog_reader *reader, const struct
 /* "account/ACCOUNT/REGION" */
 static enum status read_account(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
+    if (!reader->account)
+        return OK;
     enum { HEAD = 8, ACCOUNT = ACCOUNT_BYTES - 1, REGION_AT = HEAD + ACCOUNT + 1 };
     json_int_t started, ends;
     struct scope scope;
@@ -380,8 +394,9 @@ static enum status read_account(struct catalog_reader *reader, const struct row 
     return reader->account(reader, &scope, &commitment, f);
 }
 
-static enum status read_format(const struct row *r, struct fault *f)
+static enum status read_format(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
+    (void)reader;
     json_int_t format;
     if (!number_of(r, "format", &format))
         return row_fault(r, f);
@@ -393,24 +408,29 @@ static enum status read_format(const struct row *r, struct fault *f)
     return OK;
 }
 
+/* By its key, or by the beginning of it that ends in a slash. A reader that does not want rows of a kind is not shown them. */
+static const struct row_kind {
+    struct bytes key;
+    enum status (*read)(struct catalog_reader *, const struct row *, struct fault *);
+} row_kinds[] = {
+    {BYTES_LITERAL("meta/format"), read_format},
+    {BYTES_LITERAL("meta/next-stream"), read_next_stream},
+    {BYTES_LITERAL("meta/iterator-key"), read_iterator_key},
+    {BYTES_LITERAL("stream/"), read_stream},
+    {BYTES_LITERAL("shard/"), read_shard},
+    {BYTES_LITERAL("consumer/"), read_consumer},
+    {BYTES_LITERAL("key/"), read_key},
+    {BYTES_LITERAL("account/"), read_account},
+};
+
 static enum status read_row(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
-    if (bytes_equal(r->key, BYTES_LITERAL("meta/format")))
-        return read_format(r, f);
-    if (bytes_equal(r->key, BYTES_LITERAL("meta/next-stream")))
-        return reader->next_stream ? read_next_stream(reader, r, f) : OK;
-    if (bytes_equal(r->key, BYTES_LITERAL("meta/iterator-key")))
-        return reader->iterator_key ? read_iterator_key(reader, r, f) : OK;
-    if (bytes_starts_with(r->key, BYTES_LITERAL("stream/")))
-        return reader->stream ? read_stream(reader, r, f) : OK;
-    if (bytes_starts_with(r->key, BYTES_LITERAL("shard/")))
-        return reader->shard ? read_shard(reader, r, f) : OK;
-    if (bytes_starts_with(r->key, BYTES_LITERAL("consumer/")))
-        return reader->consumer ? read_consumer(reader, r, f) : OK;
-    if (bytes_starts_with(r->key, BYTES_LITERAL("key/")))
-        return reader->key ? read_key(reader, r, f) : OK;
-    if (bytes_starts_with(r->key, BYTES_LITERAL("account/")))
-        return reader->account ? read_account(reader, r, f) : OK;
+    for (size_t i = 0; i < sizeof(row_kinds) / sizeof(*row_kinds); i++) {
+        const struct row_kind *kind = &row_kinds[i];
+        bool many = kind->key.at[kind->key.len - 1] == '/';
+        if (many ? bytes_starts_with(r->key, kind->key) : bytes_equal(r->key, kind->key))
+            return kind->read(reader, r, f);
+    }
     return row_fault(r, f); /* C2 */
 }
 

@@ -5,8 +5,8 @@
  *   meta/iterator-key                {"hex": "..."}
  *   stream/<number, 20 digits>       a stream's settings; without "account" and "region": the default ones; "policy": its text
  *   shard/<number>/<index, 10>       a shard
- *   account/<account>/<region>       {"started_ms": ..., "ends_ms": ...}: its billing commitment
  *   consumer/<number>/<name>         a registered consumer
+ *   account/<account>/<region>       {"started_ms": ..., "ends_ms": ...}: its billing commitment
  *   key/<access key id>              {"secret": "...", "created_ms": ..., "account": "..." (none: the default)}
  *
  * Thread: one at a time (the catalog's, or a command line's with no server running). Blocks on the disk. */

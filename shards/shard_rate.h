@@ -6,6 +6,7 @@
 #ifndef SLUICE_SHARDS_SHARD_RATE_H
 #define SLUICE_SHARDS_SHARD_RATE_H
 
+#include "shards/quota.h"
 #include "shards/rate_window.h"
 
 #include <stdatomic.h>
@@ -16,6 +17,7 @@ struct shard_rate {
     /* Thread: any */
     _Atomic uint64_t in_bytes, in_records, out_bytes, out_records, write_refused, read_refused;
     _Atomic int64_t iterator_age_ms; /* of the last read */
+    struct shard_quota quota;        /* Thread: any; touched only when quotas are held */
     /* housekeeping's own: */
     struct rate_window window;
     uint64_t busy_ms; /* when it last had more than a quiet shard's share; 0: not looked at yet */

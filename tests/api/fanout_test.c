@@ -1,159 +1,32 @@
-/* fanout_test.c: SubscribeToShard over a loopback exchange, read as fast or as slowly as each test wants, with a clock that it sets.
- * Numbers (U1 ...) are those of api/push.h. */
-#include "api/push_internal.h"
-
+/* fanout_test.c: SubscribeToShard over a loopback exchange, with a clock that each test sets. Numbers (U1 ...) are those of api/push.h. */
 #include "base/limits.h"
 #include "base/mem.h"
 #include "support/answers.h"
+#include "support/fanout.h"
 #include "support/log_memory.h"
-#include "support/subscriber.h"
 #include "unit/base/cmocka_all.h"
-#include "wire/base64.h"
 #include "wire/cbor.h"
+#include "wire/model/kinesis.h"
 
 #include <stdio.h>
-
-#define STREAM "arn:aws:kinesis:us-east-1:000000000000:stream/s"
-#define ARN(c) STREAM "/consumer/" c ":1700000000"
-
-static const char from_start[] = "{\"Type\":\"TRIM_HORIZON\"}";
-static const char from_now[] = "{\"Type\":\"LATEST\"}";
-
-static int setup(void **state)
-{
-    struct loopback *l = MEM_NEW(struct loopback);
-    loopback_open(l);
-    answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
-    json_decref(answer_ok(l, "RegisterStreamConsumer",
-                          "{\"StreamARN\":\"" STREAM "\",\"ConsumerName\":\"a\"}"));
-    json_decref(answer_ok(l, "RegisterStreamConsumer",
-                          "{\"StreamARN\":\"" STREAM "\",\"ConsumerName\":\"b\"}"));
-    *state = l;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct loopback *l = *state;
-    log_memory_refuse_reads(l->service.logs, OK);
-    loopback_close(l);
-    mem_free(l);
-    return 0;
-}
-
-/* A record whose key is the number; its sequence number, to be mem_free'd. */
-static char *put(struct loopback *l, int number)
-{
-    char json[256];
-    snprintf(json, sizeof(json),
-             "{\"StreamName\":\"s\",\"PartitionKey\":\"%d\",\"Data\":\"aGVsbG8=\"}", number);
-    json_t *answer = answer_ok(l, "PutRecord", json);
-    char *sequence = mem_strdup(json_string_value(json_object_get(answer, "SequenceNumber")));
-    json_decref(answer);
-    return sequence;
-}
-
-static void put_many(struct loopback *l, int first, int count)
-{
-    for (int i = 0; i < count; i++)
-        mem_free(put(l, first + i));
-}
-
-/* One record of that many bytes. */
-static void put_large(struct loopback *l, size_t bytes)
-{
-    size_t text = base64_encoded_len(bytes);
-    char *json = mem_must(text + 128);
-    uint8_t *data = mem_must(bytes);
-    int len = sprintf(json, "{\"StreamName\":\"s\",\"PartitionKey\":\"large\",\"Data\":\"");
-    base64_encode(bytes_of(data, bytes), (uint8_t *)json + len);
-    strcpy(json + len + text, "\"}");
-    json_decref(answer_ok(l, "PutRecord", json));
-    mem_free(data);
-    mem_free(json);
-}
-
-static const json_t *records_of(const json_t *event)
-{
-    const json_t *records = json_object_get(event, "Records");
-    assert_non_null(records);
-    return records;
-}
-
-static const char *next_of(const json_t *event)
-{
-    return json_string_value(json_object_get(event, "ContinuationSequenceNumber"));
-}
-
-/* Reads events until `count` records came, which must be those from `first` on; the last event's ContinuationSequenceNumber, to be
- * mem_free'd. */
-static char *expect(struct subscriber *s, int first, int count)
-{
-    char *next = NULL;
-    for (int seen = 0; seen < count;) {
-        json_t *event = subscriber_event(s);
-        assert_non_null(event);
-        const json_t *records = records_of(event);
-        for (size_t i = 0; i < json_array_size(records); i++, seen++) {
-            const json_t *r = json_array_get(records, i);
-            char key[16];
-            snprintf(key, sizeof(key), "%d", first + seen);
-            assert_string_equal(json_string_value(json_object_get(r, "PartitionKey")), key);
-            assert_string_equal(json_string_value(json_object_get(r, "Data")), "aGVsbG8=");
-        }
-        mem_free(next);
-        assert_non_null(next_of(event));
-        next = mem_strdup(next_of(event));
-        json_decref(event);
-    }
-    return next;
-}
-
-static void expect_only(struct subscriber *s, int first, int count)
-{
-    mem_free(expect(s, first, count));
-    assert_false(subscriber_poll(s));
-}
-
-/* Begins to read what there is, and stops after so many bytes. */
-static void taste(struct subscriber *s, size_t bytes)
-{
-    size_t got;
-    while ((got = subscriber_read(s, bytes)) == 0)
-        while (!s->call.ready)
-            loop_run(s->call.loopback->loop);
-    assert_int_equal(got, bytes);
-}
-
-/* The empty event that comes when there is nothing; its number, to be mem_free'd. */
-static char *expect_beat(struct subscriber *s)
-{
-    json_t *event = subscriber_event(s);
-    assert_int_equal(json_array_size(records_of(event)), 0);
-    assert_int_equal(json_integer_value(json_object_get(event, "MillisBehindLatest")), 0);
-    assert_null(json_object_get(event, "ChildShards"));
-    char *next = mem_strdup(next_of(event));
-    json_decref(event);
-    return next;
-}
 
 /* ---- records, positions ---- */
 
 static void what_is_there_comes_and_then_what_is_put(void **state)
 {
     struct loopback *l = *state;
-    put_many(l, 0, 3);
+    fanout_put_many(l, 0, 3);
     struct subscriber s;
-    subscriber_begin(&s, l, ARN("a"), 0, from_start);
-    expect_only(&s, 0, 3);
+    subscriber_begin(&s, l, FANOUT_ARN("a"), 0, fanout_from_start);
+    fanout_expect_only(&s, 0, 3);
     assert_false(s.call.ready);
-    char *last = put(l, 3); /* U2 */
-    char *next = expect(&s, 3, 1);
+    char *last = fanout_put(l, 3); /* U2 */
+    char *next = fanout_expect(&s, 3, 1);
     assert_string_equal(next, last);
     mem_free(next);
     mem_free(last);
-    put_many(l, 4, 5);
-    expect_only(&s, 4, 5);
+    fanout_put_many(l, 4, 5);
+    fanout_expect_only(&s, 4, 5);
     subscriber_close(&s);
 }
 
@@ -161,7 +34,7 @@ static void an_event_is_not_sent_before_its_records_are_durable(void **state)
 {
     struct loopback *l = *state;
     struct subscriber s;
-    subscriber_begin(&s, l, ARN("a"), 0, from_start);
+    subscriber_begin(&s, l, FANOUT_ARN("a"), 0, fanout_from_start);
     log_memory_hold(l->service.logs, true);
     struct call c;
     call_start(&c, l, "PutRecord",
@@ -169,7 +42,7 @@ static void an_event_is_not_sent_before_its_records_are_durable(void **state)
     assert_false(subscriber_poll(&s));
     log_memory_hold(l->service.logs, false);
     log_memory_release_held(l->service.logs);
-    expect_only(&s, 0, 1);
+    fanout_expect_only(&s, 0, 1);
     call_wait(&c);
     call_end(&c);
     subscriber_close(&s);
@@ -180,7 +53,7 @@ static void a_subscription_begins_at_each_of_the_five_positions(void **state)
     struct loopback *l = *state;
     char *numbers[6];
     for (int i = 0; i < 6; i++) {
-        numbers[i] = put(l, i);
+        numbers[i] = fanout_put(l, i);
         clock_manual_advance_ms(&l->clock, 1000);
     }
     struct {
@@ -201,10 +74,10 @@ static void a_subscription_begins_at_each_of_the_five_positions(void **state)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
         snprintf(position, sizeof(position), begins[i].format, numbers[begins[i].argument]);
 #pragma GCC diagnostic pop
-        subscriber_begin(&s, l, ARN("a"), 0, position);
-        mem_free(put(l, 6 + (int)i));
-        expect_only(&s, begins[i].first == 6 ? 6 + (int)i : begins[i].first,
-                    6 + (int)i + 1 - (begins[i].first == 6 ? 6 + (int)i : begins[i].first));
+        subscriber_begin(&s, l, FANOUT_ARN("a"), 0, position);
+        mem_free(fanout_put(l, 6 + (int)i));
+        fanout_expect_only(&s, begins[i].first == 6 ? 6 + (int)i : begins[i].first,
+                           6 + (int)i + 1 - (begins[i].first == 6 ? 6 + (int)i : begins[i].first));
         subscriber_close(&s);
     }
     for (int i = 0; i < 6; i++)
@@ -215,12 +88,12 @@ static void events_are_bounded_in_bytes_and_large_records_come_alone(void **stat
 {
     struct loopback *l = *state;
     for (int i = 0; i < 3; i++)
-        put_large(l, 600 * 1024);
+        fanout_put_large(l, 600 * 1024);
     struct subscriber s;
-    subscriber_begin(&s, l, ARN("a"), 0, from_start);
+    subscriber_begin(&s, l, FANOUT_ARN("a"), 0, fanout_from_start);
     for (int i = 0; i < 3; i++) {
         json_t *event = subscriber_event(&s);
-        assert_int_equal(json_array_size(records_of(event)), 1);
+        assert_int_equal(json_array_size(fanout_records(event)), 1);
         bool behind = json_integer_value(json_object_get(event, "MillisBehindLatest")) > 0;
         assert_true(behind == (i < 2));
         json_decref(event);
@@ -232,24 +105,24 @@ static void events_are_bounded_in_bytes_and_large_records_come_alone(void **stat
 static void what_is_past_retention_is_not_pushed(void **state)
 {
     struct loopback *l = *state;
-    put_many(l, 0, 3);
+    fanout_put_many(l, 0, 3);
     clock_manual_advance_ms(&l->clock, 25 * 3600 * 1000ull);
     struct subscriber s;
-    subscriber_begin(&s, l, ARN("a"), 0, from_start);
+    subscriber_begin(&s, l, FANOUT_ARN("a"), 0, fanout_from_start);
     assert_false(subscriber_poll(&s));
-    mem_free(put(l, 3));
-    expect_only(&s, 3, 1);
+    mem_free(fanout_put(l, 3));
+    fanout_expect_only(&s, 3, 1);
     subscriber_close(&s);
 }
 
 static void milliseconds_behind_are_those_to_the_last_record_given(void **state)
 {
     struct loopback *l = *state;
-    put_large(l, 600 * 1024);
-    put_large(l, 600 * 1024);
+    fanout_put_large(l, 600 * 1024);
+    fanout_put_large(l, 600 * 1024);
     clock_manual_advance_ms(&l->clock, 7000);
     struct subscriber s;
-    subscriber_begin(&s, l, ARN("a"), 0, from_start);
+    subscriber_begin(&s, l, FANOUT_ARN("a"), 0, fanout_from_start);
     json_t *event = subscriber_event(&s);
     assert_int_equal(json_integer_value(json_object_get(event, "MillisBehindLatest")), 7000);
     json_decref(event);
@@ -264,14 +137,14 @@ static void milliseconds_behind_are_those_to_the_last_record_given(void **state)
 static void an_idle_subscription_hears_every_five_seconds_how_far_it_is(void **state)
 {
     struct loopback *l = *state;
-    put_many(l, 0, 2);
+    fanout_put_many(l, 0, 2);
     struct subscriber s;
-    subscriber_begin(&s, l, ARN("a"), 0, from_start);
-    char *last = expect(&s, 0, 2);
+    subscriber_begin(&s, l, FANOUT_ARN("a"), 0, fanout_from_start);
+    char *last = fanout_expect(&s, 0, 2);
     for (int i = 0; i < 3; i++) {
         assert_false(subscriber_poll(&s));
         clock_manual_advance_ms(&l->clock, 4700);
-        char *next = expect_beat(&s);
+        char *next = fanout_expect_beat(&s);
         assert_true(strcmp(next, last) > 0); /* 56 digits each: it advances */
         mem_free(last);
         last = next;
@@ -282,10 +155,10 @@ static void an_idle_subscription_hears_every_five_seconds_how_far_it_is(void **s
         char position[256];
         snprintf(position, sizeof(position),
                  "{\"Type\":\"%s_SEQUENCE_NUMBER\",\"SequenceNumber\":\"%s\"}", types[i], last);
-        subscriber_begin(&s, l, ARN("a"), 0, position);
+        subscriber_begin(&s, l, FANOUT_ARN("a"), 0, position);
         assert_false(subscriber_poll(&s));
-        mem_free(put(l, 2 + i));
-        expect_only(&s, 2, 1 + i);
+        mem_free(fanout_put(l, 2 + i));
+        fanout_expect_only(&s, 2, 1 + i);
         subscriber_close(&s);
     }
     mem_free(last);
@@ -295,16 +168,16 @@ static void the_first_empty_event_is_before_the_first_record(void **state)
 {
     struct loopback *l = *state;
     struct subscriber s;
-    subscriber_begin(&s, l, ARN("a"), 0, from_now);
+    subscriber_begin(&s, l, FANOUT_ARN("a"), 0, fanout_from_now);
     clock_manual_advance_ms(&l->clock, 4700);
-    char position[256], *next = expect_beat(&s);
-    char *record = put(l, 0);
+    char position[256], *next = fanout_expect_beat(&s);
+    char *record = fanout_put(l, 0);
     assert_true(strcmp(next, record) < 0);
     subscriber_close(&s);
     snprintf(position, sizeof(position),
              "{\"Type\":\"AFTER_SEQUENCE_NUMBER\",\"SequenceNumber\":\"%s\"}", next);
-    subscriber_begin(&s, l, ARN("a"), 0, position);
-    expect_only(&s, 0, 1);
+    subscriber_begin(&s, l, FANOUT_ARN("a"), 0, position);
+    fanout_expect_only(&s, 0, 1);
     subscriber_close(&s);
     mem_free(record);
     mem_free(next);
@@ -314,17 +187,17 @@ static void a_subscription_lives_for_five_minutes(void **state)
 {
     struct loopback *l = *state;
     struct subscriber idle, busy;
-    subscriber_begin(&idle, l, ARN("a"), 0, from_start);
-    subscriber_begin(&busy, l, ARN("b"), 0, from_start);
-    put_many(l, 0, 2);
+    subscriber_begin(&idle, l, FANOUT_ARN("a"), 0, fanout_from_start);
+    subscriber_begin(&busy, l, FANOUT_ARN("b"), 0, fanout_from_start);
+    fanout_put_many(l, 0, 2);
     assert_false(subscriber_poll(&busy));
-    taste(&busy, 1);
-    expect_only(&idle, 0, 2);
+    fanout_taste(&busy, 1);
+    fanout_expect_only(&idle, 0, 2);
     clock_manual_advance_ms(&l->clock, 299000);
-    mem_free(expect_beat(&idle));
+    mem_free(fanout_expect_beat(&idle));
     clock_manual_advance_ms(&l->clock, 1000);
-    subscriber_expect_end(&idle);  /* cleanly */
-    mem_free(expect(&busy, 0, 2)); /* what was begun is finished */
+    subscriber_expect_end(&idle);         /* cleanly */
+    mem_free(fanout_expect(&busy, 0, 2)); /* what was begun is finished */
     subscriber_expect_end(&busy);
     subscriber_close(&idle);
     subscriber_close(&busy);
@@ -337,12 +210,13 @@ static void the_second_of_a_consumer_is_refused_at_first_and_then_takes_over(voi
     struct loopback *l = *state;
     struct subscriber first, second, third;
     static const char json[] =
-        "{\"ConsumerARN\":\"" ARN("a") "\",\"ShardId\":\"0\","
-                                       "\"StartingPosition\":{\"Type\":\"TRIM_HORIZON\"}}";
+        "{\"ConsumerARN\":\"" FANOUT_ARN("a") "\",\"ShardId\":\"0\","
+                                              "\"StartingPosition\":{\"Type\":\"TRIM_HORIZON\"}}";
     static const char text[] = "Another active subscription exists for this consumer: "
                                "000000000000:s:shardId-000000000000:a";
-    subscriber_begin(&first, l, ARN("a"), 0, from_start);
-    subscriber_begin(&third, l, ARN("b"), 0, from_start); /* another consumer is not concerned */
+    subscriber_begin(&first, l, FANOUT_ARN("a"), 0, fanout_from_start);
+    subscriber_begin(&third, l, FANOUT_ARN("b"), 0,
+                     fanout_from_start); /* another consumer is not concerned */
     clock_manual_advance_ms(&l->clock, 4999);
     assert_false(subscriber_open(&second, l, json));
     assert_int_equal(second.call.status, 400);
@@ -352,15 +226,16 @@ static void the_second_of_a_consumer_is_refused_at_first_and_then_takes_over(voi
     assert_string_equal(second.call.text, refusal);
     subscriber_close(&second);
     clock_manual_advance_ms(&l->clock, 1);
-    subscriber_begin(&second, l, ARN("a"), 0, from_start); /* U4 */
-    put_many(l, 0, 1);
-    expect_only(&second, 0, 1);
+    subscriber_begin(&second, l, FANOUT_ARN("a"), 0, fanout_from_start); /* U4 */
+    fanout_put_many(l, 0, 1);
+    fanout_expect_only(&second, 0, 1);
     subscriber_expect_exception(&first, "ResourceInUseException", text);
     subscriber_close(&first);
-    put_many(l, 1, 1);
-    expect_only(&second, 1, 1);
+    fanout_put_many(l, 1, 1);
+    fanout_expect_only(&second, 1, 1);
     subscriber_close(&second);
-    subscriber_begin(&second, l, ARN("a"), 0, from_now); /* who has left is in nobody's way */
+    subscriber_begin(&second, l, FANOUT_ARN("a"), 0,
+                     fanout_from_now); /* who has left is in nobody's way */
     subscriber_close(&second);
     subscriber_close(&third);
 }
@@ -369,12 +244,12 @@ static void who_leaves_while_he_is_ousted_is_forgotten_once(void **state)
 {
     struct loopback *l = *state;
     struct subscriber first, second;
-    subscriber_begin(&first, l, ARN("a"), 0, from_start);
+    subscriber_begin(&first, l, FANOUT_ARN("a"), 0, fanout_from_start);
     clock_manual_advance_ms(&l->clock, 5000);
-    subscriber_begin(&second, l, ARN("a"), 0, from_start);
+    subscriber_begin(&second, l, FANOUT_ARN("a"), 0, fanout_from_start);
     subscriber_close(&first); /* the message is still on its way */
-    put_many(l, 0, 1);
-    expect_only(&second, 0, 1);
+    fanout_put_many(l, 0, 1);
+    fanout_expect_only(&second, 0, 1);
     subscriber_close(&second);
 }
 
@@ -384,7 +259,7 @@ static void expect_children(struct subscriber *s, const char *const ids[], size_
 {
     json_t *event = subscriber_event(s);
     assert_non_null(event);
-    assert_int_equal(json_array_size(records_of(event)), 0);
+    assert_int_equal(json_array_size(fanout_records(event)), 0);
     assert_null(json_object_get(event, "ContinuationSequenceNumber"));
     const json_t *children = json_object_get(event, "ChildShards");
     assert_int_equal(json_array_size(children), count);
@@ -403,23 +278,24 @@ static void a_split_and_a_merge_end_subscriptions_with_the_children(void **state
 {
     struct loopback *l = *state;
     struct subscriber waiting, late, child;
-    subscriber_begin(&waiting, l, ARN("a"), 0, from_start);
-    put_many(l, 0, 2);
-    expect_only(&waiting, 0, 2);
+    subscriber_begin(&waiting, l, FANOUT_ARN("a"), 0, fanout_from_start);
+    fanout_put_many(l, 0, 2);
+    fanout_expect_only(&waiting, 0, 2);
     answer_empty(l, "SplitShard",
                  "{\"StreamName\":\"s\",\"ShardToSplit\":\"shardId-000000000000\","
                  "\"NewStartingHashKey\":\"170141183460469231731687303715884105728\"}");
     static const char *const halves[] = {"shardId-000000000001", "shardId-000000000002"};
     expect_children(&waiting, halves, 2);
     subscriber_close(&waiting);
-    subscriber_begin(&late, l, ARN("a"), 0, from_start); /* after the fact: records first */
-    mem_free(expect(&late, 0, 2));
+    subscriber_begin(&late, l, FANOUT_ARN("a"), 0,
+                     fanout_from_start); /* after the fact: records first */
+    mem_free(fanout_expect(&late, 0, 2));
     expect_children(&late, halves, 2);
     subscriber_close(&late);
-    subscriber_begin(&late, l, ARN("b"), 0, from_now);
+    subscriber_begin(&late, l, FANOUT_ARN("b"), 0, fanout_from_now);
     expect_children(&late, halves, 2);
     subscriber_close(&late);
-    subscriber_begin(&child, l, ARN("a"), 1, from_start);
+    subscriber_begin(&child, l, FANOUT_ARN("a"), 1, fanout_from_start);
     answer_empty(l, "MergeShards",
                  "{\"StreamName\":\"s\",\"ShardToMerge\":\"shardId-000000000001\","
                  "\"AdjacentShardToMerge\":\"shardId-000000000002\"}");
@@ -432,13 +308,13 @@ static void a_deregistered_consumer_s_subscription_ends_and_others_go_on(void **
 {
     struct loopback *l = *state;
     struct subscriber gone, stays;
-    subscriber_begin(&gone, l, ARN("a"), 0, from_start);
-    subscriber_begin(&stays, l, ARN("b"), 0, from_start);
-    answer_empty(l, "DeregisterStreamConsumer", "{\"ConsumerARN\":\"" ARN("a") "\"}");
+    subscriber_begin(&gone, l, FANOUT_ARN("a"), 0, fanout_from_start);
+    subscriber_begin(&stays, l, FANOUT_ARN("b"), 0, fanout_from_start);
+    answer_empty(l, "DeregisterStreamConsumer", "{\"ConsumerARN\":\"" FANOUT_ARN("a") "\"}");
     subscriber_expect_exception(&gone, "ResourceNotFoundException",
                                 "Consumer a under stream s not found for account 000000000000.");
-    put_many(l, 0, 1);
-    expect_only(&stays, 0, 1);
+    fanout_put_many(l, 0, 1);
+    fanout_expect_only(&stays, 0, 1);
     subscriber_close(&gone);
     subscriber_close(&stays);
 }
@@ -447,15 +323,15 @@ static void a_deleted_stream_ends_its_subscriptions(void **state)
 {
     struct loopback *l = *state;
     struct subscriber one, other;
-    put_many(l, 0, 2);
-    subscriber_begin(&one, l, ARN("a"), 0, from_now);
-    subscriber_begin(&other, l, ARN("b"), 0, from_start);
+    fanout_put_many(l, 0, 2);
+    subscriber_begin(&one, l, FANOUT_ARN("a"), 0, fanout_from_now);
+    subscriber_begin(&other, l, FANOUT_ARN("b"), 0, fanout_from_start);
     assert_false(subscriber_poll(&other));
-    taste(&other, 10);
+    fanout_taste(&other, 10);
     answer_empty(l, "DeleteStream", "{\"StreamName\":\"s\",\"EnforceConsumerDeletion\":true}");
     static const char text[] = "Stream s under account 000000000000 not found.";
     subscriber_expect_exception(&one, "ResourceNotFoundException", text);
-    mem_free(expect(&other, 0, 2)); /* an event that was begun is whole */
+    mem_free(fanout_expect(&other, 0, 2)); /* an event that was begun is whole */
     subscriber_expect_exception(&other, "ResourceNotFoundException", text);
     subscriber_close(&one);
     subscriber_close(&other);
@@ -465,14 +341,14 @@ static void damage_is_an_exception_within_the_stream_and_a_busy_disk_is_waited_f
 {
     struct loopback *l = *state;
     struct subscriber s;
-    put_many(l, 0, 2);
+    fanout_put_many(l, 0, 2);
     log_memory_refuse_reads(l->service.logs, THROTTLED);
-    subscriber_begin(&s, l, ARN("a"), 0, from_start);
+    subscriber_begin(&s, l, FANOUT_ARN("a"), 0, fanout_from_start);
     assert_false(subscriber_poll(&s));
     log_memory_refuse_reads(l->service.logs, OK);
-    expect_only(&s, 0, 2);
+    fanout_expect_only(&s, 0, 2);
     log_memory_refuse_reads(l->service.logs, CORRUPT);
-    put_many(l, 2, 1);
+    fanout_put_many(l, 2, 1);
     subscriber_expect_exception(&s, "InternalFailureException",
                                 "The records of the shard cannot be read.");
     subscriber_close(&s);
@@ -481,30 +357,34 @@ static void damage_is_an_exception_within_the_stream_and_a_busy_disk_is_waited_f
 static void what_is_wrong_before_it_begins_is_an_ordinary_exception(void **state)
 {
     struct loopback *l = *state;
-    char *number = put(l, 0);
+    char *number = fanout_put(l, 0);
     char text[1024];
-    answer_fails(l, "SubscribeToShard",
-                 "{\"ConsumerARN\":\"" ARN("x") "\",\"ShardId\":\"0\","
-                                                "\"StartingPosition\":{\"Type\":\"LATEST\"}}",
-                 "{\"__type\":\"ResourceNotFoundException\",\"message\":\"Consumer x under stream "
-                 "s not found for account 000000000000.\"}");
-    answer_fails(l, "SubscribeToShard",
-                 "{\"ConsumerARN\":\"" ARN("a") "\",\"ShardId\":\"shardId-7\","
-                                                "\"StartingPosition\":{\"Type\":\"LATEST\"}}",
-                 "{\"__type\":\"ResourceNotFoundException\",\"message\":\"Shard "
-                 "shardId-000000000007 in stream s under account 000000000000 does not exist\"}");
-    answer_fails(l, "SubscribeToShard",
-                 "{\"ConsumerARN\":\"" ARN("a") "\",\"ShardId\":\"0\","
-                                                "\"StartingPosition\":{\"Type\":\"AT_TIMESTAMP\"}}",
-                 "{\"__type\":\"InvalidArgumentException\",\"message\":\"Must specify "
-                 "timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request "
-                 "has no timestamp parameter.\"}");
+    answer_fails(
+        l, "SubscribeToShard",
+        "{\"ConsumerARN\":\"" FANOUT_ARN("x") "\",\"ShardId\":\"0\","
+                                              "\"StartingPosition\":{\"Type\":\"LATEST\"}}",
+        "{\"__type\":\"ResourceNotFoundException\",\"message\":\"Consumer x under stream "
+        "s not found for account 000000000000.\"}");
+    answer_fails(
+        l, "SubscribeToShard",
+        "{\"ConsumerARN\":\"" FANOUT_ARN("a") "\",\"ShardId\":\"shardId-7\","
+                                              "\"StartingPosition\":{\"Type\":\"LATEST\"}}",
+        "{\"__type\":\"ResourceNotFoundException\",\"message\":\"Shard "
+        "shardId-000000000007 in stream s under account 000000000000 does not exist\"}");
+    answer_fails(
+        l, "SubscribeToShard",
+        "{\"ConsumerARN\":\"" FANOUT_ARN("a") "\",\"ShardId\":\"0\","
+                                              "\"StartingPosition\":{\"Type\":\"AT_TIMESTAMP\"}}",
+        "{\"__type\":\"InvalidArgumentException\",\"message\":\"Must specify "
+        "timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request "
+        "has no timestamp parameter.\"}");
     number[55] = number[55] == '1' ? '3' : '1'; /* its version */
     char json[512];
-    snprintf(json, sizeof(json),
-             "{\"ConsumerARN\":\"" ARN("a") "\",\"ShardId\":\"0\",\"StartingPosition\":{\"Type\":"
-                                            "\"AT_SEQUENCE_NUMBER\",\"SequenceNumber\":\"%s\"}}",
-             number);
+    snprintf(
+        json, sizeof(json),
+        "{\"ConsumerARN\":\"" FANOUT_ARN("a") "\",\"ShardId\":\"0\",\"StartingPosition\":{\"Type\":"
+                                              "\"AT_SEQUENCE_NUMBER\",\"SequenceNumber\":\"%s\"}}",
+        number);
     snprintf(
         text, sizeof(text),
         "{\"__type\":\"InvalidArgumentException\",\"message\":\"StartingSequenceNumber %s used "
@@ -515,90 +395,17 @@ static void what_is_wrong_before_it_begins_is_an_ordinary_exception(void **state
     mem_free(number);
 }
 
-/* ---- many, slow, large ---- */
-
-static void a_reader_who_does_not_read_slows_nobody_and_misses_nothing(void **state)
-{
-    struct loopback *l = *state;
-    struct subscriber slow, fast;
-    subscriber_begin(&slow, l, ARN("a"), 0, from_start);
-    subscriber_begin(&fast, l, ARN("b"), 0, from_start);
-    for (int i = 0; i < 50; i++) {
-        put_many(l, 10 * i, 10);
-        if (i == 5)
-            taste(&slow, 100); /* and stops in the middle of one */
-        mem_free(expect(&fast, 10 * i, 10));
-    }
-    uint64_t held = l->service.push->event_bytes;
-    assert_true(held < 128 * 1024); /* U3: one event of 60 records, and what is kept for others */
-    expect_only(&slow, 0, 500);
-    subscriber_close(&slow);
-    subscriber_close(&fast);
-}
-
-static void a_batch_is_encoded_once_for_all_who_are_at_the_tip(void **state)
-{
-    enum { CONSUMERS = 10 };
-    struct loopback *l = *state;
-    struct subscriber s[CONSUMERS];
-    for (int i = 0; i < CONSUMERS; i++) {
-        char json[256], arn[256];
-        snprintf(json, sizeof(json), "{\"StreamARN\":\"" STREAM "\",\"ConsumerName\":\"c%d\"}", i);
-        json_decref(answer_ok(l, "RegisterStreamConsumer", json));
-        snprintf(arn, sizeof(arn), STREAM "/consumer/c%d:1700000000", i);
-        subscriber_begin(&s[i], l, arn, 0, from_start);
-    }
-    for (int i = 0; i < CONSUMERS; i++)
-        assert_false(subscriber_poll(&s[i]));
-    put_large(l, 300000);
-    for (int i = 0; i < CONSUMERS; i++) {
-        taste(&s[i], 1000);
-    }
-    assert_in_range(l->service.push->event_bytes, 400000, 410000); /* U6: one, not ten */
-    for (int i = 0; i < CONSUMERS; i++) {
-        json_t *event = subscriber_event(&s[i]);
-        assert_int_equal(json_array_size(records_of(event)), 1);
-        json_decref(event);
-        subscriber_close(&s[i]);
-    }
-    assert_int_equal(l->service.push->event_bytes, 0);
-}
-
-static void who_holds_memory_for_longest_is_cut_when_it_is_short(void **state)
-{
-    struct loopback *l = *state;
-    l->service.push->event_bytes_max = 500000;
-    for (int i = 0; i < 4; i++)
-        put_large(l, 600000);
-    struct subscriber stalled, reads;
-    subscriber_begin(&stalled, l, ARN("a"), 0, from_start);
-    assert_false(subscriber_poll(&stalled));
-    taste(&stalled, 10);
-    subscriber_begin(&reads, l, ARN("b"), 0, from_start);
-    assert_false(subscriber_poll(&reads)); /* he has just taken something: others wait */
-    clock_manual_advance_ms(&l->clock, 1500);
-    for (int i = 0; i < 4; i++) {
-        json_t *event = subscriber_event(&reads);
-        assert_int_equal(json_array_size(records_of(event)), 1);
-        json_decref(event);
-    }
-    assert_int_equal(subscriber_read(&stalled, 10), 0);
-    assert_true(stalled.ended && stalled.cut); /* U3 */
-    subscriber_close(&stalled);
-    subscriber_close(&reads);
-}
-
 static void who_leaves_while_his_records_are_read_is_forgotten(void **state)
 {
     struct loopback *l = *state;
-    put_many(l, 0, 3);
+    fanout_put_many(l, 0, 3);
     struct subscriber s;
-    subscriber_begin(&s, l, ARN("a"), 0, from_start);
+    subscriber_begin(&s, l, FANOUT_ARN("a"), 0, fanout_from_start);
     assert_false(subscriber_poll(&s)); /* asked for, and the answer is on its way */
     assert_false(s.call.ready);
     subscriber_close(&s);
-    subscriber_begin(&s, l, ARN("a"), 0, from_start);
-    expect_only(&s, 0, 3);
+    subscriber_begin(&s, l, FANOUT_ARN("a"), 0, fanout_from_start);
+    fanout_expect_only(&s, 0, 3);
     subscriber_close(&s);
 }
 
@@ -608,7 +415,7 @@ static void a_cbor_request_gets_events_in_cbor(void **state)
 {
     struct loopback *l = *state;
     struct kinesis_starting_position position = {.type = BYTES_LITERAL("TRIM_HORIZON")};
-    struct kinesis_subscribe_to_shard_input in = {.consumer_arn = bytes_text(ARN("a")),
+    struct kinesis_subscribe_to_shard_input in = {.consumer_arn = bytes_text(FANOUT_ARN("a")),
                                                   .shard_id = BYTES_LITERAL("0"),
                                                   .starting_position = &position};
     struct subscriber s = {0}, json;
@@ -616,8 +423,8 @@ static void a_cbor_request_gets_events_in_cbor(void **state)
     buf_init(&body, 4096);
     buf_init(&s.got, 1 << 20);
     cbor_encode(&shape_kinesis_subscribe_to_shard_input, &in, &body);
-    put_many(l, 0, 1);
-    subscriber_begin(&json, l, ARN("b"), 0, from_start);
+    fanout_put_many(l, 0, 1);
+    subscriber_begin(&json, l, FANOUT_ARN("b"), 0, fanout_from_start);
     call_start_as(&s.call, l, "SubscribeToShard", "application/x-amz-cbor-1.1", buf_view(&body));
     call_wait(&s.call);
     assert_int_equal(s.call.status, 200);
@@ -636,14 +443,14 @@ static void a_cbor_request_gets_events_in_cbor(void **state)
     assert_int_equal(event.records.count, 1);
     assert_true(bytes_equal(event.records.at[0].data, BYTES_LITERAL("hello")));
     assert_int_equal(event.records.at[0].approximate_arrival_timestamp.value, 1700000000000);
-    expect_only(&json, 0, 1); /* each gets his own */
+    fanout_expect_only(&json, 0, 1); /* each gets his own */
     arena_fini(&arena);
     buf_fini(&body);
     subscriber_close(&s);
     subscriber_close(&json);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fanout_open, fanout_close)
 
 int main(void)
 {
@@ -664,9 +471,6 @@ int main(void)
         TEST(a_deleted_stream_ends_its_subscriptions),
         TEST(damage_is_an_exception_within_the_stream_and_a_busy_disk_is_waited_for),
         TEST(what_is_wrong_before_it_begins_is_an_ordinary_exception),
-        TEST(a_reader_who_does_not_read_slows_nobody_and_misses_nothing),
-        TEST(a_batch_is_encoded_once_for_all_who_are_at_the_tip),
-        TEST(who_holds_memory_for_longest_is_cut_when_it_is_short),
         TEST(who_leaves_while_his_records_are_read_is_forgotten),
         TEST(a_cbor_request_gets_events_in_cbor),
     };

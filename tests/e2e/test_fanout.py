@@ -7,12 +7,14 @@ import threading
 import time
 import urllib.request
 
+import botocore.eventstream
 import botocore.exceptions
+import httpx
 import pytest
 
 from server import raise_file_limit
 from streams import arn, client, drain, iterator, merge, refused, shards, split, until
-from wire import dev_headers, request_bytes, serves
+from wire import b64, dev_headers, request_bytes, serves
 
 FIRST = "shardId-000000000000"
 START = {"Type": "TRIM_HORIZON"}
@@ -121,7 +123,7 @@ def test_each_starting_position(kinesis, stream):
     ]
     time.sleep(0.05)  # the time asked for must lie between two records
     between = time.time()
-    time.sleep(0.05)
+    time.sleep(0.05)  # and again
     put(kinesis, stream, 4, 2)
     for name, position, first in (
         ("horizon", START, 0),
@@ -298,6 +300,55 @@ def put_until_gone(endpoint):
         pass
 
 
+# -- HTTP/2 ----------------------------------------------------------------------------------------
+
+
+def read_events(answer, count):
+    """Records' data of an HTTP/2 answer's events, until there are `count`."""
+    frames, got = botocore.eventstream.EventStreamBuffer(), []
+    for piece in answer.iter_raw():
+        frames.add_data(piece)
+        for frame in frames:
+            if frame.headers[":event-type"] == "SubscribeToShardEvent":
+                got += [r["Data"] for r in json.loads(frame.payload)["Records"]]
+        if len(got) >= count:
+            return got
+    raise AssertionError(f"ended after {got}")
+
+
+def test_subscriptions_share_an_http2_connection(server, kinesis, make_stream):
+    stream = make_stream(4)
+    body = [
+        {"ConsumerARN": consumer, "ShardId": s["ShardId"]}
+        for consumer in [register(kinesis, stream, f"c{i}") for i in range(3)]
+        for s in shards(kinesis, stream)
+    ]
+    with httpx.Client(http1=False, http2=True, base_url=server.endpoint, timeout=30) as c:
+        answers = []
+        for one in body:
+            request = c.build_request(
+                "POST",
+                "/",
+                headers=dev_headers("SubscribeToShard"),
+                content=json.dumps({**one, "StartingPosition": LATEST}),
+            )
+            answers.append(c.send(request, stream=True))
+        assert {(a.status_code, a.http_version) for a in answers} == {(200, "HTTP/2")}
+        for i, shard in enumerate(shards(kinesis, stream)):
+            for data in (b"one", b"two"):
+                kinesis.put_record(
+                    StreamName=stream,
+                    PartitionKey="a",
+                    ExplicitHashKey=shard["HashKeyRange"]["StartingHashKey"],
+                    Data=data + b"%d" % i,
+                )
+        for one, answer in list(zip(body, answers))[1:]:  # the first is not read, and holds up nobody
+            n = int(one["ShardId"][-1])
+            assert read_events(answer, 2) == [b64(b"one%d" % n), b64(b"two%d" % n)]
+        for answer in answers:
+            answer.close()
+
+
 # -- many and slow --------------------------------------------------------------------------------
 
 
@@ -342,7 +393,7 @@ def test_a_client_that_stops_reading_slows_nobody_and_fills_no_memory(own):
         assert reader.records(20)[0] == sent[i : i + 20]
     grown = server.rss_kib() - before
     # 30 MB went by: they are in the log's own memory once, and at most one event for each who stalls
-    assert grown < (300 << 10 if server.sanitized() else 120 << 10)
+    assert grown < (450 << 10 if server.sanitized() else 120 << 10)
     assert serves(server)
     for s in stalled:
         s.close()

@@ -126,6 +126,8 @@ void echo_close(struct echo *e, uint64_t grace_ms)
     thread_join(&e->worker);
     loop_free(e->worker_loop);
     assert_int_equal(atomic_load(&e->handled), atomic_load(&e->finished)); /* X1 */
+    lock_take(&e->lock); /* who let the last held one go may still be inside echo_release */
+    lock_drop(&e->lock);
     signal_fini(&e->changed);
     lock_fini(&e->lock);
 }

@@ -18,15 +18,19 @@ static struct tap {
     struct network *network;
 
     struct exchange_source source; /* the loop's own */
-    struct exchange *exchange;     /* the loop's own, and the test's to send to */
+    struct exchange *exchange;     /* the loop's own */
+    struct loop *loop;
+    struct message message; /* of turn: the exchange's own goes when the exchange does */
 
     struct lock lock;
     struct signal changed;
     /* under lock */
-    char text[64];
-    bool flood; /* never stops */
-    int end;    /* SOURCE_END, SOURCE_BROKEN; 0: goes on */
-    bool began;
+    struct flow {
+        char text[64];
+        bool flood; /* never stops */
+        int end;    /* SOURCE_END, SOURCE_BROKEN; 0: goes on */
+    } flow, next;
+    bool began, turning; /* turning: `next` is on its way to the loop */
     unsigned closed;
 } tap;
 
@@ -34,15 +38,15 @@ static ptrdiff_t on_read(struct exchange_source *source, uint8_t *at, size_t roo
 {
     assert_ptr_equal(source, &tap.source);
     lock_take(&tap.lock);
-    size_t len = strlen(tap.text);
-    ptrdiff_t got = tap.end;
-    if (tap.flood) {
+    size_t len = strlen(tap.flow.text);
+    ptrdiff_t got = tap.flow.end;
+    if (tap.flow.flood) {
         memset(at, 'f', room);
         got = (ptrdiff_t)room;
     } else if (len > 0) {
         len = len < room ? len : room;
-        memcpy(at, tap.text, len);
-        memmove(tap.text, tap.text + len, strlen(tap.text) - len + 1);
+        memcpy(at, tap.flow.text, len);
+        memmove(tap.flow.text, tap.flow.text + len, strlen(tap.flow.text) - len + 1);
         got = (ptrdiff_t)len;
     }
     lock_drop(&tap.lock);
@@ -65,6 +69,7 @@ static void begin(struct exchange *x)
     exchange_stream(x, &tap.source);
     lock_take(&tap.lock);
     tap.exchange = x;
+    tap.loop = x->loop;
     tap.began = true;
     signal_all(&tap.changed);
     lock_drop(&tap.lock);
@@ -129,26 +134,31 @@ static struct client asking(const char *path, const char *version)
     return c;
 }
 
-static void on_ready(struct message *m)
+static void on_turn(struct message *m)
 {
-    struct exchange *x = LIST_OWNER(m, struct exchange, message);
+    (void)m;
     lock_take(&tap.lock);
+    tap.flow = tap.next;
+    tap.turning = false;
     bool closed = tap.closed > 0;
+    signal_all(&tap.changed);
     lock_drop(&tap.lock);
     if (!closed)
-        exchange_ready(x);
+        exchange_ready(tap.exchange);
 }
 
 static void turn(const char *text, bool flood, int end)
 {
     lock_take(&tap.lock);
-    snprintf(tap.text, sizeof(tap.text), "%s", text);
-    tap.flood = flood;
-    tap.end = end;
-    bool closed = tap.closed > 0;
+    while (tap.turning)
+        assert_true(signal_wait_ms(&tap.changed, &tap.lock, CLIENT_PATIENCE_MS));
+    snprintf(tap.next.text, sizeof(tap.next.text), "%s", text);
+    tap.next.flood = flood;
+    tap.next.end = end;
+    tap.turning = true;
     lock_drop(&tap.lock);
-    if (!closed)
-        exchange_send(tap.exchange, on_ready);
+    tap.message.handle = on_turn;
+    loop_send(tap.loop, &tap.message);
 }
 
 static bool closed_within(unsigned ms)

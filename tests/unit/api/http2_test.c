@@ -271,8 +271,10 @@ static void closing_answers_what_is_in_flight_and_then_says_goodbye(void **state
     struct thread thread = {0};
     thread_start(&thread, THREAD_READER, "releaser", release_at_goaway,
                  &(struct releaser){&busy, &own});
-    echo_close(&own, 5000);
+    network_close(own.network, 5000);
     thread_join(&thread);
+    own.network = NULL;
+    echo_close(&own, 0);
     http2_wait(&busy, &held);
     assert_int_equal(held.status, 200);
     assert_true(busy.goaway && busy.goaway_error == NGHTTP2_NO_ERROR && busy.goaway_last == 1);
