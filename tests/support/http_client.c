@@ -186,8 +186,8 @@ bool client_closed_within(struct client *c, unsigned ms)
         uint64_t now_us = clock_mono_us(&clock_system);
         if (now_us >= until_us || !readable_within(c, (unsigned)((until_us - now_us) / 1000 + 1)))
             return false;
-        if (read_some(c) == 0)
-            return true;
+        if (read_some(c) == 0) /* over TLS it may have waited longer: for more than tickets */
+            return clock_mono_us(&clock_system) < until_us;
     }
 }
 
