@@ -34,7 +34,7 @@ def java(java_trust):
     return [*toolchains.java("java"), *java_trust, "Play"]
 
 
-@pytest.mark.parametrize("client", ["sync", "async"])
+@pytest.mark.parametrize("client", ["async", pytest.param("sync", marks=pytest.mark.whole)])
 def test_java(play, java, client):
     """AWS SDK for Java v2: CBOR; the sync client over HTTP/1.1, the async one over HTTP/2."""
     play(java, client, name=f"java-{client}", steps=STEPS)

@@ -1,7 +1,7 @@
 """toolchains.py: each client's own tools: what brings its packages in, builds it, and starts it.
 
 A client is a folder here, and what is made of it lies in build/interop (the packages of all, and a folder a
-client). Versions are pinned: package-lock.json, go.sum, Cargo.lock, and numbers in the pom.xml files. Nothing
+client). Versions are pinned: package-lock.json, go.sum, and numbers in pom.xml and Cargo.toml. Nothing
 here is skipped: a tool that is missing or too old, or a registry that does not answer, fails the test with the
 tool's own words.
 """
@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 from server import ROOT
 
@@ -58,7 +59,8 @@ def copy_of(name, *files):
     """A client's sources where its tool may leave things beside them."""
     made = folder(name)
     for file in files:
-        shutil.copy(HERE / name / file, made / file)
+        (made / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(HERE / name / file, made / file)
     return made
 
 
@@ -81,10 +83,10 @@ def go():
 
 
 def rust():
-    made = folder("rust")
-    env = os.environ | {"CARGO_HOME": str(BUILD / "cargo"), "CARGO_TARGET_DIR": str(made)}
-    run(["cargo", "build", "--locked", "--quiet"], HERE / "rust", env)
-    return [made / "debug" / "play"]
+    made = copy_of("rust", "Cargo.toml", "src/main.rs")
+    env = os.environ | {"CARGO_HOME": str(BUILD / "cargo"), "CARGO_TARGET_DIR": str(made / "target")}
+    run(["cargo", "build", "--quiet", "--manifest-path", made / "Cargo.toml"], made, env)
+    return [made / "target" / "debug" / "play"]
 
 
 def java(name):
@@ -103,3 +105,14 @@ def java_trust(ca, store):
     words = ["-noprompt", "-alias", "sluice", "-file", ca, "-keystore", store, "-storetype", "PKCS12"]
     run(["keytool", "-importcert", *words, "-storepass", secret], BUILD)
     return [f"-Djavax.net.ssl.trustStore={store}", f"-Djavax.net.ssl.trustStorePassword={secret}"]
+
+
+def moto():
+    """The program that serves moto's DynamoDB."""
+    wanted, made = HERE / "requirements.txt", BUILD / "venv"
+    stamp = made / "requirements.txt"
+    if not stamp.exists() or stamp.read_bytes() != wanted.read_bytes():
+        run([sys.executable, "-m", "venv", "--clear", made], HERE)
+        run([made / "bin" / "pip", "install", "--quiet", "--no-input", "-r", wanted], HERE)
+        shutil.copy(wanted, stamp)
+    return made / "bin" / "moto_server"

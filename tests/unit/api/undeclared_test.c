@@ -160,8 +160,9 @@ static void the_preface_may_come_in_pieces(void **state)
     for (size_t i = 0; i < sizeof(preface) - 1; i++)
         client_send_bytes(&c, bytes_of(preface + i, 1));
     client_send_bytes(&c, BYTES_LITERAL("\0\0\0\4\0\0\0\0\0"));
-    client_read_to(
-        &c, "\4\1"); /* what it ends with: the acknowledgement of our SETTINGS, up to its flags */
+    uint8_t head[9]; /* of the first frame: our SETTINGS */
+    assert_int_equal(SSL_read(c.ssl, head, sizeof(head)), sizeof(head));
+    assert_int_equal(head[3], NGHTTP2_SETTINGS);
     client_close(&c);
     echo_wait_connections(&echo, 0);
 }
