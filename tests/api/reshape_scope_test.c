@@ -140,7 +140,7 @@ static void to_on_demand(struct loopback *l, int i, const char *name, char json[
 static void on_demand_streams_are_counted_by_scope(void **state)
 {
     struct loopback *l = *state;
-    char json[384], words[320];
+    char json[384], words[512];
     create_in_all(l, "s", 1);
     create_in_all(l, "t", 1);
     for (int i = 0; i < SCOPES; i++) { /* one each: three in all */
@@ -214,7 +214,7 @@ static char *page_of(struct loopback *l)
 /* How many lines of the page begin so; *value: what the last of them says. */
 static int lines_with(const char *page, const char *beginning, unsigned long *value)
 {
-    char wanted[256];
+    char wanted[400];
     int count = 0;
     snprintf(wanted, sizeof(wanted), "\n%s", beginning);
     for (const char *at = page; (at = strstr(at, wanted)); count++) {
@@ -238,7 +238,7 @@ static void metrics_tell_streams_of_one_name_apart(void **state)
                 answer_ok(l, "EnableEnhancedMonitoring",
                           "{\"StreamName\":\"s\",\"ShardLevelMetrics\":[\"IncomingRecords\"]}"));
     }
-    char *page = page_of(l), line[256];
+    char *page = page_of(l), line[384];
     for (int i = 0; i < SCOPES; i++) {
         unsigned long value = 0;
         snprintf(
