@@ -6,6 +6,8 @@
  * S1. One reshard of a stream at a time: a view is acted upon once, and only while the stream is ACTIVE. (A command that failed leaves the
  *     view in force; it is acted upon again after AGAIN_MS.)
  * S2. A restart forgets peaks. What the shards that are there can take counts as the peak then, so a restart merges nothing early.
+ * S3. In one turn no more splits are asked for in an account and region than its shard limit leaves room for: the catalog alone would let
+ *     two that begin together both have the last shard, because it counts what is open.
  *
  * Left to others: what is decided (scale_policy.c), doing it (reshard.c). */
 #include "shards/scaler.h"
@@ -103,14 +105,31 @@ static void look(const struct scaler *s, const struct shard *shard, uint64_t now
     out->width = shard->end - shard->start;
 }
 
-/* How many shards it may come to: by the limit of its account and region. */
-static uint32_t most_of(const struct scaler *s, const struct stream_view *v)
+/* A turn under way: where it is, and what it may still ask for there. */
+struct scaler_turn {
+    struct scaler *scaler;
+    uint64_t now_ms;
+    struct scope scope; /* whose streams are looked at now: they come one after the other */
+    uint64_t room;      /* shards more that its limit allows (S3) */
+    unsigned asked;
+};
+
+static void enter_scope(struct scaler_turn *turn, const struct scope *scope)
 {
+    const struct scaler_settings *settings = &turn->scaler->settings;
     struct stream_totals totals;
-    stream_table_totals(s->settings.streams, &v->settings.scope, &totals);
-    uint64_t limit = s->settings.shard_limit;
-    uint64_t room = limit > totals.open_shards ? limit - totals.open_shards : 0;
-    uint64_t most = v->open_count + room;
+    if (scope_equal(&turn->scope, scope))
+        return;
+    stream_table_totals(settings->streams, scope, &totals);
+    uint64_t limit = settings->shard_limit;
+    turn->scope = *scope;
+    turn->room = limit > totals.open_shards ? limit - totals.open_shards : 0;
+}
+
+/* How many shards it may come to. */
+static uint32_t most_of(const struct scaler_turn *turn, const struct stream_view *v)
+{
+    uint64_t most = v->open_count + turn->room;
     return most < STREAM_SHARDS_MAX ? (uint32_t)most : STREAM_SHARDS_MAX;
 }
 
@@ -121,7 +140,8 @@ static void scaled(struct catalog_command *command)
 {
     struct scaling *scaling = LIST_OWNER(command, struct scaling, command);
     if (command->status != OK && command->status != CLOSING)
-        TRACE_SELDOM(TRACE_WARN, "scaler", "stream %s could not be scaled: %s", scaling->name,
+        TRACE_SELDOM(TRACE_WARN, "scaler", "stream %s of %s in %s could not be scaled: %s",
+                     scaling->name, command->scope.account, command->scope.region,
                      command->fault.text);
     mem_free(scaling);
 }
@@ -145,21 +165,24 @@ static void ask(const struct scaler *s, const struct stream_view *v, const struc
         c->merge.left = shard->index;
         c->merge.right = v->open[step->place + 1]->index;
     }
-    trace(TRACE_INFO, "scaler", "stream %s: %s shard %u of %u open", v->settings.name,
+    trace(TRACE_INFO, "scaler", "stream %s of %s in %s: %s shard %u of %u open", v->settings.name,
+          c->scope.account, c->scope.region,
           step->kind == SCALE_SPLIT ? "splitting" : "merging with its neighbour", shard->index,
           v->open_count);
     catalog_submit(s->settings.catalog, c);
 }
 
-static bool scale(struct scaler *s, const struct stream_view *v, uint64_t now_ms)
+static bool scale(struct scaler_turn *turn, const struct stream_view *v)
 {
+    struct scaler *s = turn->scaler;
+    uint64_t now_ms = turn->now_ms;
     struct scaler_stream *one = known(s, v, now_ms);
     struct scale_shard *shards = mem_must((v->open_count + 1) * sizeof(*shards));
     struct scale_stream stream = {
         .shards = shards,
         .count = v->open_count,
         .warm = v->settings.warm_given ? v->settings.warm_mibps : 0,
-        .most = most_of(s, v),
+        .most = most_of(turn, v),
     };
     for (uint32_t i = 0; i < v->open_count; i++)
         look(s, v->open[i], now_ms, &shards[i]);
@@ -176,21 +199,18 @@ static bool scale(struct scaler *s, const struct stream_view *v, uint64_t now_ms
         return false;
     one->acted_version = v->version;
     one->acted_ms = now_ms;
+    turn->room -= step.kind == SCALE_SPLIT;
     ask(s, v, &step);
     return true;
 }
 
-struct scaler_turn {
-    struct scaler *scaler;
-    uint64_t now_ms;
-    unsigned asked;
-};
-
 static bool scale_one(void *arg, struct stream_view *v)
 {
     struct scaler_turn *turn = arg;
-    if (v->settings.mode == STREAM_ON_DEMAND)
-        turn->asked += scale(turn->scaler, v, turn->now_ms);
+    if (v->settings.mode != STREAM_ON_DEMAND)
+        return true;
+    enter_scope(turn, &v->settings.scope);
+    turn->asked += scale(turn, v);
     return true;
 }
 

@@ -144,6 +144,35 @@ static void a_deny_outweighs_and_holds_for_its_own_account_too(void **state)
     denied(l, "DeleteStream", "{\"StreamName\":\"s\"}", true);
 }
 
+/* Reshaping is the owner's: a policy can keep him from it, but lets nobody else in. */
+static void reshaping_is_never_shared_and_can_be_denied(void **state)
+{
+    static const char *const calls[][2] = {
+        {"UpdateShardCount",
+         "{" STREAM ",\"TargetShardCount\":2,\"ScalingType\":\"UNIFORM_SCALING\"}"},
+        {"UpdateStreamMode", "{" STREAM ",\"StreamModeDetails\":{\"StreamMode\":\"ON_DEMAND\"}}"},
+        {"UpdateStreamWarmThroughput", "{" STREAM ",\"WarmThroughputMiBps\":5}"},
+        {"UpdateMaxRecordSize", "{" STREAM ",\"MaxRecordSizeInKiB\":2048}"},
+        {"EnableEnhancedMonitoring", "{" STREAM ",\"ShardLevelMetrics\":[\"ALL\"]}"},
+        {"DisableEnhancedMonitoring", "{" STREAM ",\"ShardLevelMetrics\":[\"ALL\"]}"},
+    };
+    struct loopback *l = *state;
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+        put(l, SHARED);
+        l->access_key = TWO;
+        denied(l, calls[i][0], calls[i][1], false);
+        put(l, STATEMENT("Deny", "'*'", "'kinesis:*'"));
+        denied(l, calls[i][0], calls[i][1], true);
+        l->access_key = "111111111111";
+        denied(l, calls[i][0], calls[i][1], true);
+    }
+    answer_empty(l, "DeleteResourcePolicy", "{" RESOURCE "}");
+    assert_true(answer_shows(l, "DescribeStream", "\"ShardLevelMetrics\":[]"));
+    assert_true(answer_shows(l, "DescribeStreamSummary", "\"OpenShardCount\":1,"));
+    assert_true(answer_shows(l, "DescribeStreamSummary", "\"PROVISIONED\""));
+    assert_false(answer_shows(l, "DescribeStreamSummary", "\"MaxRecordSizeInKiB\""));
+}
+
 static void an_owner_is_not_locked_out_but_a_key_that_is_named_is(void **state)
 {
     struct loopback *l = *state;
@@ -177,6 +206,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_account_may_what_is_allowed_and_can_be_shared,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_deny_outweighs_and_holds_for_its_own_account_too, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(reshaping_is_never_shared_and_can_be_denied, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(an_owner_is_not_locked_out_but_a_key_that_is_named_is,
                                         setup, teardown),

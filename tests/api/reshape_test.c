@@ -17,16 +17,6 @@
 #define ARN "arn:aws:kinesis:us-east-1:000000000000:stream/s"
 enum { DAY_MS = 24 * 3600 * 1000 };
 
-static void wait_active(struct loopback *l)
-{
-    for (bool active = false; !active;) {
-        char *now = call_text(l, "DescribeStreamSummary", "{\"StreamName\":\"s\"}", NULL);
-        active = strstr(now, "\"ACTIVE\"") != NULL;
-        mem_free(now);
-        clock_manual_advance_ms(&l->clock, active ? 0 : 1); /* timers of the catalog go by it */
-    }
-}
-
 static void create(struct loopback *l, int shards)
 {
     char json[128];
@@ -120,16 +110,16 @@ static void a_recount_ends_even_with_as_many_shards_as_it_takes(void **state)
     struct loopback *l = *state;
     create(l, 4);
     recount(l, 4, 5);
-    wait_active(l);
+    answer_wait_active(l);
     assert_even(l, 5, 15);
     recount(l, 5, 5); /* nothing to do */
-    wait_active(l);
+    answer_wait_active(l);
     assert_even(l, 5, 15);
     recount(l, 5, 10);
-    wait_active(l);
+    answer_wait_active(l);
     assert_even(l, 10, 25);
     recount(l, 10, 5);
-    wait_active(l);
+    answer_wait_active(l);
     assert_even(l, 5, 30);
 }
 
@@ -138,7 +128,7 @@ static void a_child_of_a_row_of_steps_has_numbers_above_its_parents(void **state
     struct loopback *l = *state;
     create(l, 20);
     recount(l, 20, 13);
-    wait_active(l);
+    answer_wait_active(l);
     size_t made;
     json_t *open, *answer = shards_of(l, &made, &open);
     json_t *all = json_object_get(answer, "Shards");
@@ -178,7 +168,7 @@ static void a_recount_keeps_to_awss_limits(void **state)
                     "UpdateShardCount cannot scale down below half your current open shard count. "
                     "Current open shard count: 5 Target shard count: 2");
     recount(l, 5, 3);
-    wait_active(l);
+    answer_wait_active(l);
     answer_refused(
         l, "UpdateShardCount",
         "{\"StreamName\":\"s\",\"TargetShardCount\":0,\"ScalingType\":\"UNIFORM_SCALING\"}",
@@ -208,7 +198,7 @@ static void a_recount_keeps_to_the_shard_limit(void **state)
         "(http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits "
         "and how to request higher limits.");
     recount(l, 6, 10);
-    wait_active(l);
+    answer_wait_active(l);
 }
 
 static void ten_recounts_a_day(void **state)
@@ -217,7 +207,7 @@ static void ten_recounts_a_day(void **state)
     create(l, 1);
     for (int i = 0; i < 10; i++) {
         i % 2 ? recount(l, 2, 1) : recount(l, 1, 2);
-        wait_active(l);
+        answer_wait_active(l);
         clock_manual_advance_ms(&l->clock, 3600 * 1000);
         if (i == 4)
             loopback_reopen(l); /* not forgotten by a restart */
@@ -229,7 +219,7 @@ static void ten_recounts_a_day(void **state)
         "called 10 times in a rolling 24 hours.");
     clock_manual_advance_ms(&l->clock, 14 * 3600 * 1000 + 1); /* the first is a day old */
     recount(l, 1, 2);
-    wait_active(l);
+    answer_wait_active(l);
     recount_refused(
         l, 1, "LimitExceededException",
         "Rate exceeded for stream s under account 000000000000. UpdateShardCount can be "
@@ -274,7 +264,7 @@ static void a_busy_stream_is_left_alone(void **state)
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
         answer_refused(l, others[i][0], others[i][1], "ResourceInUseException", busy);
     log_memory_refuse(l->service.logs, OK);
-    wait_active(l);
+    answer_wait_active(l);
     assert_even(l, 6, 14);
 }
 
@@ -295,7 +285,7 @@ static void a_recount_cut_off_anywhere_comes_to_its_end_at_the_next_start(void *
         log_memory_release_held(l->service.logs);
         loopback_reopen(l);
         log_memory_refuse(l->service.logs, OK);
-        wait_active(l);
+        answer_wait_active(l);
         assert_true(answer_shows(l, "DescribeStreamSummary",
                                  cut % 2 ? "\"OpenShardCount\":6" : "\"OpenShardCount\":9"));
         clock_manual_advance_ms(&l->clock, DAY_MS / 8);
@@ -438,16 +428,16 @@ static void with_a_state_delay_a_change_shows_updating(void **state)
 {
     struct loopback *l = *state;
     create(l, 2);
-    wait_active(l);
+    answer_wait_active(l);
     answer_empty(l, "UpdateMaxRecordSize",
                  "{\"StreamARN\":\"" ARN "\",\"MaxRecordSizeInKiB\":2048}");
     assert_true(answer_shows(l, "DescribeStreamSummary", "\"UPDATING\""));
     loopback_reopen(l); /* found UPDATING with nothing under way */
-    wait_active(l);
+    answer_wait_active(l);
     assert_true(answer_shows(l, "DescribeStreamSummary", "\"MaxRecordSizeInKiB\":2048"));
     recount(l, 2, 4);
     assert_true(answer_shows(l, "DescribeStreamSummary", "\"UPDATING\""));
-    wait_active(l);
+    answer_wait_active(l);
     assert_even(l, 4, 6);
 }
 

@@ -3,7 +3,8 @@
 import pytest
 
 from server import ACCOUNT, sluice
-from streams import client, refused, wait_active
+from streams import client, open_shards, refused, until, wait_active
+from test_metrics import scrape
 
 ONE, TWO = "111111111111", "222222222222"
 
@@ -66,6 +67,25 @@ def test_another_accounts_stream_is_denied(server, new_name):
         f"User: arn:aws:iam::{TWO}:user/{TWO} is not authorized to perform: kinesis:PutRecord on resource: "
         f"{arn(ONE, name)} because no resource-based policy allows the kinesis:PutRecord action"
     )
+
+
+def test_streams_of_one_name_scale_and_are_measured_apart(new_server):
+    server = new_server()
+    scopes = [(ONE, "us-east-1"), (ONE, "eu-west-9"), (TWO, "us-east-1")]
+    clients = [client(server.endpoint, key, region=region) for key, region in scopes]
+    for puts, kinesis in enumerate(clients, start=1):
+        kinesis.create_stream(StreamName="s", StreamModeDetails={"StreamMode": "ON_DEMAND"})
+        wait_active(kinesis, "s")
+        for _ in range(puts):
+            kinesis.put_record(StreamName="s", Data=b"x", PartitionKey="k")
+    clients[1].update_stream_warm_throughput(StreamName="s", WarmThroughputMiBps=7)
+    until(lambda: len(open_shards(clients[1], "s")) == 7)
+    wait_active(clients[1], "s")
+    assert [len(open_shards(kinesis, "s")) for kinesis in clients] == [4, 7, 4]
+    samples, _ = scrape(server)  # in which no line is there twice
+    for puts, (account, region) in enumerate(scopes, start=1):
+        labels = f'{{account="{account}",region="{region}",stream="s"}}'
+        assert samples["kinesis_stream_incoming_records_total" + labels] == puts
 
 
 @pytest.mark.parametrize("while_serving", (True, False))

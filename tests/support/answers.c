@@ -66,3 +66,13 @@ bool answer_shows(struct loopback *l, const char *operation, const char *words)
     mem_free(text);
     return found;
 }
+
+void answer_wait_active(struct loopback *l)
+{
+    for (bool active = false; !active;) {
+        char *now = call_text(l, "DescribeStreamSummary", "{\"StreamName\":\"s\"}", NULL);
+        active = strstr(now, "\"ACTIVE\"") != NULL;
+        mem_free(now);
+        clock_manual_advance_ms(&l->clock, active ? 0 : 1); /* timers of the catalog go by it */
+    }
+}

@@ -22,5 +22,7 @@ void answer_refused(struct loopback *l, const char *operation, const char *json,
                     const char *words);
 /* Whether the operation, asked of the stream "s", has `words` in its answer; prints the answer if not. */
 bool answer_shows(struct loopback *l, const char *operation, const char *words);
+/* Until the caller's stream "s" is ACTIVE; lets time pass for it. */
+void answer_wait_active(struct loopback *l);
 
 #endif

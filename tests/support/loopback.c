@@ -45,7 +45,7 @@ void loopback_open(struct loopback *l)
     struct service *s = &l->service;
     s->clock = &l->clock.clock;
     s->shard_limit = l->shard_limit ? l->shard_limit : 20000;
-    s->on_demand_limit = 50;
+    s->on_demand_limit = l->on_demand_limit ? l->on_demand_limit : 50;
     s->auth = (struct auth_settings){.keys = l->keys,
                                      .home = {"000000000000", "us-east-1"},
                                      .any_region = true,

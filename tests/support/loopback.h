@@ -12,8 +12,8 @@ struct loopback {
     struct loop *loop;
     struct keys *keys;
     char folder[128];
-    uint64_t state_delay_ms, shard_limit; /* set before open; 0: the defaults */
-    const char *access_key, *region;      /* of the next calls; NULL: AKIDEXAMPLE, us-east-1 */
+    uint64_t state_delay_ms, shard_limit, on_demand_limit; /* set before open; 0: the defaults */
+    const char *access_key, *region; /* of the next calls; NULL: AKIDEXAMPLE, us-east-1 */
 };
 void loopback_open(struct loopback *l);
 /* Closes catalog and streams and opens them again from disk; the logs stay. */
