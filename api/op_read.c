@@ -9,12 +9,15 @@
  * G2. The token handed out says exactly where the records given end: none is skipped, none comes twice.
  * G3. A closed shard's reader gets no next token, and its children, only after its last record and once the children are there to be read.
  *
+ * G4. Encrypted records are decrypted into the exchange's arena, here on the network's thread. When their key is away, what stands before them is
+ *     given first.
+ *
  * Thread: the exchange's loop; read_done also on a disk reader's. */
 #include "api/operations.h"
 
 #include "base/mem.h"
+#include "shards/batch_cipher.h"
 #include "shards/horizon.h"
-#include "shards/record.h"
 #include "shards/stream_fault.h"
 #include "wire/base64.h"
 
@@ -31,6 +34,7 @@ struct reading {
     void (*then)(struct reading *);
     /* what the answer gathers */
     struct kinesis_record *records;
+    struct batch_opener opener;
     uint32_t count, room;
     size_t bytes;
     uint64_t next;    /* offset */
@@ -123,7 +127,7 @@ static void reading_fail_log(struct reading *r)
 
 /* ---- GetRecords ---- */
 
-static enum status add_record(struct reading *r, const struct record *record)
+static enum status add_record(struct reading *r, const struct record *record, bool encrypted)
 {
     struct arena *a = &r->exchange->arena;
     if (r->count == r->room) {
@@ -146,6 +150,7 @@ static enum status add_record(struct reading *r, const struct record *record)
         .approximate_arrival_timestamp = {(int64_t)record->time_ms, true},
         .data = record->data,
         .partition_key = record->key,
+        .encryption_type = encrypted ? BYTES_LITERAL("KMS") : BYTES_NONE,
     };
     r->bytes += record->data.len + record->key.len;
     r->last_ms = record->time_ms;
@@ -162,8 +167,12 @@ static enum status walk_batch(struct reading *r, struct bytes batch, const struc
     }
     struct record_walk walk;
     struct record record;
-    record_walk_init(&walk, batch, h);
-    enum status st;
+    struct bytes body;
+    enum status st =
+        batch_open(&r->opener, r->shard->index, batch, h, &r->exchange->arena, &body, f);
+    if (st != OK)
+        return r->count && st != CORRUPT ? END : st; /* G4 */
+    record_walk_body_init(&walk, body, h);
     while ((st = record_walk_next(&walk, &record, f)) == OK) {
         if (record.offset < r->next)
             continue;
@@ -171,7 +180,7 @@ static enum status walk_batch(struct reading *r, struct bytes batch, const struc
             size_t more = record.data.len + record.key.len;
             if (r->count == r->limit || (r->count && r->bytes + more > READ_BYTES_MAX))
                 return END;
-            if (add_record(r, &record) != OK)
+            if (add_record(r, &record, h->flags & BATCH_ENCRYPTED) != OK)
                 return r->count ? END : fault_set(f, NO_MEMORY, "no memory for the answer");
         }
         r->next = record.offset + 1; /* G2 */
@@ -289,8 +298,10 @@ static void after_read(struct reading *r)
     }
     struct fault f = {0};
     enum status st = OK;
+    batch_opener_init(&r->opener, r->view, r->service->master_keys);
     for (uint32_t i = 0; i < r->read.span_count && st == OK; i++)
         st = walk_span(r, r->read.spans[i], &f);
+    batch_opener_fini(&r->opener);
     struct log_read read = r->read; /* the records are views of its spans until they are encoded */
     if (st < 0) {
         reading_fail(r, &f);

@@ -43,6 +43,11 @@
 #define POLICY_BYTES_MAX      KIB(20)
 #define POLICY_STATEMENTS_MAX 100
 #define POLICY_ITEMS_MAX      1000
+/* Encryption: changes of each kind that a stream may have in 24 hours (AWS); data keys that it keeps: one a day for a year, and
+ * as many again and more in haste; lines of the master key file. */
+#define ENCRYPTION_CHANGES_MAX 25
+#define STREAM_DATA_KEYS_MAX   1000
+#define MASTER_KEYS_MAX        256
 /* A settings file: some forty short lines. */
 #define SETTINGS_FILE_BYTES_MAX MIB(1)
 /* Clock skew that a signature may have (AWS). */

@@ -116,6 +116,8 @@ static int run(struct catalog *c, struct catalog_command *command)
         return catalog_set_tags(c, command);
     case CATALOG_SET_POLICY:
         return catalog_set_policy(c, command);
+    case CATALOG_SET_ENCRYPTION:
+        return catalog_set_encryption(c, command);
     case CATALOG_PUT_KEY:
         return put_key(c, command);
     case CATALOG_REMOVE_KEY:
@@ -181,6 +183,7 @@ static enum status found_stream(struct catalog_reader *r, const struct stream_se
         found->settings.scope = reading->catalog->settings.home;
     found->settings.tags = stream_tags_copy(s->tags, s->tag_count);
     policy_ref(found->settings.policy);
+    stream_encryption_ref(found->settings.encryption);
     list_append(&reading->found, &found->node);
     table_set(&reading->by_number, bytes_of(&found->settings.number, sizeof(uint64_t)), found);
     return OK;
@@ -248,22 +251,32 @@ static void found_free(struct found *found)
         shard_unref(found->shards[i]);
     stream_tags_free(found->settings.tags, found->settings.tag_count);
     policy_unref(found->settings.policy);
+    stream_encryption_unref(found->settings.encryption);
     mem_free(found->shards);
     mem_free(found);
+}
+
+/* Else an UPDATING stream was only dwelling there. */
+static bool is_resharding(const struct found *found)
+{
+    for (uint32_t i = 0; i < found->count; i++)
+        if (found->shards[i]->state == SHARD_PENDING)
+            return true;
+    return false;
 }
 
 /* Into the table; the thread, once it runs, resumes what was under way. */
 static void add_found(struct catalog *c, struct found *found)
 {
     struct stream_view *view = stream_view_new(&found->settings, found->shards, found->count, 1);
-    found->count = 0; /* the view has them now */
     struct stream *stream = stream_new(view);
     stream_table_add(c->settings.streams, stream);
-    if (found->settings.status == STREAM_UPDATING)
+    if (found->settings.status == STREAM_UPDATING && is_resharding(found))
         reshard_resume(c, stream);
     else if (found->settings.status != STREAM_ACTIVE)
         catalog_resume(c, stream);
     stream_unref(stream);
+    found->count = 0; /* the view has them now */
 }
 
 static enum status make_iterator_key(struct catalog *c, struct fault *f)
@@ -355,6 +368,7 @@ enum status catalog_open(const struct catalog_settings *settings, struct catalog
         free_all(c);
         return st;
     }
+    catalog_rewrap(c); /* the master keys may have changed meanwhile */
     thread_start(&c->thread, THREAD_CATALOG, "catalog", thread_run, c);
     *out = c;
     return OK;

@@ -71,12 +71,17 @@ enum status catalog_create_stream(struct catalog *c, struct catalog_command *com
 enum status catalog_delete_stream(struct catalog *c, struct catalog_command *command);
 enum status catalog_set_retention(struct catalog *c, struct catalog_command *command);
 enum status catalog_reap_shards(struct catalog *c, struct catalog_command *command);
-/* K2: a stream found CREATING or DELETING. */
+/* K2: a stream found CREATING, DELETING, or UPDATING without a reshard. */
 void catalog_resume(struct catalog *c, struct stream *stream);
+/* A change is done that makes a stream dwell in UPDATING: makes it ACTIVE after the state delay. */
+void catalog_settle_later(struct catalog *c, struct stream *stream);
 void catalog_delays_close(struct catalog *c);
 
 /* catalog_attributes.c */
 enum status catalog_set_tags(struct catalog *c, struct catalog_command *command);
 enum status catalog_set_policy(struct catalog *c, struct catalog_command *command);
+
+/* catalog_encryption.c */
+enum status catalog_set_encryption(struct catalog *c, struct catalog_command *command);
 
 #endif

@@ -1,7 +1,7 @@
 /* catalog_streams.c: create, delete, retention, reap.
  *
  *   (none) --create--> CREATING --delay--> ACTIVE --delete--> DELETING --delay--> (none)
- *                                          ACTIVE <--> UPDATING: reshard.c
+ *                                          ACTIVE <--> UPDATING: reshard.c; catalog_settle_later
  *
  * With no delay, create goes straight to ACTIVE and delete straight to none. The disk of a deleted stream comes back by log_trim, for
  * which its number is then unknown. */
@@ -78,7 +78,8 @@ static enum stream_status status_of(struct stream *stream)
 
 static void activate(struct catalog *c, struct stream *stream)
 {
-    if (status_of(stream) != STREAM_CREATING)
+    enum stream_status status = status_of(stream);
+    if (status != STREAM_CREATING && status != STREAM_UPDATING)
         return; /* deleted meanwhile */
     struct fault f;
     if (set_status(c, stream, STREAM_ACTIVE, &f) != OK) {
@@ -238,7 +239,12 @@ enum status catalog_delete_stream(struct catalog *c, struct catalog_command *com
 
 void catalog_resume(struct catalog *c, struct stream *stream)
 {
-    delay_start(c, stream, 0, status_of(stream) == STREAM_CREATING ? activate : finish_delete);
+    delay_start(c, stream, 0, status_of(stream) == STREAM_DELETING ? finish_delete : activate);
+}
+
+void catalog_settle_later(struct catalog *c, struct stream *stream)
+{
+    delay_start(c, stream, c->settings.state_delay_ms, activate);
 }
 
 /* ---- retention ---- */

@@ -99,6 +99,18 @@ void stream_tags_free(struct stream_tag *tags, uint32_t count)
     mem_free(tags);
 }
 
+struct encryption_owner stream_settings_owner(const struct stream_settings *s)
+{
+    return (struct encryption_owner){.name = s->name, .scope = s->scope, .stream = s->number};
+}
+
+enum status stream_settings_data_key(const struct stream_settings *s, struct master_keys *keys,
+                                     uint32_t epoch, uint8_t key[AEAD_KEY_BYTES], struct fault *f)
+{
+    struct encryption_owner owner = stream_settings_owner(s);
+    return stream_encryption_key(s->encryption, keys, &owner, epoch, key, f);
+}
+
 struct stream_view *stream_view_new(const struct stream_settings *settings, struct shard **shards,
                                     uint32_t count, uint64_t version)
 {
@@ -108,6 +120,7 @@ struct stream_view *stream_view_new(const struct stream_settings *settings, stru
     v->settings = *settings;
     v->settings.tags = stream_tags_copy(settings->tags, settings->tag_count);
     policy_ref(v->settings.policy);
+    stream_encryption_ref(v->settings.encryption);
     v->shard_count = count;
     size_t room = count ? count : 1;
     v->shards = mem_must(room * sizeof(*v->shards));
@@ -138,6 +151,7 @@ void stream_view_unref(struct stream_view *v)
         shard_unref(v->shards[i]);
     stream_tags_free(v->settings.tags, v->settings.tag_count);
     policy_unref(v->settings.policy);
+    stream_encryption_unref(v->settings.encryption);
     mem_free(v->shards);
     mem_free(v->open);
     mem_free(v->open_starts);

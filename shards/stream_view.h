@@ -13,6 +13,7 @@
 #include "shards/policy.h"
 #include "shards/scope.h"
 #include "shards/sequence.h"
+#include "shards/stream_encryption.h"
 
 enum shard_state { SHARD_PENDING, SHARD_OPEN, SHARD_CLOSED };
 enum stream_status { STREAM_CREATING, STREAM_ACTIVE, STREAM_UPDATING, STREAM_DELETING };
@@ -40,8 +41,8 @@ struct stream_tag {
 struct stream_tag *stream_tags_copy(const struct stream_tag *tags, uint32_t count);
 void stream_tags_free(struct stream_tag *tags, uint32_t count);
 
-/* What a stream is, beside its shards. Plain values; tags are owned by the view, the policy is
- * referenced by it. */
+/* What a stream is, beside its shards. Plain values; tags are owned by the view, the policy and the
+ * encryption are referenced by it. */
 struct stream_settings {
     uint64_t number; /* never used again */
     struct scope scope;
@@ -56,9 +57,17 @@ struct stream_settings {
     uint32_t warm_mibps;
     uint32_t next_shard; /* index of the next shard made */
     uint32_t tag_count;
-    struct stream_tag *tags; /* by key, each once (tags.h) */
-    struct policy *policy;   /* counted; NULL: none */
+    struct stream_tag *tags;              /* by key, each once (tags.h) */
+    struct policy *policy;                /* counted; NULL: none */
+    struct stream_encryption *encryption; /* counted; NULL: never encrypted */
 };
+
+/* stream_encryption_key of this stream. */
+enum status stream_settings_data_key(const struct stream_settings *s, struct master_keys *keys,
+                                     uint32_t epoch, uint8_t key[AEAD_KEY_BYTES],
+                                     struct fault *f) MUST_USE;
+/* Views of the settings. */
+struct encryption_owner stream_settings_owner(const struct stream_settings *s);
 
 struct stream_view {
     _Atomic uint32_t refs;
