@@ -5,7 +5,7 @@
  * away is away with the next request.
  *
  * Promises: M1, M2 (master_keys.h). Left to others: what is wrapped, and for whom (stream_encryption.c). */
-#include "shards/master_keys_internal.h"
+#include "shards/master_key_set.h"
 
 #include "base/digest.h"
 #include "base/file.h"

@@ -1,5 +1,5 @@
 /* master_keys_test.c: the key file, read and refused; keys found, disabled, rotated, away. */
-#include "shards/master_keys_internal.h"
+#include "shards/master_key_set.h"
 
 #include "base/file.h"
 #include "support/key_file.h"

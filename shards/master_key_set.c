@@ -1,9 +1,9 @@
-/* master_keys_parse.c: reads the lines of a master key file. See master_keys.h for what they are.
+/* master_key_set.c: reads the lines of a master key file. See master_keys.h for what they are.
  *
  * K1. A file is taken whole or not at all, and what is said of a bad one quotes none of it.
  * K2. An alias means one key.
  * Thread: any. */
-#include "shards/master_keys_internal.h"
+#include "shards/master_key_set.h"
 
 #include "base/digest.h"
 #include "base/mem.h"

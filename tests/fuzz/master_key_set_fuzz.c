@@ -1,7 +1,7 @@
-/* master_keys_fuzz.c: any bytes as a master key file: refused with a reason that quotes none of it, or taken, and every key that counts is
+/* master_key_set_fuzz.c: any bytes as a master key file: refused with a reason that quotes none of it, or taken, and every key that counts is
  * found by its id and its alias. */
 #include "base/must.h"
-#include "shards/master_keys_internal.h"
+#include "shards/master_key_set.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
-/* master_keys_internal.h: a read key file, between its parser and its users. */
-#ifndef SLUICE_SHARDS_MASTER_KEYS_INTERNAL_H
-#define SLUICE_SHARDS_MASTER_KEYS_INTERNAL_H
+/* master_key_set.h: a master key file as it was read: its lines, parsed and looked up. For master_keys.c. */
+#ifndef SLUICE_SHARDS_MASTER_KEY_SET_H
+#define SLUICE_SHARDS_MASTER_KEY_SET_H
 
 #include "base/limits.h"
 #include "shards/master_keys.h"
