@@ -5,6 +5,7 @@
 
 #include "api/buffers.h"
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "base/status.h"
 
 /* Bytes of all bodies in memory. A refusal is a THROTTLED, never a wait: so bodies that are half
@@ -29,6 +30,8 @@ struct body {
 };
 
 enum { BODY_LENGTH_UNKNOWN = -1 };
+/* How much of a body that was refused is read and thrown away before its client is cut. */
+enum { DISCARD_BYTES_MAX = 4 * REQUEST_BODY_BYTES_MAX };
 
 void body_init(struct body *b, struct body_budget *budget, struct buffers *buffers, size_t most);
 /* `length` is what the client announced, or BODY_LENGTH_UNKNOWN. Its room is made once; the budget

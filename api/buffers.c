@@ -16,7 +16,7 @@
 
 /* A buffer far larger than what was asked for stays for those who need it; and sizes are rounded
  * up, so that bodies which differ by a few bytes can use the same ones. */
-enum { LARGER_AT_MOST = 4, SIZE_STEP = 64 * 1024 };
+enum { LARGER_AT_MOST = 4, SIZE_STEP = 64 * 1024, HINT_LEAST = 64 * 1024 };
 
 void buffers_init(struct buffers *b)
 {
@@ -67,6 +67,31 @@ void buffers_give(struct buffers *b, struct buffer buffer)
     }
     b->kept[b->count++] = buffer;
     b->bytes += buffer.room;
+}
+
+void buffers_lend(struct buffers *b, size_t room, struct buf *to)
+{
+    if (room <= to->room)
+        return;
+    struct buffer buffer = buffers_take(b, room);
+    if (buffer.at == NULL)
+        return;
+    mem_free(to->at);
+    to->at = buffer.at;
+    to->room = buffer.room;
+}
+
+void buffers_recall(struct buffers *b, struct buf *from)
+{
+    if (from->room < BUFFER_KEPT_LEAST)
+        return;
+    buffers_give(b, (struct buffer){.at = from->at, .room = from->room});
+    buf_init(from, from->ceiling);
+}
+
+size_t buffers_hint(const struct buf *reply)
+{
+    return reply->len >= HINT_LEAST ? reply->room : 0;
 }
 
 void buffers_trim(struct buffers *b)

@@ -3,6 +3,8 @@
 #ifndef SLUICE_API_BUFFERS_H
 #define SLUICE_API_BUFFERS_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +36,11 @@ void buffers_fini(struct buffers *b);
 struct buffer buffers_take(struct buffers *b, size_t least);
 /* Keeps it or frees it; at may be NULL. */
 void buffers_give(struct buffers *b, struct buffer buffer);
+/* Gives an empty buf so much room, if a buffer can be had; buffers_recall takes it back if it is worth keeping. */
+void buffers_lend(struct buffers *b, size_t room, struct buf *to);
+void buffers_recall(struct buffers *b, struct buf *from);
+/* The room to lend to the next reply, by what the last one took: 0 unless that was large. */
+size_t buffers_hint(const struct buf *reply);
 /* Frees what nobody wanted since the last trim. Called every second or so. */
 void buffers_trim(struct buffers *b);
 

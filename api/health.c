@@ -2,10 +2,11 @@
  * kept up to date for nobody. */
 #include "api/health.h"
 
+#include "api/monitoring.h"
 #include "api/reply.h"
 #include "base/metric.h"
 
-enum { PAGE_BYTES_MAX = 1 << 20 };
+enum { PAGE_BYTES_MAX = 16 << 20 };
 
 static void gauge(const char *name, const char *help, uint64_t value)
 {
@@ -34,6 +35,7 @@ static void answer_metrics(const struct service *s, struct exchange *x)
     buf_init(&page, PAGE_BYTES_MAX);
     refresh(s);
     metric_print(&page);
+    monitoring_print(s->streams, &page);
     reply_raw(x, 200, "text/plain; version=0.0.4; charset=utf-8", buf_view(&page));
     buf_fini(&page);
 }

@@ -22,7 +22,6 @@
 #include "base/thread.h"
 #include "base/trace.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -59,42 +58,50 @@ void connection_cut(struct connection *c)
     c->daemon->dirty = true;
 }
 
-static void peer_print(struct connection *c, const union network_address *a)
+static void relay_closed(struct http1_relay *relay)
 {
-    char host[INET6_ADDRSTRLEN] = "?";
-    bool six = a->any.sa_family == AF_INET6;
-    if (six)
-        inet_ntop(AF_INET6, &a->v6.sin6_addr, host, sizeof(host));
-    else
-        inet_ntop(AF_INET, &a->v4.sin_addr, host, sizeof(host));
-    int len = snprintf(c->peer, sizeof(c->peer), six ? "[%s]:%u" : "%s:%u", host,
-                       (unsigned)ntohs(six ? a->v6.sin6_port : a->v4.sin_port));
-    c->peer_len = (size_t)len < sizeof(c->peer) ? (size_t)len : sizeof(c->peer) - 1;
+    if (relay != NULL)
+        relay->closed(relay);
 }
 
-void http1_add(struct http1 *h, int fd, const union network_address *address, socklen_t address_len,
-               bool tls)
+static void add(struct http1 *h, struct http1_daemon *d, int fd,
+                const union network_address *address, socklen_t address_len,
+                struct http1_relay *relay)
 {
-    struct http1_daemon *d = &h->daemons[tls ? TRANSPORT_HTTP1_TLS : TRANSPORT_HTTP1];
     must(d->mhd != NULL);
     struct connection *c = MEM_NEW(struct connection);
     c->http1 = h;
     c->daemon = d;
     c->fd = fd;
-    c->tls = tls;
+    c->relay = relay;
+    c->tls = relay != NULL || d == &h->daemons[TRANSPORT_HTTP1_TLS];
     list_init(&c->node);
-    peer_print(c, address);
+    c->peer_len = socket_peer(address, c->peer);
     h->arriving = c;
     enum MHD_Result added = MHD_add_connection(d->mhd, fd, &address->any, address_len);
     if (h->arriving != NULL) { /* it was refused before it was announced; its socket is closed */
         h->arriving = NULL;
         network_counts_closed(h->counts);
         mem_free(c);
+        relay_closed(relay);
     }
     if (added != MHD_YES)
         TRACE_SELDOM(TRACE_WARN, "http1", "a connection could not be added");
     d->dirty = true;
     timeouts_start(h);
+}
+
+void http1_add(struct http1 *h, int fd, const union network_address *address, socklen_t address_len,
+               bool tls)
+{
+    struct http1_daemon *d = &h->daemons[tls ? TRANSPORT_HTTP1_TLS : TRANSPORT_HTTP1];
+    add(h, d, fd, address, address_len, NULL);
+}
+
+void http1_add_relayed(struct http1 *h, int fd, const union network_address *address,
+                       socklen_t address_len, struct http1_relay *relay)
+{
+    add(h, &h->daemons[TRANSPORT_HTTP1], fd, address, address_len, relay);
 }
 
 static void connection_started(struct http1 *h, struct MHD_Connection *mhd, void **context)
@@ -116,6 +123,7 @@ static void connection_closed(struct http1 *h, struct connection *c)
     list_remove(&c->node);
     if (c->pair != NULL)
         tls_pair_unref(c->pair);
+    relay_closed(c->relay);
     mem_free(c);
     network_counts_closed(h->counts);
     h->connections--;
@@ -153,9 +161,8 @@ static bool run(struct http1_daemon *d)
     return true;
 }
 
-static uint64_t on_turn_end(void *arg)
+uint64_t http1_turn(struct http1 *h)
 {
-    struct http1 *h = arg;
     bool more = false;
     h->now_us = clock_mono_us(h->settings->clock);
     for (size_t i = 0; i < TRANSPORTS; i++) {
@@ -227,15 +234,13 @@ enum status http1_open(const struct network_settings *settings, struct network_c
     h->loop = loop;
     for (size_t i = 0; i < PHASES; i++)
         list_init(&h->phases[i]);
-    list_init(&h->spare_requests);
+    spares_init(&h->spare_requests, SPARE_REQUESTS_MAX);
     buffers_init(&h->buffers);
     timeouts_init(h);
-    enum status st = OK;
-    if (settings->plain)
-        st = daemon_open(h, TRANSPORT_HTTP1, f);
+    /* Without settings->plain, it serves what undeclared.c carries. */
+    enum status st = daemon_open(h, TRANSPORT_HTTP1, f);
     if (st == OK && settings->tls != NULL)
         st = daemon_open(h, TRANSPORT_HTTP1_TLS, f);
-    loop_set_after_turn(loop, on_turn_end, h);
     *out = st == OK ? h : NULL;
     if (st != OK)
         http1_close(h);
@@ -249,6 +254,7 @@ void http1_drain(struct http1 *h, void (*drained)(void *), void *arg)
     h->drained_arg = arg;
     LIST_EACH(node, keep, &h->phases[PHASE_IDLE])
     connection_cut(connection_of(node));
+    stream_drain(h);
     if (h->connections == 0)
         drained(arg);
 }
@@ -261,6 +267,8 @@ void http1_cut(struct http1 *h)
     connection_cut(connection_of(node));
     LIST_EACH(node, keep, &h->phases[PHASE_SENDING])
     connection_cut(connection_of(node));
+    LIST_EACH(node, keep, &h->phases[PHASE_STREAMING])
+    connection_cut(connection_of(node));
     if (!list_empty(&h->phases[PHASE_RUNNING]))
         trace(TRACE_WARN, "http1", "the grace is over, and requests are still being worked on");
 }
@@ -270,7 +278,6 @@ void http1_close(struct http1 *h)
     if (h == NULL)
         return;
     must(h->connections == 0);
-    loop_set_after_turn(h->loop, NULL, NULL);
     loop_timer_cancel(h->loop, &h->sweep);
     for (size_t i = 0; i < TRANSPORTS; i++) {
         if (h->daemons[i].mhd == NULL)

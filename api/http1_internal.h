@@ -4,18 +4,29 @@
 #define SLUICE_API_HTTP1_INTERNAL_H
 
 #include "api/http1.h"
+#include "api/socket.h"
+#include "api/spares.h"
 
 #include <microhttpd.h>
 #include <netinet/in.h>
 
-enum { PEER_BYTES = INET6_ADDRSTRLEN + 10 };
-
-/* What a connection is at. Each phase but RUNNING has a time limit.
+/* What a connection is at. Each phase but RUNNING and RESTING has a time limit.
  *
  *   handed over -> RECEIVING --request complete--> RUNNING --exchange_finish--> SENDING --sent--> IDLE
- *                      ^                                                                            |
+ *                      ^                              |                            ^                |
+ *                      |                     exchange_stream                       | its end        |
+ *                      |                              v     <--exchange_ready--    |                |
+ *                      |                          STREAMING ---nothing now---> RESTING             |
  *                      +---------------------------- next request line ----------------------------+ */
-enum phase { PHASE_IDLE, PHASE_RECEIVING, PHASE_RUNNING, PHASE_SENDING, PHASES };
+enum phase {
+    PHASE_IDLE,
+    PHASE_RECEIVING,
+    PHASE_RUNNING,
+    PHASE_SENDING,
+    PHASE_STREAMING, /* a reply that goes on, and has something to send */
+    PHASE_RESTING,   /* likewise, and has nothing: suspended */
+    PHASES
+};
 
 struct http1_daemon {
     struct MHD_Daemon *mhd;
@@ -38,9 +49,7 @@ struct http1 {
     size_t connections;
     struct connection *arriving; /* inside MHD_add_connection */
     struct buffers buffers;
-    struct list spare_requests;
-    size_t spare_count,
-        spare_least; /* the lowest count since the last sweep: so many were of no use */
+    struct spares spare_requests;
     struct loop_timer sweep;
     uint64_t swept_us;
     bool draining, cutting;
@@ -55,6 +64,7 @@ struct connection {
     struct http1_daemon *daemon;
     int fd;
     bool tls;
+    struct http1_relay *relay; /* or NULL */
     char peer[PEER_BYTES];
     size_t peer_len;
 
@@ -101,7 +111,19 @@ void request_end(void *arg, struct MHD_Connection *mhd, void **context,
                  enum MHD_RequestTerminationCode code);
 /* Frees requests that lay unused since the last time. */
 void request_trim(struct http1 *h);
+/* The exchange's headers, and whether the connection stays. */
+void request_add_headers(const struct request *r, struct MHD_Response *response);
 void request_free_spares(struct http1 *h);
+
+/* http1_stream.c: replies that go on. */
+/* The exchange was given a source: queues the reply. */
+enum MHD_Result stream_queue(struct request *r);
+/* For exchange.ready. */
+void stream_ready(struct exchange *x);
+/* The reply was sent, or the connection broke. */
+void stream_end(struct request *r);
+/* Streams that rest end now; those that do not, when they come to rest. */
+void stream_drain(struct http1 *h);
 
 /* http1_timeouts.c: closes what takes too long. */
 void timeouts_init(struct http1 *h);

@@ -23,49 +23,19 @@
  * Left to others: what is answered (the handler), time limits (http1_timeouts.c).
  * Thread: the loop's own. */
 #include "api/http1_internal.h"
+#include "api/refusal.h"
 
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/trace.h"
 
-enum {
-    SPARE_REQUESTS_MAX = 256,
-    DISCARD_BYTES_MAX = 4 * REQUEST_BODY_BYTES_MAX,
-    REPLY_CHARGED_LEAST = 256 * 1024,
-    REPLY_HINT_LEAST = 64 * 1024,
-    NEVER_S = 1000000
-};
+enum { NEVER_S = 1000000 };
 
 static struct request *request_of(struct list *node)
 {
     return LIST_OWNER(node, struct request, node);
 }
-
-/* Answers of the transport itself. */
-struct refusal {
-    int http_status;
-    const char *error; /* AWS's name for it, or NULL: a bare answer */
-    const char *body;
-    bool close;
-};
-static const struct refusal bad_framing = {400, NULL, "", true};
-static const struct refusal too_many_headers = {431, NULL, "", true};
-static const struct refusal unknown_encoding = {501, NULL, "", true};
-static const struct refusal body_too_large = {413, NULL, "", true};
-static const struct refusal broken_reply = {500, "InternalFailure",
-                                            "{\"__type\":\"InternalFailure\"}", false};
-static const struct refusal bodies_full = {400, "ProvisionedThroughputExceededException",
-                                           "{\"__type\":\"ProvisionedThroughputExceededException\","
-                                           "\"message\":\"Too many bytes of requests "
-                                           "are in memory. Try again later.\"}",
-                                           false};
-static const struct refusal replies_full = {
-    400, "ProvisionedThroughputExceededException",
-    "{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":\"Too many bytes of "
-    "answers "
-    "are in memory. Try again later.\"}",
-    false};
 
 static void on_finished(struct exchange *x)
 {
@@ -82,19 +52,15 @@ static void on_finished(struct exchange *x)
 
 static struct request *request_take(struct http1 *h)
 {
-    struct list *spare = list_first(&h->spare_requests);
-    if (spare != NULL) {
-        list_remove(spare);
-        h->spare_count--;
-        if (h->spare_count < h->spare_least)
-            h->spare_least = h->spare_count;
+    struct list *spare = spares_take(&h->spare_requests);
+    if (spare != NULL)
         return request_of(spare);
-    }
     struct request *r = mem_try(sizeof(*r));
     if (r == NULL)
         return NULL;
     list_init(&r->node);
     exchange_init(&r->exchange, h->loop, on_finished, r);
+    r->exchange.ready = stream_ready;
     return r;
 }
 
@@ -106,37 +72,23 @@ static void request_free(struct request *r)
 
 static void request_give(struct http1 *h, struct request *r)
 {
-    struct buf *reply = &r->exchange.reply;
     body_fini(&r->body);
     body_budget_return(&h->counts->replies, r->reply_charged);
-    if (reply->room >= BUFFER_KEPT_LEAST) {
-        buffers_give(&h->buffers, (struct buffer){.at = reply->at, .room = reply->room});
-        buf_init(reply, reply->ceiling);
-    }
+    buffers_recall(&h->buffers, &r->exchange.reply);
     exchange_reset(&r->exchange);
-    if (h->spare_count >= SPARE_REQUESTS_MAX) {
+    if (!spares_give(&h->spare_requests, &r->node))
         request_free(r);
-        return;
-    }
-    list_prepend(&h->spare_requests,
-                 &r->node); /* the next to be taken: it is still in the caches */
-    h->spare_count++;
 }
 
 void request_trim(struct http1 *h)
 {
-    for (size_t unused = h->spare_least; unused > 0; unused--) {
-        struct request *r = request_of(h->spare_requests.prev);
-        list_remove(&r->node);
-        h->spare_count--;
-        request_free(r);
-    }
-    h->spare_least = h->spare_count;
+    for (struct list *node; (node = spares_trim(&h->spare_requests)) != NULL;)
+        request_free(request_of(node));
 }
 
 void request_free_spares(struct http1 *h)
 {
-    h->spare_least = h->spare_count;
+    h->spare_requests.least = h->spare_requests.count;
     request_trim(h);
 }
 
@@ -165,6 +117,18 @@ void *request_begin(void *arg, const char *uri, struct MHD_Connection *mhd)
     return r;
 }
 
+void request_add_headers(const struct request *r, struct MHD_Response *response)
+{
+    const struct exchange *x = &r->exchange;
+    for (size_t i = 0; i < x->reply_header_count; i++) {
+        const struct reply_header *header = &x->reply_headers[i];
+        if (MHD_add_response_header(response, header->name, header->value) != MHD_YES)
+            TRACE_SELDOM(TRACE_WARN, "http1", "a reply header is left out: %s", header->name);
+    }
+    if (x->close_after || r->connection->http1->draining)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+}
+
 /* Hands the reply to libmicrohttpd. */
 static enum MHD_Result queue_reply(struct request *r)
 {
@@ -176,13 +140,7 @@ static enum MHD_Result queue_reply(struct request *r)
         MHD_create_response_from_buffer(len, at, MHD_RESPMEM_PERSISTENT); /* I2 */
     if (response == NULL)
         return MHD_NO;
-    for (size_t i = 0; i < x->reply_header_count; i++) {
-        const struct reply_header *header = &x->reply_headers[i];
-        if (MHD_add_response_header(response, header->name, header->value) != MHD_YES)
-            TRACE_SELDOM(TRACE_WARN, "http1", "a reply header is left out: %s", header->name);
-    }
-    if (x->close_after || c->http1->draining)
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    request_add_headers(r, response);
     r->stage = STAGE_ANSWERED;
     connection_enter(c, PHASE_SENDING);
     enum MHD_Result queued = MHD_queue_response(c->mhd, (unsigned int)x->http_status, response);
@@ -192,28 +150,14 @@ static enum MHD_Result queue_reply(struct request *r)
 
 static enum MHD_Result refuse(struct request *r, const struct refusal *refusal)
 {
-    struct exchange *x = &r->exchange;
-    x->http_status = refusal->http_status;
-    x->reply_header_count = 0;
-    x->close_after = refusal->close;
-    uuid_make(x->request_id);
-    exchange_reply_header(x, "x-amzn-RequestId", x->request_id);
-    if (refusal->error != NULL) {
-        exchange_reply_header(x, "Content-Type", "application/x-amz-json-1.1");
-        exchange_reply_header(x, "x-amzn-ErrorType", refusal->error);
-    }
-    buf_clear(&x->reply);
-    buf_append_text(&x->reply, refusal->body);
+    refusal_write(refusal, &r->exchange);
     body_fini(&r->body);
     return queue_reply(r);
 }
 
 static enum MHD_Result refuse_body(struct request *r)
 {
-    struct network_counts *counts = r->connection->http1->counts;
-    bool too_large = r->body.status == TOO_LARGE;
-    metric_add(too_large ? counts->too_large : counts->throttled, 1);
-    return refuse(r, too_large ? &body_too_large : &bodies_full);
+    return refuse(r, refusal_of_body(&r->body, r->connection->http1->counts));
 }
 
 /* The exchange is finished. */
@@ -222,13 +166,15 @@ static enum MHD_Result answer(struct request *r)
     struct exchange *x = &r->exchange;
     struct network_counts *counts = r->connection->http1->counts;
     body_fini(&r->body);
+    if (x->source != NULL)
+        return stream_queue(r);
     if (x->reply.status != OK)
-        return refuse(r, &broken_reply);
+        return refuse(r, &refusal_broken_reply);
     if (x->reply.room >= REPLY_CHARGED_LEAST) { /* I3 */
         if (!body_budget_charge(&counts->replies, x->reply.room)) {
             metric_add(counts->throttled, 1);
             buf_fini(&x->reply);
-            return refuse(r, &replies_full);
+            return refuse(r, &refusal_replies_full);
         }
         r->reply_charged = x->reply.room;
     }
@@ -283,12 +229,12 @@ static enum MHD_Result take_head(struct request *r, const char *method)
     x->headers = r->headers;
     x->method = bytes_text(method);
     if (head.too_many)
-        return refuse(r, &too_many_headers);
+        return refuse(r, &refusal_too_many_headers);
     if (head.other)
-        return refuse(r, &unknown_encoding);
+        return refuse(r, &refusal_unknown_encoding);
     /* Two lengths, or a length and chunks: whoever stands before us may have seen another end. */
     if (head.lengths > 1 || (head.lengths == 1 && head.chunked))
-        return refuse(r, &bad_framing);
+        return refuse(r, &refusal_bad_framing);
     uint64_t length = head.length < INT64_MAX ? head.length : INT64_MAX;
     body_expect(&r->body, head.chunked ? BODY_LENGTH_UNKNOWN : (int64_t)length);
     bool waits = head.expects || length > DISCARD_BYTES_MAX;
@@ -296,21 +242,6 @@ static enum MHD_Result take_head(struct request *r, const char *method)
         return refuse_body(r);
     r->stage = STAGE_BODY;
     return MHD_YES;
-}
-
-/* A large reply often follows a large one: its buffer is ready then. */
-static void prepare_reply(struct request *r)
-{
-    struct connection *c = r->connection;
-    struct buf *reply = &r->exchange.reply;
-    if (c->reply_hint <= reply->room)
-        return;
-    struct buffer buffer = buffers_take(&c->http1->buffers, c->reply_hint);
-    if (buffer.at == NULL)
-        return;
-    mem_free(reply->at);
-    reply->at = buffer.at;
-    reply->room = buffer.room;
 }
 
 /* The request is complete. */
@@ -326,7 +257,8 @@ static enum MHD_Result hand_over(struct request *r)
     x->tls = c->tls;
     x->peer = bytes_of(c->peer, c->peer_len);
     x->begun_us = clock_mono_us(h->settings->clock);
-    prepare_reply(r);
+    buffers_lend(&h->buffers, c->reply_hint,
+                 &x->reply); /* a large reply often follows a large one */
     metric_add(h->counts->requests, 1);
     r->stage = STAGE_HANDED;
     connection_enter(c, PHASE_RUNNING);
@@ -383,9 +315,10 @@ void request_end(void *arg, struct MHD_Connection *mhd, void **context,
         return;
     *context = NULL;
     must(r->stage != STAGE_HANDED || r->exchange.is_finished); /* X1 */
+    if (r->exchange.source != NULL)
+        stream_end(r);
     struct connection *c = r->connection;
-    size_t room = r->exchange.reply.room;
-    c->reply_hint = r->exchange.reply.len >= REPLY_HINT_LEAST ? room : 0;
+    c->reply_hint = buffers_hint(&r->exchange.reply);
     request_give(h, r);
     connection_enter(c, PHASE_IDLE);
 }

@@ -7,7 +7,9 @@
  *   RECEIVING  request_ms    from the first byte, or from the request line on a kept connection, to the end of
  *                            the body: neither headers nor a body can be dribbled for longer
  *   SENDING    request_ms    without a byte acknowledged by the client's side; as long as he takes something he may be slow
+ *   STREAMING  stall_ms      likewise, of a reply that goes on
  *   RUNNING    none          it is our turn
+ *   RESTING    none          likewise: a reply that goes on has nothing to say; whoever has gone meanwhile is found when it has
  *
  * A connection whose client has closed his side ends at the next sweep at the latest.
  *
@@ -20,10 +22,7 @@
 #include "base/must.h"
 #include "base/trace.h"
 
-#include <linux/tcp.h> /* struct tcp_info, with tcpi_bytes_acked */
 #include <sys/socket.h>
-
-enum { SWEEP_MS_MOST = 1000, SWEEP_MS_LEAST = 10, SWEEPS_A_LIMIT = 8 };
 
 static struct connection *connection_of(struct list *node)
 {
@@ -45,31 +44,23 @@ static void sweep_phase(struct http1 *h, enum phase phase, uint64_t limit_ms, co
         late(connection_of(oldest), what);
 }
 
-static uint64_t acknowledged(const struct connection *c)
-{
-    struct tcp_info info = {0};
-    socklen_t len = sizeof(info);
-    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-        return 0;
-    return info.tcpi_bytes_acked;
-}
-
 /* Who has taken bytes since the last look gets another term. */
-static void sweep_sending(struct http1 *h)
+static void sweep_sending(struct http1 *h, enum phase phase, uint64_t usual_ms)
 {
     struct list *oldest;
-    while ((oldest = list_first(&h->phases[PHASE_SENDING])) != NULL) {
+    while ((oldest = list_first(&h->phases[phase])) != NULL) {
         struct connection *c = connection_of(oldest);
-        uint64_t limit_ms = h->cutting ? h->sweep_ms : h->settings->request_ms;
+        uint64_t limit_ms = h->cutting ? h->sweep_ms : usual_ms;
         if (h->now_us - c->since_us < limit_ms * 1000)
             return;
-        uint64_t now_acknowledged = acknowledged(c);
+        uint64_t now_acknowledged =
+            socket_acknowledged(c->relay != NULL ? c->relay->client_fd : c->fd);
         bool moves = now_acknowledged > c->acknowledged && !h->cutting;
         if (!moves) {
             late(c, "took no byte of its answer");
             continue;
         }
-        connection_enter(c, PHASE_SENDING);
+        connection_enter(c, phase);
         c->acknowledged = now_acknowledged;
     }
 }
@@ -109,7 +100,8 @@ static void timeouts_sweep(struct http1 *h)
     sweep_ended(h);
     sweep_phase(h, PHASE_IDLE, h->settings->idle_ms, "idle");
     sweep_phase(h, PHASE_RECEIVING, h->settings->request_ms, "its request was incomplete");
-    sweep_sending(h);
+    sweep_sending(h, PHASE_SENDING, h->settings->request_ms);
+    sweep_sending(h, PHASE_STREAMING, h->settings->stall_ms);
 }
 
 void timeouts_start(struct http1 *h)
@@ -125,18 +117,12 @@ static void on_sweep(struct loop_timer *t)
     timeouts_sweep(h);
     buffers_trim(&h->buffers);
     request_trim(h);
-    if (h->connections > 0 || h->buffers.count > 0 || h->spare_count > 0) /* I1 */
+    if (h->connections > 0 || h->buffers.count > 0 || h->spare_requests.count > 0) /* I1 */
         timeouts_start(h);
 }
 
 void timeouts_init(struct http1 *h)
 {
-    uint64_t shortest = h->settings->idle_ms < h->settings->request_ms ? h->settings->idle_ms
-                                                                       : h->settings->request_ms;
-    h->sweep_ms = shortest / SWEEPS_A_LIMIT;
-    if (h->sweep_ms > SWEEP_MS_MOST)
-        h->sweep_ms = SWEEP_MS_MOST;
-    if (h->sweep_ms < SWEEP_MS_LEAST)
-        h->sweep_ms = SWEEP_MS_LEAST;
+    h->sweep_ms = network_sweep_ms(h->settings);
     h->sweep.fire = on_sweep;
 }

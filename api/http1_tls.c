@@ -4,9 +4,6 @@
  * that was reread (tls_reload) serves the next handshake, and a handshake under way keeps the one
  * that it began with: its connection holds a reference.
  *
- * I1. A pair is parsed once, by whichever loop needs it first; when two do at once, one of them
- * throws its work away.
- *
  * TLS 1.2 and 1.3, AEAD ciphers, ephemeral keys. ALPN is answered by libmicrohttpd: http/1.1.
  * Thread: the loop's own; what is parsed is shared by all loops and not changed. */
 #include "api/http1_internal.h"
@@ -44,7 +41,7 @@ static gnutls_datum_t datum(const char *text, size_t len)
     return (gnutls_datum_t){.data = (unsigned char *)(uintptr_t)text, .size = (unsigned)len};
 }
 
-static struct loaded *load(const struct tls_pair *pair)
+static void *load(const struct tls_pair *pair)
 {
     struct loaded *loaded = MEM_NEW(struct loaded);
     gnutls_datum_t certificate = datum(pair->certificate, pair->certificate_len);
@@ -66,23 +63,6 @@ static struct loaded *load(const struct tls_pair *pair)
     return NULL;
 }
 
-/* I1. */
-static struct loaded *loaded_of(struct tls_pair *pair)
-{
-    void *known = __atomic_load_n(&pair->loaded, __ATOMIC_ACQUIRE);
-    if (known != NULL)
-        return known;
-    struct loaded *made = load(pair);
-    if (made == NULL)
-        return NULL;
-    __atomic_store_n(&pair->loaded_free, loaded_free, __ATOMIC_RELAXED);
-    if (__atomic_compare_exchange_n(&pair->loaded, &known, made, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE))
-        return made;
-    loaded_free(made);
-    return known;
-}
-
 static int on_certificate(gnutls_session_t session, const gnutls_datum_t *authorities,
                           int authority_count, const gnutls_pk_algorithm_t *algorithms,
                           int algorithm_count, gnutls_pcert_st **chain, unsigned *chain_len,
@@ -97,7 +77,7 @@ static int on_certificate(gnutls_session_t session, const gnutls_datum_t *author
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     if (c->pair == NULL)
         c->pair = tls_pair_ref(c->http1->settings->tls);
-    struct loaded *loaded = loaded_of(c->pair);
+    struct loaded *loaded = tls_pair_loaded(c->pair, TLS_ENGINE_HTTP1, load, loaded_free);
     if (loaded == NULL)
         return -1;
     *chain = loaded->chain;

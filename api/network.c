@@ -8,12 +8,14 @@
  * that a handler still holds after that is waited for all the same: its memory is the handler's
  * (X1).
  *
- * Left to others: accepting (listener.c), serving (http1.c).
+ * Left to others: accepting (listener.c), serving (http1.c, http2.c, undeclared.c).
  * Thread: the opener's; each loop's own where it says so. */
 #include "api/network.h"
 
 #include "api/http1.h"
+#include "api/http2.h"
 #include "api/listener.h"
+#include "api/undeclared.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/thread.h"
@@ -24,15 +26,19 @@
 #include <sys/resource.h>
 
 enum { LOOPS_MAX = 256, DESCRIPTORS_BESIDES = 1024 };
+enum { SWEEP_MS_MOST = 1000, SWEEP_MS_LEAST = 10, SWEEPS_A_LIMIT = 8 };
 
 struct lane {
-    struct network *network; /* fixed at birth */
-    struct loop *loop;       /* fixed at birth */
-    struct http1 *http1;     /* fixed at birth; used by the loop's thread */
+    struct network *network;       /* fixed at birth */
+    struct loop *loop;             /* fixed at birth */
+    struct http1 *http1;           /* fixed at birth; used by the loop's thread */
+    struct http2 *http2;           /* likewise */
+    struct undeclared *undeclared; /* likewise */
     struct thread thread;
     struct message closing;
     uint64_t grace_ms;       /* set before `closing` is sent */
     struct loop_timer grace; /* the loop's own */
+    unsigned undrained;      /* the loop's own: transports that still have connections */
 };
 
 struct network {
@@ -52,6 +58,7 @@ void network_defaults(struct network_settings *s)
                                    .idle_ms = 90000,
                                    .first_byte_ms = 30000,
                                    .request_ms = 60000,
+                                   .stall_ms = 300000,
                                    .plain = true,
                                    .clock = &clock_system};
 }
@@ -83,13 +90,27 @@ void network_counts_closed(struct network_counts *c)
     metric_add(c->open, UINT64_MAX); /* one less, in two's complement */
 }
 
+uint64_t network_sweep_ms(const struct network_settings *s)
+{
+    uint64_t ms = (s->idle_ms < s->request_ms ? s->idle_ms : s->request_ms) / SWEEPS_A_LIMIT;
+    if (ms > SWEEP_MS_MOST)
+        ms = SWEEP_MS_MOST;
+    return ms < SWEEP_MS_LEAST ? SWEEP_MS_LEAST : ms;
+}
+
 /* Thread: the lane's loop. */
 static void on_handover(struct message *m)
 {
     struct handover *h = LIST_OWNER(m, struct handover, message);
     struct lane *lane = h->taker;
     thread_must_be(THREAD_LOOP);
-    http1_add(lane->http1, h->fd, &h->address, h->address_len, h->transport == TRANSPORT_HTTP1_TLS);
+    if (h->transport == TRANSPORT_UNDECLARED_TLS)
+        undeclared_add(lane->undeclared, h);
+    else if (h->transport == TRANSPORT_HTTP1 || h->transport == TRANSPORT_HTTP1_TLS)
+        http1_add(lane->http1, h->fd, &h->address, h->address_len,
+                  h->transport == TRANSPORT_HTTP1_TLS);
+    else
+        http2_add(lane->http2, h->fd, &h->address, h->transport == TRANSPORT_HTTP2_TLS);
     handover_done(h);
 }
 
@@ -106,12 +127,16 @@ static void take(void *arg, struct handover *h)
 static void on_drained(void *arg)
 {
     struct lane *lane = arg;
-    loop_stop(lane->loop);
+    if (--lane->undrained == 0)
+        loop_stop(lane->loop);
 }
 
 static void on_grace_over(struct loop_timer *t)
 {
-    http1_cut(LIST_OWNER(t, struct lane, grace)->http1);
+    struct lane *lane = LIST_OWNER(t, struct lane, grace);
+    http1_cut(lane->http1);
+    http2_cut(lane->http2);
+    undeclared_cut(lane->undeclared);
 }
 
 /* Thread: the lane's loop. */
@@ -120,7 +145,17 @@ static void on_closing(struct message *m)
     struct lane *lane = LIST_OWNER(m, struct lane, closing);
     thread_must_be(THREAD_LOOP);
     loop_timer_set(lane->loop, &lane->grace, lane->grace_ms);
+    lane->undrained = 3;
     http1_drain(lane->http1, on_drained, lane);
+    http2_drain(lane->http2, on_drained, lane);
+    undeclared_drain(lane->undeclared, on_drained, lane);
+}
+
+static uint64_t on_turn_end(void *arg)
+{
+    struct lane *lane = arg;
+    uint64_t one_ms = http1_turn(lane->http1), other_ms = http2_turn(lane->http2);
+    return one_ms < other_ms ? one_ms : other_ms;
 }
 
 static void run(void *arg)
@@ -168,6 +203,13 @@ static enum status lanes_open(struct network *n, struct fault *f)
         st = loop_new(&lane->loop, n->settings.clock, f);
         if (st == OK)
             st = http1_open(&n->settings, &n->counts, lane->loop, &lane->http1, f);
+        if (st == OK)
+            st = http2_open(&n->settings, &n->counts, lane->loop, &lane->http2, f);
+        if (st == OK)
+            lane->undeclared =
+                undeclared_new(&n->settings, &n->counts, lane->loop, lane->http1, lane->http2);
+        if (st == OK)
+            loop_set_after_turn(lane->loop, on_turn_end, lane);
     }
     return st;
 }
@@ -232,7 +274,9 @@ void network_close(struct network *n, uint64_t grace_ms)
     }
     for (uint32_t i = 0; i < n->lane_count; i++) {
         thread_join(&n->lanes[i].thread);
+        undeclared_free(n->lanes[i].undeclared);
         http1_close(n->lanes[i].http1);
+        http2_close(n->lanes[i].http2);
         loop_free(n->lanes[i].loop);
     }
     must(network_connections(n) == 0);

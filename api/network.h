@@ -16,9 +16,11 @@ struct network_settings {
                                 ProvisionedThroughputExceededException */
     uint64_t idle_ms; /* a connection without a request is closed after this; default 90,000 */
     uint64_t first_byte_ms; /* silence after accept; default 30,000 */
-    uint64_t request_ms;    /* a request must be complete within this; default 60,000 */
-    bool plain;             /* serve HTTP without TLS; default true */
-    struct tls *tls;        /* NULL: no TLS */
+    uint64_t stall_ms;   /* a reader of a reply that goes on may take nothing for so long; default
+                          300,000 */
+    uint64_t request_ms; /* a request must be complete within this; default 60,000 */
+    bool plain;          /* serve HTTP without TLS; default true */
+    struct tls *tls;     /* NULL: no TLS */
     struct exchange_handler *handler;
     const struct clock *clock;
 };

@@ -10,6 +10,9 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 
+/* A reply in memory of at least so many bytes is charged to the budget of replies; and so many idle requests are kept for their next use. */
+enum { REPLY_CHARGED_LEAST = 256 * 1024, SPARE_REQUESTS_MAX = 256 };
+
 /* Counted by whoever holds the socket: the listener, then one of the loops. Thread: any. */
 struct network_counts {
     _Atomic uint64_t connections;
@@ -21,6 +24,8 @@ struct network_counts {
 void network_counts_init(struct network_counts *c, uint64_t body_bytes_max);
 void network_counts_opened(struct network_counts *c);
 void network_counts_closed(struct network_counts *c);
+/* How often a transport looks for clients whose time is over. */
+uint64_t network_sweep_ms(const struct network_settings *s);
 
 union network_address {
     struct sockaddr any;

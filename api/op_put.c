@@ -21,7 +21,9 @@
 #include <openssl/crypto.h>
 #include <stdatomic.h>
 
-enum { ROUTES_MAX = 8 }; /* reshards that one put may meet before it gives up */
+enum {
+    ROUTES_MAX = 32
+}; /* reshards that one put may meet before it gives up; a recount is a row of them */
 
 /* One record on its way. */
 struct put_record {
@@ -42,7 +44,7 @@ struct put_part {
     struct log_append append;
     struct put *put;
     struct shard *shard;
-    size_t bytes;
+    size_t bytes, data_bytes; /* packed; of keys and data, as AWS counts them */
     uint32_t count;
     uint8_t *body, *at;
 };
@@ -195,6 +197,30 @@ static void answer_many(struct put *p)
 
 /* ---- packing ---- */
 
+/* Whether the shard takes one more record now; if not, says why. */
+static bool within_quota(struct put *p, const struct shard *s, const struct put_record *r)
+{
+    const struct quotas *q = p->service->quotas;
+    return !q || shard_quota_write(&s->rate->quota, quotas_now_ns(q), r->key.len + r->data.len,
+                                   KIB(p->view->settings.record_kib_max));
+}
+
+static enum status refusal_by_quota(struct put *p, const struct shard *s, struct fault *f)
+{
+    metric_add(p->service->data.write_throttled, 1);
+    shard_rate_write_refused(s->rate, 1);
+    shard_rate_write_refused(p->view->settings.rate, 1);
+    return refusal(p, THROTTLED, s, f);
+}
+
+static void refuse_by_quota(struct put *p, const struct shard *s, struct put_record *r)
+{
+    struct fault f = {0};
+    r->refused = refusal_by_quota(p, s, &f) != OK;
+    r->error_code = "ProvisionedThroughputExceededException";
+    r->error_text = arena_copy(&p->exchange->arena, bytes_text(f.text));
+}
+
 /* Gives each record that is neither stored nor refused its shard's part, and counts what the parts
  * will hold. */
 static enum status route(struct put *p, struct fault *f)
@@ -203,10 +229,9 @@ static enum status route(struct put *p, struct fault *f)
     const struct stream_view *v = p->view;
     uint32_t most = p->count < v->open_count ? p->count : v->open_count;
     p->parts = arena_zero(a, most * sizeof(*p->parts));
-    uint32_t *part_of = p->one
-                            ? NULL
-                            : arena_zero(a, (v->settings.next_shard + 1) *
-                                                sizeof(*part_of)); /* by shard index; 0: none yet */
+    uint32_t *part_of =
+        p->one ? NULL
+               : arena_zero(a, (v->open_count + 1) * sizeof(*part_of)); /* by place; 0: none yet */
     if (!p->parts || (!p->one && !part_of))
         return fault_set(f, NO_MEMORY, "no memory for the put");
     p->part_count = 0;
@@ -214,17 +239,23 @@ static enum status route(struct put *p, struct fault *f)
         struct put_record *r = &p->records[i];
         if (r->stored || r->refused)
             continue;
-        struct shard *s = stream_view_route(v, r->hash);
-        must(s);
-        uint32_t *slot = p->one ? &(uint32_t){0} : &part_of[s->index];
+        uint32_t place = stream_view_place(v, r->hash);
+        if (!within_quota(p, v->open[place], r)) {
+            if (p->one)
+                return refusal_by_quota(p, v->open[place], f);
+            refuse_by_quota(p, v->open[place], r);
+            continue;
+        }
+        uint32_t *slot = p->one ? &(uint32_t){0} : &part_of[place];
         if (*slot == 0) {
-            p->parts[p->part_count].shard = s;
+            p->parts[p->part_count].shard = v->open[place];
             *slot = ++p->part_count;
         }
         struct put_part *part = &p->parts[*slot - 1];
         r->part = *slot - 1;
         r->place = part->count++; /* P2 */
         part->bytes += record_packed_len(r->key.len, r->data.len, r->explicit_hash);
+        part->data_bytes += r->key.len + r->data.len;
     }
     return OK;
 }
@@ -339,12 +370,31 @@ static void view_changed(struct stream_waiter *w)
     exchange_send(LIST_OWNER(w, struct put, waiter)->exchange, take_next_view);
 }
 
+/* What each shard took, or refused: once a batch. */
+static void count_parts(struct put *p)
+{
+    uint64_t bytes = 0, records = 0;
+    for (uint32_t i = 0; i < p->part_count; i++) {
+        struct put_part *part = &p->parts[i];
+        if (part->append.status == OK) {
+            shard_rate_in(part->shard->rate, part->data_bytes, part->count);
+            bytes += part->data_bytes;
+            records += part->count;
+        } else if (part->append.status == THROTTLED) {
+            shard_rate_write_refused(part->shard->rate, part->count);
+            shard_rate_write_refused(p->view->settings.rate, part->count);
+        }
+    }
+    shard_rate_in(p->view->settings.rate, bytes, records);
+    metric_add(p->service->data.incoming_bytes, bytes);
+    metric_add(p->service->data.incoming_records, records);
+}
+
 /* All parts are done: notes what was stored; waits for the next view if a seal was met (P3). */
 static void parts_done(struct message *m)
 {
     struct put *p = LIST_OWNER(m, struct exchange, message)->operation;
     bool met_seal = false;
-    uint64_t bytes = 0, stored = 0;
     for (uint32_t i = 0; i < p->count; i++) {
         struct put_record *r = &p->records[i];
         if (r->stored || r->refused)
@@ -355,8 +405,6 @@ static void parts_done(struct message *m)
             r->shard = part->shard;
             r->offset = part->append.first_offset + r->place;
             r->time_ms = part->append.time_ms;
-            bytes += r->key.len + r->data.len;
-            stored++;
         } else if (part->append.status == SEALED) {
             met_seal = true;
         } else {
@@ -368,8 +416,7 @@ static void parts_done(struct message *m)
             }
         }
     }
-    metric_add(p->service->data.incoming_bytes, bytes);
-    metric_add(p->service->data.incoming_records, stored);
+    count_parts(p);
     if (met_seal) {
         p->waiter.wake = view_changed;
         stream_wait(p->stream, p->view->version, &p->waiter);

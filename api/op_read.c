@@ -5,18 +5,16 @@
  *   GetRecords: open the token -> log_read (memory answers at once, the disk later) -> past retention? find the horizon, read again
  *   -> walk the batches into records -> reply, with a new token
  *
- * G1. Nothing older than the stream's retention is served, whether its bytes are still there or not.
- * G2. The token handed out says exactly where the records given end: none is skipped, none comes twice.
+ * G1. Nothing older than the stream's retention is served, whether its bytes are still there or not (record_page.h, P1).
+ * G2. The token handed out says exactly where the records given end: none is skipped, none comes twice (P2).
  * G3. A closed shard's reader gets no next token, and its children, only after its last record and once the children are there to be read.
- *
- * G4. Encrypted records are decrypted into the exchange's arena, here on the network's thread. When their key is away, what stands before them is
- *     given first.
  *
  * Thread: the exchange's loop; read_done also on a disk reader's. */
 #include "api/operations.h"
+#include "api/position.h"
+#include "api/record_page.h"
 
 #include "base/mem.h"
-#include "shards/batch_cipher.h"
 #include "shards/horizon.h"
 #include "shards/stream_fault.h"
 #include "wire/base64.h"
@@ -27,18 +25,10 @@ struct reading {
     struct stream_view *view; /* referenced */
     struct shard *shard;      /* the view's */
     struct iterator position;
-    uint32_t limit;
-    uint64_t horizon_ms;
     bool at_horizon; /* the horizon was looked up already */
     struct log_read read;
     void (*then)(struct reading *);
-    /* what the answer gathers */
-    struct kinesis_record *records;
-    struct batch_opener opener;
-    uint32_t count, room;
-    size_t bytes;
-    uint64_t next;    /* offset */
-    uint64_t last_ms; /* time of the last record given */
+    struct record_page page;
 };
 
 static void reading_fail(struct reading *r, const struct fault *f)
@@ -92,7 +82,7 @@ static void read_from(struct reading *r, uint64_t offset, void (*then)(struct re
         .kind = LOG_READ_FROM,
         .from = offset,
         .bytes_max = READ_BYTES_MAX,
-        .count_max = r->limit,
+        .count_max = r->page.records_max,
         .done = read_done,
     };
     log_read(&r->read);
@@ -111,135 +101,36 @@ static struct reading *reading_new(struct service *s, struct exchange *x)
     return r;
 }
 
+static enum status refusal_by_rate(const struct reading *r, struct fault *f)
+{
+    char id[SHARD_ID_BYTES];
+    shard_id_print(r->shard->index, id);
+    shard_rate_read_refused(r->shard->rate);
+    shard_rate_read_refused(r->view->settings.rate);
+    return fault_set(f, THROTTLED, "Rate exceeded for Shard - %s/%s/%s",
+                     r->view->settings.scope.account, r->view->settings.name, id);
+}
+
+/* One call of the kind that `take` counts, if the shard's quota is held. */
+static enum status within_quota(const struct reading *r,
+                                bool (*take)(struct shard_quota *, uint64_t now_ns),
+                                struct fault *f)
+{
+    const struct quotas *q = r->service->quotas;
+    return !q || take(&r->shard->rate->quota, quotas_now_ns(q)) ? OK : refusal_by_rate(r, f);
+}
+
 /* A log's own failure, as the client hears it. */
 static void reading_fail_log(struct reading *r)
 {
     struct fault f = r->read.fault;
     f.status = r->read.status;
-    if (f.status == THROTTLED) {
-        char id[SHARD_ID_BYTES];
-        shard_id_print(r->shard->index, id);
-        fault_set(&f, THROTTLED, "Rate exceeded for Shard - %s/%s/%s",
-                  r->view->settings.scope.account, r->view->settings.name, id);
-    }
+    if (f.status == THROTTLED)
+        refusal_by_rate(r, &f);
     reading_fail(r, &f);
 }
 
 /* ---- GetRecords ---- */
-
-static enum status add_record(struct reading *r, const struct record *record, bool encrypted)
-{
-    struct arena *a = &r->exchange->arena;
-    if (r->count == r->room) {
-        uint32_t room = r->room ? 4 * r->room : 256;
-        room = room > r->limit ? r->limit : room;
-        struct kinesis_record *grown = arena_take(a, room * sizeof(*grown));
-        if (!grown)
-            return NO_MEMORY;
-        if (r->count)
-            memcpy(grown, r->records, r->count * sizeof(*grown));
-        r->records = grown;
-        r->room = room;
-    }
-    char *text = arena_take(a, SEQUENCE_TEXT_BYTES);
-    if (!text)
-        return NO_MEMORY;
-    size_t len = shard_sequence_at(r->shard, record->offset, record->time_ms, text);
-    r->records[r->count++] = (struct kinesis_record){
-        .sequence_number = bytes_of(text, len),
-        .approximate_arrival_timestamp = {(int64_t)record->time_ms, true},
-        .data = record->data,
-        .partition_key = record->key,
-        .encryption_type = encrypted ? BYTES_LITERAL("KMS") : BYTES_NONE,
-    };
-    r->bytes += record->data.len + record->key.len;
-    r->last_ms = record->time_ms;
-    return OK;
-}
-
-/* END when the answer is full. */
-static enum status walk_batch(struct reading *r, struct bytes batch, const struct batch_header *h,
-                              struct fault *f)
-{
-    if (h->flags & BATCH_CONTROL) {
-        r->next = h->base_offset + h->count;
-        return OK;
-    }
-    struct record_walk walk;
-    struct record record;
-    struct bytes body;
-    enum status st =
-        batch_open(&r->opener, r->shard->index, batch, h, &r->exchange->arena, &body, f);
-    if (st != OK)
-        return r->count && st != CORRUPT ? END : st; /* G4 */
-    record_walk_body_init(&walk, body, h);
-    while ((st = record_walk_next(&walk, &record, f)) == OK) {
-        if (record.offset < r->next)
-            continue;
-        if (record.time_ms >= r->horizon_ms) { /* G1 */
-            size_t more = record.data.len + record.key.len;
-            if (r->count == r->limit || (r->count && r->bytes + more > READ_BYTES_MAX))
-                return END;
-            if (add_record(r, &record, h->flags & BATCH_ENCRYPTED) != OK)
-                return r->count ? END : fault_set(f, NO_MEMORY, "no memory for the answer");
-        }
-        r->next = record.offset + 1; /* G2 */
-    }
-    return st == END ? OK : st;
-}
-
-/* The batches of one stored value; they were checked when it was read. */
-static enum status walk_span(struct reading *r, const struct log_span *span, struct fault *f)
-{
-    struct bytes rest = bytes_of(span->bytes, span->len);
-    enum status st = OK;
-    while (st == OK && rest.len) {
-        struct batch_header h;
-        st = batch_header_read(rest, &h, f);
-        if (st != OK)
-            return st;
-        size_t len = BATCH_HEADER_BYTES + h.body_len;
-        if (h.base_offset + h.count > r->next)
-            st = walk_batch(r, bytes_of(rest.at, len), &h, f);
-        rest = bytes_of(rest.at + len, rest.len - len);
-    }
-    return st;
-}
-
-/* The shards that came of this one, if it is closed; NULL at the end of its memory. */
-static void describe_children(struct reading *r, struct kinesis_get_records_output *out)
-{
-    struct arena *a = &r->exchange->arena;
-    const struct stream_view *v = r->view;
-    struct kinesis_child_shard *children = arena_zero(a, 2 * sizeof(*children));
-    uint32_t count = 0;
-    for (uint32_t i = 0; children && i < v->shard_count && count < 2; i++) {
-        const struct shard *s = v->shards[i];
-        if (s->parent != r->shard->index && s->adjacent != r->shard->index)
-            continue;
-        struct bytes *parents = arena_zero(a, 2 * sizeof(*parents));
-        char id[SHARD_ID_BYTES];
-        if (!parents)
-            return;
-        uint32_t parent_count = 0;
-        const int64_t both[] = {s->parent, s->adjacent};
-        for (int p = 0; p < 2; p++) {
-            if (both[p] == SHARD_NONE)
-                continue;
-            shard_id_print((uint32_t)both[p], id);
-            parents[parent_count++] = arena_copy(a, bytes_text(id));
-        }
-        shard_id_print(s->index, id);
-        children[count++] = (struct kinesis_child_shard){
-            .shard_id = arena_copy(a, bytes_text(id)),
-            .parent_shards = {.count = parent_count, .present = true, .at = parents},
-            .hash_key_range = hash_range_describe(s, a),
-        };
-    }
-    out->child_shards.count = count;
-    out->child_shards.present = true;
-    out->child_shards.at = children;
-}
 
 static void answer_records(struct reading *r)
 {
@@ -250,27 +141,31 @@ static void answer_records(struct reading *r)
     log_bounds(r->shard->log, &bounds);
     /* A seal takes the last offset: behind the last record of a sealed log nothing more will come.
      */
-    bool at_end = r->next + (bounds.sealed ? 1 : 0) >= bounds.end;
+    bool at_end = r->page.next + (bounds.sealed ? 1 : 0) >= bounds.end;
     uint64_t behind = 0;
     if (!at_end) {
-        uint64_t last_ms = r->count ? r->last_ms : bounds.last_ms;
+        uint64_t last_ms = r->page.count ? r->page.last_ms : bounds.last_ms;
         behind = now_ms > last_ms ? now_ms - last_ms : 1;
     }
     struct kinesis_get_records_output out = {
-        .records = {.count = r->count, .present = true, .at = r->records},
+        .records = {.count = r->page.count, .present = true, .at = r->page.records},
         .millis_behind_latest = {(int64_t)behind, true},
     };
     if (at_end && bounds.sealed && r->shard->state == SHARD_CLOSED) {
-        describe_children(r, &out); /* G3 */
+        out.child_shards = children_describe(r->view, r->shard, &x->arena); /* G3 */
     } else {
         struct iterator next = r->position;
-        next.offset = r->next;
+        next.offset = r->page.next;
         next.made_ms = now_ms;
         out.next_shard_iterator = token_of(x, s, &next);
     }
-    metric_add(s->data.outgoing_bytes, r->bytes);
-    metric_add(s->data.outgoing_records, r->count);
+    metric_add(s->data.outgoing_bytes, r->page.bytes);
+    metric_add(s->data.outgoing_records, r->page.count);
     metric_set(s->data.iterator_age_ms, (int64_t)behind);
+    if (s->quotas)
+        shard_quota_read_done(&r->shard->rate->quota, quotas_now_ns(s->quotas), r->page.bytes);
+    shard_rate_out(r->shard->rate, r->page.bytes, r->page.count, behind);
+    shard_rate_out(r->view->settings.rate, r->page.bytes, r->page.count, behind);
     stream_view_unref(r->view);
     reply_shape(x, &shape_kinesis_get_records_output, &out);
 }
@@ -280,7 +175,7 @@ static void after_horizon(struct reading *r);
 static void after_read(struct reading *r)
 {
     if (r->read.status == END) {
-        r->next = r->read.offset > r->next ? r->read.offset : r->next;
+        r->page.next = r->read.offset > r->page.next ? r->read.offset : r->page.next;
         answer_records(r);
         return;
     }
@@ -288,20 +183,14 @@ static void after_read(struct reading *r)
         reading_fail_log(r);
         return;
     }
-    if (r->read.offset > r->next)
-        r->next = r->read.offset; /* the log begins later by now */
-    if (!r->at_horizon && r->read.spans[0]->last_ms < r->horizon_ms) {
+    if (!r->at_horizon && r->read.spans[0]->last_ms < r->page.horizon_ms) {
         log_read_release(&r->read);
-        find_time(r, r->horizon_ms,
+        find_time(r, r->page.horizon_ms,
                   after_horizon); /* G1, without walking through what is past it */
         return;
     }
     struct fault f = {0};
-    enum status st = OK;
-    batch_opener_init(&r->opener, r->view, r->service->master_keys);
-    for (uint32_t i = 0; i < r->read.span_count && st == OK; i++)
-        st = walk_span(r, r->read.spans[i], &f);
-    batch_opener_fini(&r->opener);
+    enum status st = record_page_fill(&r->page, &r->read, &f);
     struct log_read read = r->read; /* the records are views of its spans until they are encoded */
     if (st < 0) {
         reading_fail(r, &f);
@@ -315,8 +204,8 @@ static void after_horizon(struct reading *r)
 {
     r->at_horizon = true;
     if (r->read.status == END || r->read.status == OK) {
-        r->next = r->read.offset > r->next ? r->read.offset : r->next;
-        read_from(r, r->next, after_read);
+        r->page.next = r->read.offset > r->page.next ? r->read.offset : r->page.next;
+        read_from(r, r->page.next, after_read);
     } else {
         reading_fail_log(r);
     }
@@ -370,14 +259,21 @@ void op_get_records(struct service *s, struct exchange *x, const void *input)
             st = fault_shard_missing(&f, r->position.shard, bytes_text(r->position.name),
                                      r->view->settings.scope.account);
     }
+    if (st == OK)
+        st = within_quota(r, shard_quota_read, &f);
     if (st != OK) {
         reading_fail(r, &f);
         return;
     }
-    r->limit = in->limit.present ? (uint32_t)in->limit.value : READ_RECORDS_MAX;
-    r->horizon_ms = horizon_begin_ms(r->view->settings.retention_hours, clock_wall_ms(s->clock));
-    r->next = r->position.offset;
-    read_from(r, r->next, after_read);
+    r->page = (struct record_page){
+        .shard = r->shard,
+        .arena = &x->arena,
+        .horizon_ms = horizon_begin_ms(r->view->settings.retention_hours, clock_wall_ms(s->clock)),
+        .records_max = in->limit.present ? (uint32_t)in->limit.value : READ_RECORDS_MAX,
+        .bytes_max = READ_BYTES_MAX,
+        .next = r->position.offset,
+    };
+    read_from(r, r->page.next, after_read);
 }
 
 /* ---- GetShardIterator ---- */
@@ -404,87 +300,6 @@ static void after_find_time(struct reading *r)
         answer_iterator(r, r->read.offset);
     else
         reading_fail_log(r);
-}
-
-static enum status sequence_fault(const struct reading *r, struct bytes number, const char *why,
-                                  struct fault *f)
-{
-    char id[SHARD_ID_BYTES];
-    shard_id_print(r->shard->index, id);
-    return fault_set(f, INVALID_ARGUMENT,
-                     "StartingSequenceNumber %.*s used in GetShardIterator on shard %s in stream "
-                     "%s under account %s "
-                     "is invalid%s.",
-                     BYTES_ARGS(number), id, r->view->settings.name,
-                     r->view->settings.scope.account, why);
-}
-
-static enum status by_sequence(struct reading *r, struct bytes number, bool after, uint64_t *offset,
-                               struct fault *f)
-{
-    struct sequence sequence;
-    bool shard_known;
-    enum status st = sequence_parse(number, &sequence, &shard_known);
-    if (shard_known && sequence.shard != r->shard->index) {
-        char theirs[SHARD_ID_BYTES], ours[SHARD_ID_BYTES];
-        shard_id_print(sequence.shard, theirs);
-        shard_id_print(r->shard->index, ours);
-        return fault_set(f, INVALID_ARGUMENT,
-                         "Invalid StartingSequenceNumber. It encodes %s, while it was used in a "
-                         "call to a shard with %s",
-                         theirs, ours);
-    }
-    if (st != OK)
-        return sequence_fault(r, number, "", f);
-    if (sequence.created_s != r->shard->created_s)
-        return sequence_fault(r, number, " because it did not come from this stream", f);
-    struct log_bounds bounds;
-    log_bounds(r->shard->log, &bounds);
-    if (sequence.place == SEQUENCE_PLACE_END) {
-        if (after)
-            return fault_set(f, INVALID_ARGUMENT,
-                             "Invalid SequenceNumber for ShardIteratorType AFTER_SEQUENCE_NUMBER, "
-                             "SequenceNumber has "
-                             "reached max possible value for the shard.");
-        *offset = bounds.end;
-        return OK;
-    }
-    if (sequence.place > bounds.end)
-        return sequence_fault(r, number, "", f);
-    *offset = after || sequence.place == 0 ? sequence.place : sequence.place - 1;
-    return OK;
-}
-
-static enum status check_arguments(const struct service *s,
-                                   const struct kinesis_get_shard_iterator_input *in, int type,
-                                   struct fault *f)
-{
-    bool wants_number = type == KINESIS_SHARD_ITERATOR_TYPE_AT_SEQUENCE_NUMBER ||
-                        type == KINESIS_SHARD_ITERATOR_TYPE_AFTER_SEQUENCE_NUMBER;
-    bool number = bytes_present(in->starting_sequence_number);
-    if (type == KINESIS_SHARD_ITERATOR_TYPE_AT_TIMESTAMP) {
-        uint64_t now_ms = clock_wall_ms(s->clock);
-        if (!in->timestamp.present)
-            return fault_set(f, INVALID_ARGUMENT,
-                             "Must specify timestampInMillis parameter for iterator of type "
-                             "AT_TIMESTAMP. Current "
-                             "request has no timestamp parameter.");
-        if (in->timestamp.value > (int64_t)now_ms)
-            return fault_set(f, INVALID_ARGUMENT,
-                             "The timestampInMillis parameter cannot be greater than the "
-                             "currentTimestampInMillis. "
-                             "timestampInMillis: %lld, currentTimestampInMillis: %llu",
-                             (long long)in->timestamp.value, (unsigned long long)now_ms);
-    } else if (number != wants_number) {
-        return fault_set(f, INVALID_ARGUMENT,
-                         "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and "
-                         "StartingSequenceNumber or (2) TRIM_HORIZON or LATEST and no "
-                         "StartingSequenceNumber. Request "
-                         "specified %.*s and %s.",
-                         BYTES_ARGS(in->shard_iterator_type),
-                         number ? "also a StartingSequenceNumber" : "no StartingSequenceNumber");
-    }
-    return OK;
 }
 
 /* The shard asked for, in a stream that is there to be read. AWS has one sentence for all that may
@@ -524,31 +339,21 @@ void op_get_shard_iterator(struct service *s, struct exchange *x, const void *in
     struct reading *r = reading_new(s, x);
     if (!r)
         return;
-    int type = shape_enum_index(&shape_kinesis_shard_iterator_type, in->shard_iterator_type);
-    uint64_t offset = 0;
+    struct position_found found;
     enum status st = find_shard(r, in, &f);
     if (st == OK)
-        st = check_arguments(s, in, type, &f);
-    if (st == OK && (type == KINESIS_SHARD_ITERATOR_TYPE_AT_SEQUENCE_NUMBER ||
-                     type == KINESIS_SHARD_ITERATOR_TYPE_AFTER_SEQUENCE_NUMBER))
-        st = by_sequence(r, in->starting_sequence_number,
-                         type == KINESIS_SHARD_ITERATOR_TYPE_AFTER_SEQUENCE_NUMBER, &offset, &f);
-    if (st != OK) {
+        st = within_quota(r, shard_quota_iterator, &f);
+    if (st == OK)
+        st = position_find(s, r->view, r->shard,
+                           &(struct position){.type = in->shard_iterator_type,
+                                              .sequence_number = in->starting_sequence_number,
+                                              .timestamp = in->timestamp,
+                                              .operation = "GetShardIterator"},
+                           &found, &f);
+    if (st != OK)
         reading_fail(r, &f);
-        return;
-    }
-    struct log_bounds bounds;
-    log_bounds(r->shard->log, &bounds);
-    uint64_t horizon_ms =
-        horizon_begin_ms(r->view->settings.retention_hours, clock_wall_ms(s->clock));
-    if (type == KINESIS_SHARD_ITERATOR_TYPE_AT_TIMESTAMP) {
-        uint64_t time_ms = in->timestamp.value > 0 ? (uint64_t)in->timestamp.value : 0;
-        find_time(r, time_ms > horizon_ms ? time_ms : horizon_ms, after_find_time);
-    } else if (type == KINESIS_SHARD_ITERATOR_TYPE_LATEST) {
-        answer_iterator(r, bounds.end);
-    } else if (type == KINESIS_SHARD_ITERATOR_TYPE_TRIM_HORIZON) {
-        answer_iterator(r, bounds.begin);
-    } else {
-        answer_iterator(r, offset);
-    }
+    else if (found.by_time)
+        find_time(r, found.time_ms, after_find_time);
+    else
+        answer_iterator(r, found.offset);
 }

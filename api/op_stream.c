@@ -8,9 +8,25 @@
 
 #include <stdio.h>
 
-enum { PAGE_DEFAULT = 100, PAGE_MOST = 100, ON_DEMAND_SHARDS = 4 };
+enum { PAGE_DEFAULT = 100, PAGE_MOST = 100 };
 
 /* ---- create, delete ---- */
+
+static enum status check_create(const struct kinesis_create_stream_input *in, bool on_demand,
+                                struct fault *f)
+{
+    if (!on_demand && !in->shard_count.present)
+        return fault_set(f, INVALID_VALUE,
+                         "ShardCount is required for a stream in PROVISIONED mode.");
+    if (on_demand && in->stream_mode_details && in->shard_count.present)
+        return fault_set(f, INVALID_VALUE,
+                         "ShardCount cannot be given for a stream in ON_DEMAND mode.");
+    if (in->warm_throughput_mibps.present && !on_demand)
+        return fault_warm_mode(f);
+    if (in->warm_throughput_mibps.present && in->warm_throughput_mibps.value > WARM_MIBPS_MAX)
+        return fault_warm_most(f, in->warm_throughput_mibps.value);
+    return OK;
+}
 
 static enum status take_create(struct exchange *x, const struct kinesis_create_stream_input *in,
                                struct catalog_command *c, struct fault *f)
@@ -21,23 +37,19 @@ static enum status take_create(struct exchange *x, const struct kinesis_create_s
         on_demand =
             shape_enum_index(&shape_kinesis_stream_mode, in->stream_mode_details->stream_mode) ==
             KINESIS_STREAM_MODE_ON_DEMAND;
-    if (!on_demand && !in->shard_count.present)
-        return fault_set(f, INVALID_VALUE,
-                         "ShardCount is required for a stream in PROVISIONED mode.");
-    if (on_demand && in->stream_mode_details && in->shard_count.present)
-        return fault_set(f, INVALID_VALUE,
-                         "ShardCount cannot be given for a stream in ON_DEMAND mode.");
-    if (!on_demand && in->warm_throughput_mibps.present)
-        return fault_set(f, INVALID_VALUE,
-                         "WarmThroughputMiBps can be given only for a stream in ON_DEMAND mode.");
+    enum status st = check_create(in, on_demand, f);
+    if (st != OK)
+        return st;
     snprintf(s->name, sizeof(s->name), "%.*s", BYTES_ARGS(in->stream_name));
     s->mode = on_demand ? STREAM_ON_DEMAND : STREAM_PROVISIONED;
-    c->shard_count = on_demand ? ON_DEMAND_SHARDS : (uint32_t)in->shard_count.value;
     s->record_kib_given = in->max_record_size_in_kib.present;
     s->record_kib_max =
         s->record_kib_given ? (uint32_t)in->max_record_size_in_kib.value : RECORD_KIB_DEFAULT;
     s->warm_given = in->warm_throughput_mibps.present;
     s->warm_mibps = s->warm_given ? (uint32_t)in->warm_throughput_mibps.value : 0;
+    uint32_t begins_with =
+        s->warm_mibps > ON_DEMAND_SHARDS_MIN ? s->warm_mibps : ON_DEMAND_SHARDS_MIN;
+    c->shard_count = on_demand ? begins_with : (uint32_t)in->shard_count.value;
     s->tag_count = in->tags.count;
     s->tags = request_tags(x, &in->tags);
     if (!s->tags)
@@ -68,6 +80,8 @@ void op_delete_stream(struct service *s, struct exchange *x, const void *input)
     if (!c)
         return;
     c->command.verb = CATALOG_DELETE_STREAM;
+    c->command.remove.consumers_too =
+        in->enforce_consumer_deletion.present && in->enforce_consumer_deletion.value != 0;
     control_command_run(s, c, in->stream_name, in->stream_arn);
 }
 
@@ -95,9 +109,10 @@ struct described {
 };
 
 /* "EnhancedMonitoring": [{"ShardLevelMetrics": []}] */
-static struct kinesis_enhanced_monitoring_list no_monitoring(struct described *d)
+static struct kinesis_enhanced_monitoring_list monitoring(struct described *d, uint32_t metrics,
+                                                          struct arena *a)
 {
-    d->metrics.shard_level_metrics.present = true;
+    d->metrics.shard_level_metrics = metric_names_describe(metrics, a);
     return (struct kinesis_enhanced_monitoring_list){
         .count = 1, .present = true, .at = &d->metrics};
 }
@@ -139,7 +154,7 @@ void op_describe_stream(struct service *s, struct exchange *x, const void *input
         .has_more_shards = {more, true},
         .retention_period_hours = {v->settings.retention_hours, true},
         .stream_creation_timestamp = {(int64_t)v->settings.created_ms, true},
-        .enhanced_monitoring = no_monitoring(&d),
+        .enhanced_monitoring = monitoring(&d, v->settings.reshape.shard_metrics, &x->arena),
         .encryption_type = encryption_type(&v->settings),
         .key_id = key_id(&v->settings),
     };
@@ -162,8 +177,6 @@ void op_describe_stream_summary(struct service *s, struct exchange *x, const voi
     }
     const struct stream_settings *settings = &v->settings;
     struct described d = {.mode = {.stream_mode = mode_name(settings->mode)}};
-    struct kinesis_warm_throughput_object warm = {{settings->warm_mibps, true},
-                                                  {settings->warm_mibps, true}};
     struct kinesis_stream_description_summary summary = {
         .stream_name = bytes_text(settings->name),
         .stream_arn = stream_arn_print(&x->arena, settings),
@@ -171,12 +184,14 @@ void op_describe_stream_summary(struct service *s, struct exchange *x, const voi
         .stream_mode_details = &d.mode,
         .retention_period_hours = {settings->retention_hours, true},
         .stream_creation_timestamp = {(int64_t)settings->created_ms, true},
-        .enhanced_monitoring = no_monitoring(&d),
+        .enhanced_monitoring = monitoring(&d, settings->reshape.shard_metrics, &x->arena),
         .encryption_type = encryption_type(settings),
         .key_id = key_id(settings),
         .open_shard_count = {settings->status == STREAM_CREATING ? 0 : v->open_count, true},
-        .consumer_count = {0, true},
-        .warm_throughput = settings->warm_given ? &warm : NULL,
+        .consumer_count = {consumer_set_count(settings->consumers), true},
+        .warm_throughput = settings->warm_given
+                               ? warm_describe(settings->warm_mibps, v->open_count, &x->arena)
+                               : NULL,
         .max_record_size_in_kib = {settings->record_kib_max, settings->record_kib_given},
     };
     struct kinesis_describe_stream_summary_output out = {.stream_description_summary = &summary};

@@ -6,6 +6,7 @@
 #define SLUICE_API_OPERATIONS_H
 
 #include "api/access.h"
+#include "api/monitoring.h"
 #include "api/reply.h"
 #include "api/service.h"
 #include "wire/model/kinesis.h"
@@ -45,15 +46,42 @@ enum status request_resource(struct bytes resource_arn, struct resource *out,
 /* "arn:aws:kinesis:us-east-1:000000000000:stream/NAME" in the arena. */
 struct bytes stream_arn_print(struct arena *a, const struct stream_settings *settings);
 
-/* Runs a catalog command for an exchange; when it is done, answers 200 with an empty body, or the
- * fault. Takes the stream by name or ARN, and asks whether the caller may. */
+/* A consumer as requests name it: by ARN, or by name and stream ARN, or by all three if they agree. */
+struct consumer_asked {
+    struct bytes arn, name, stream_arn;
+};
+struct consumer_name {
+    struct bytes stream_arn, consumer; /* views of the input */
+    uint64_t created_s;                /* 0: whichever has the name */
+};
+/* INVALID_ARGUMENT when it is half a name, or two. */
+enum status request_consumer_name(const struct consumer_asked *asked, struct consumer_name *out,
+                                  struct fault *f) MUST_USE;
+/* The same, looks it up and asks whether the caller may: the view is referenced, and has the consumer; so is `stream`,
+ * which may be NULL. */
+enum status request_consumer(const struct service *s, const struct exchange *x,
+                             const struct consumer_asked *asked, struct stream **stream,
+                             struct stream_view **view, struct consumer **consumer,
+                             struct fault *f) MUST_USE;
+/* "arn:...:stream/NAME/consumer/CONSUMER:SECONDS" in the arena. */
+struct bytes consumer_arn_print(struct arena *a, const struct scope *scope, const char *stream,
+                                const struct consumer *c);
+
+/* Runs a catalog command for an exchange; when it is done, answers 200 with an empty body (or as
+ * `answer` does), or the fault. Takes the stream by name or ARN, and asks whether the caller may. */
 struct control_command {
     struct catalog_command command;
     struct exchange *exchange;
+    const struct service *service;            /* set by control_command_run */
+    void (*answer)(struct control_command *); /* of an operation with an output; may be NULL */
 };
 struct control_command *control_command_new(struct exchange *x);
 void control_command_run(const struct service *s, struct control_command *c,
                          struct bytes stream_name, struct bytes stream_arn);
+/* The ARN of the command's stream, for an answer. */
+struct bytes control_command_arn(const struct control_command *c);
+/* The same of a command that is about no stream. */
+void control_command_submit(const struct service *s, struct control_command *c);
 
 /* The tags of a request (tags->count of them), in the arena; NULL when it had no room. */
 struct stream_tag *request_tags(struct exchange *x, const struct kinesis_tag_map *tags);
@@ -65,6 +93,12 @@ struct stream_tag *request_tag_keys(struct exchange *x, const struct kinesis_tag
 struct bytes page_token_seal(const struct service *s, struct exchange *x, struct iterator *it);
 enum status page_token_open(const struct service *s, struct bytes token, enum iterator_kind kind,
                             struct iterator *out, struct fault *f) MUST_USE;
+
+/* A mask of enum shard_metric as AWS names it. */
+struct kinesis_metrics_name_list metric_names_describe(uint32_t metrics, struct arena *a);
+/* The WarmThroughput of a stream; NULL when it has none, or at the end of the memory. */
+struct kinesis_warm_throughput_object *warm_describe(uint32_t target_mibps, uint32_t open_shards,
+                                                     struct arena *a);
 
 /* Shards as AWS shows them. */
 enum status shard_describe(const struct shard *s, struct arena *a,

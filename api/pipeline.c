@@ -10,6 +10,7 @@
 #include "api/codec.h"
 #include "api/health.h"
 #include "api/operations.h"
+#include "api/push.h"
 
 #include "base/mem.h"
 #include "base/metric.h"
@@ -186,6 +187,8 @@ static void run(struct service *s, struct exchange *x, const struct operation_ro
         st = fault_set(&f, MALFORMED, "%s", "");
     if (st == OK)
         st = decode(x, kinesis_operations[row->model].input, &input, &f);
+    if (st == OK && s->quotas)
+        st = quotas_call(s->quotas, row->name, &x->scope, &f);
     if (st != OK)
         reply_fault(x, &f);
     else
@@ -237,6 +240,7 @@ void service_init(struct service *s)
             metric_gauge("kinesis_get_records_iterator_age_milliseconds",
                          "AWS/Kinesis GetRecords.IteratorAgeMilliseconds, of the last read.", ""),
     };
+    s->push = push_new(s);
     s->metrics = mem_must(ROWS * sizeof(*s->metrics));
     for (size_t i = 0; i < ROWS; i++) {
         char labels[96];
@@ -250,6 +254,10 @@ void service_init(struct service *s)
 
 void service_fini(struct service *s)
 {
+    push_free(s->push);
+    s->push = NULL;
+    quotas_free(s->quotas);
+    s->quotas = NULL;
     mem_free(s->metrics);
     s->metrics = NULL;
 }

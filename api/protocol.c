@@ -1,10 +1,8 @@
 /* protocol.c: one port for everything.
  *
  * Each way of speaking is a row: how it begins, and who serves it. The first row that does not say
- * "not mine" decides. HTTP/2 is not offered here, so its row has only its own way of saying so: RFC
- * 9113 lets a server send GOAWAY with HTTP_1_1_REQUIRED, after which clients that can fall back do;
- * in TLS it is simply not chosen (ALPN), and a client that offers nothing else gets the alert of
- * RFC 7301.
+ * "not mine" decides. HTTP/2 is served to whoever offers it (ALPN), and without ALPN or TLS to whoever begins with its preface; a port
+ * that offers TLS only says so by GOAWAY. A client that offers nothing we speak gets the alert of RFC 7301.
  *
  * I1. A whole ClientHello is waited for before a TLS connection goes on, so its ALPN is known
  * before anybody answers; one longer than PROTOCOL_PEEK_MAX is refused.
@@ -29,7 +27,6 @@ enum { RECORD_HEADER = 5, HANDSHAKE_HEADER = 4, RECORD_HANDSHAKE = 0x16, HELLO_C
     BYTES_LITERAL("\x00\x00\x00\x04\x00\x00\x00\x00\x00"                                           \
                   "\x00\x00\x08\x07\x00\x00\x00\x00\x00"                                           \
                   "\x00\x00\x00\x00\x00\x00\x00" error)
-#define HTTP_1_1_REQUIRED   "\x0d"
 #define INADEQUATE_SECURITY "\x0c"
 
 #define HTTPS_WORDS "This port speaks HTTPS: use https://\n"
@@ -90,10 +87,13 @@ static struct protocol_verdict decide_tls(const struct protocol_offer *offer, st
     if (!full && !hello_is_whole(peeked))
         return wait_for_more();
     switch (tls_hello_read(peeked)) {
+    case TLS_HELLO_UNDECLARED:
+        return serve(TRANSPORT_UNDECLARED_TLS);
     case TLS_HELLO_HTTP1:
-    case TLS_HELLO_HTTP2_TOO:
         return serve(TRANSPORT_HTTP1_TLS);
+    case TLS_HELLO_HTTP2_TOO:
     case TLS_HELLO_HTTP2_ONLY:
+        return serve(TRANSPORT_HTTP2_TLS);
     case TLS_HELLO_OTHER_ONLY:
         return refuse("alpn", ALERT_NO_APPLICATION_PROTOCOL);
     case TLS_HELLO_INCOMPLETE:
@@ -107,8 +107,8 @@ static struct protocol_verdict decide_tls(const struct protocol_offer *offer, st
 static struct protocol_verdict decide_http2(const struct protocol_offer *offer, struct bytes peeked)
 {
     (void)peeked;
-    return offer->plain ? refuse("http2", HTTP2_REFUSAL(HTTP_1_1_REQUIRED))
-                        : refuse("http2", HTTP2_REFUSAL(INADEQUATE_SECURITY));
+    return offer->plain ? serve(TRANSPORT_HTTP2)
+                        : refuse("plain_off", HTTP2_REFUSAL(INADEQUATE_SECURITY));
 }
 
 static struct protocol_verdict decide_http1(const struct protocol_offer *offer, struct bytes peeked)

@@ -6,7 +6,14 @@
 #include "base/bytes.h"
 
 /* What serves a connection once it is known. */
-enum protocol_transport { TRANSPORT_HTTP1, TRANSPORT_HTTP1_TLS, TRANSPORTS };
+enum protocol_transport {
+    TRANSPORT_HTTP1,
+    TRANSPORT_HTTP1_TLS,
+    TRANSPORT_HTTP2,
+    TRANSPORT_HTTP2_TLS,
+    TRANSPORT_UNDECLARED_TLS, /* one of the two: known when it has spoken */
+    TRANSPORTS
+};
 
 enum protocol_action { PROTOCOL_WAIT, PROTOCOL_SERVE, PROTOCOL_REFUSE };
 

@@ -6,14 +6,19 @@
 #include "api/service.h"
 #include "base/trace.h"
 
-/* Sends, and counts what the operation took. */
+/* What the operation took. */
+static void count(const struct exchange *x)
+{
+    if (!x->metrics)
+        return;
+    metric_observe_us(x->metrics->seconds, clock_mono_us(loop_clock(x->loop)) - x->begun_us);
+    if (x->http_status != 200)
+        metric_add(x->metrics->errors, 1);
+}
+
 static void finish(struct exchange *x)
 {
-    if (x->metrics) {
-        metric_observe_us(x->metrics->seconds, clock_mono_us(loop_clock(x->loop)) - x->begun_us);
-        if (x->http_status != 200)
-            metric_add(x->metrics->errors, 1);
-    }
+    count(x);
     exchange_finish(x);
 }
 
@@ -66,4 +71,12 @@ void reply_shape(struct exchange *x, const struct shape *shape, const void *outp
     x->http_status = 200;
     exchange_reply_header(x, "Content-Type", codec_of(x)->content_type);
     finish(x);
+}
+
+void reply_stream(struct exchange *x, struct exchange_source *source)
+{
+    x->http_status = 200;
+    exchange_reply_header(x, "Content-Type", "application/vnd.amazon.eventstream");
+    count(x);
+    exchange_stream(x, source);
 }

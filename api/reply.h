@@ -13,6 +13,8 @@ void reply_shape(struct exchange *x, const struct shape *shape, const void *outp
 void reply_empty(struct exchange *x);
 /* The exception that f->status means (exception.h). */
 void reply_fault(struct exchange *x, const struct fault *f);
+/* 200, and an event stream read from `source`. */
+void reply_stream(struct exchange *x, struct exchange_source *source);
 /* An error by name; `text` absent: its name alone. */
 void reply_error(struct exchange *x, int http_status, const char *name, const char *text_key,
                  struct bytes text);

@@ -54,6 +54,17 @@ enum status request_stream_name(const struct exchange *x, struct bytes stream_na
     return OK;
 }
 
+/* Whether the caller may touch the stream (`view` is NULL when there is none), and that often. */
+static enum status admit(const struct service *s, const struct exchange *x,
+                         const struct scope *scope, struct bytes name,
+                         const struct stream_view *view, struct fault *f)
+{
+    enum status st = access_check(x, scope, name, view, f);
+    if (st == OK && s->quotas)
+        st = quotas_call_stream(s->quotas, x->action, scope, name, f);
+    return st;
+}
+
 /* The stream, or NULL when there is none, if the caller may touch it. */
 static enum status look_up(const struct service *s, const struct exchange *x,
                            const struct scope *scope, struct bytes name, struct stream **stream,
@@ -61,7 +72,7 @@ static enum status look_up(const struct service *s, const struct exchange *x,
 {
     *stream = stream_table_find(s->streams, scope, name);
     *view = *stream ? stream_look(*stream) : NULL;
-    enum status st = access_check(x, scope, name, *view, f);
+    enum status st = admit(s, x, scope, name, *view, f);
     if (st != OK) {
         stream_view_unref(*view);
         stream_unref(*stream);
@@ -135,7 +146,7 @@ enum status request_stream_number(const struct service *s, const struct exchange
         return fault_stream_not_found(f, bytes_text(it->name), x->scope.account);
     struct stream_view *v = stream_look(stream);
     stream_unref(stream);
-    enum status st = access_check(x, &v->settings.scope, bytes_text(v->settings.name), v, f);
+    enum status st = admit(s, x, &v->settings.scope, bytes_text(v->settings.name), v, f);
     if (st == OK)
         *view = v;
     else
@@ -148,6 +159,80 @@ struct bytes stream_arn_print(struct arena *a, const struct stream_settings *set
     char arn[STREAM_ARN_BYTES];
     scope_stream_arn(&settings->scope, settings->name, arn);
     return arena_copy(a, bytes_text(arn));
+}
+
+/* ---- consumers ---- */
+
+/* "NAME:SECONDS" */
+static bool take_consumer(struct bytes text, struct consumer_name *out)
+{
+    const uint8_t *colon = text.len ? memrchr(text.at, ':', text.len) : NULL;
+    if (!colon || colon == text.at)
+        return false;
+    out->consumer = bytes_of(text.at, (size_t)(colon - text.at));
+    return bytes_to_u64(bytes_of(colon + 1, text.len - out->consumer.len - 1), &out->created_s);
+}
+
+static enum status by_arn(const struct consumer_asked *asked, struct consumer_name *out,
+                          struct fault *f)
+{
+    struct resource resource;
+    if (request_resource(asked->arn, &resource, NULL) != OK || !bytes_present(resource.consumer) ||
+        !take_consumer(resource.consumer, out))
+        return fault_set(f, INVALID_ARGUMENT, "ConsumerARN %.*s is not a valid consumer ARN.",
+                         BYTES_ARGS(asked->arn));
+    out->stream_arn = resource.stream_arn;
+    if (bytes_present(asked->name) && !bytes_equal(asked->name, out->consumer))
+        return fault_set(f, INVALID_ARGUMENT, "ConsumerARN %.*s does not match ConsumerName %.*s.",
+                         BYTES_ARGS(asked->arn), BYTES_ARGS(asked->name));
+    if (bytes_present(asked->stream_arn) && !bytes_equal(asked->stream_arn, out->stream_arn))
+        return fault_set(f, INVALID_ARGUMENT, "ConsumerARN %.*s does not match StreamARN %.*s.",
+                         BYTES_ARGS(asked->arn), BYTES_ARGS(asked->stream_arn));
+    return OK;
+}
+
+enum status request_consumer_name(const struct consumer_asked *asked, struct consumer_name *out,
+                                  struct fault *f)
+{
+    *out = (struct consumer_name){0};
+    if (bytes_present(asked->arn))
+        return by_arn(asked, out, f);
+    if (!bytes_present(asked->name) || !bytes_present(asked->stream_arn))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "Either ConsumerARN or both StreamARN and ConsumerName must be provided.");
+    out->stream_arn = asked->stream_arn;
+    out->consumer = asked->name;
+    return OK;
+}
+
+enum status request_consumer(const struct service *s, const struct exchange *x,
+                             const struct consumer_asked *asked, struct stream **stream,
+                             struct stream_view **view, struct consumer **consumer, struct fault *f)
+{
+    struct consumer_name name;
+    enum status st = request_consumer_name(asked, &name, f);
+    if (st == OK)
+        st = request_stream(s, x, BYTES_NONE, name.stream_arn, stream, view, f);
+    if (st != OK)
+        return st;
+    const struct stream_settings *settings = &(*view)->settings;
+    *consumer = consumer_set_find(settings->consumers, name.consumer);
+    if (*consumer && (!name.created_s || (*consumer)->created_s == name.created_s))
+        return OK;
+    st = fault_consumer_not_found(f, name.consumer, bytes_text(settings->name),
+                                  settings->scope.account);
+    stream_view_unref(*view);
+    if (stream)
+        stream_unref(*stream);
+    return st;
+}
+
+struct bytes consumer_arn_print(struct arena *a, const struct scope *scope, const char *stream,
+                                const struct consumer *c)
+{
+    char arn[STREAM_ARN_BYTES];
+    scope_stream_arn(scope, stream, arn);
+    return arena_printf(a, "%s/consumer/%s:%llu", arn, c->name, (unsigned long long)c->created_s);
 }
 
 /* ---- catalog commands ---- */
@@ -166,7 +251,9 @@ static void answered(struct message *m)
 {
     struct exchange *x = LIST_OWNER(m, struct exchange, message);
     struct control_command *c = x->operation;
-    if (c->command.status == OK) {
+    if (c->command.status == OK && c->answer) {
+        c->answer(c);
+    } else if (c->command.status == OK) {
         reply_empty(x);
     } else {
         c->command.fault.status = c->command.status;
@@ -178,6 +265,14 @@ static void answered(struct message *m)
 static void done(struct catalog_command *command)
 {
     exchange_send(LIST_OWNER(command, struct control_command, command)->exchange, answered);
+}
+
+void control_command_submit(const struct service *s, struct control_command *c)
+{
+    c->service = s;
+    c->exchange->operation = c;
+    c->command.done = done;
+    catalog_submit(s->catalog, &c->command);
 }
 
 void control_command_run(const struct service *s, struct control_command *c,
@@ -196,7 +291,16 @@ void control_command_run(const struct service *s, struct control_command *c,
         reply_fault(c->exchange, &f);
         return;
     }
-    c->exchange->operation = c;
-    c->command.done = done;
-    catalog_submit(s->catalog, &c->command);
+    control_command_submit(s, c);
+}
+
+struct bytes control_command_arn(const struct control_command *c)
+{
+    struct arena *a = &c->exchange->arena;
+    struct bytes name = arena_copy(a, c->command.stream);
+    char arn[STREAM_ARN_BYTES];
+    if (!bytes_present(name))
+        return BYTES_NONE;
+    scope_stream_arn(&c->command.scope, (const char *)name.at, arn);
+    return arena_copy(a, bytes_text(arn));
 }

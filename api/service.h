@@ -4,8 +4,11 @@
 
 #include "api/auth.h"
 #include "api/exchange.h"
+#include "api/quotas.h"
 #include "base/metric.h"
 #include "shards/catalog.h"
+
+struct push;
 
 struct operation_metrics {
     struct metric *seconds, *errors;
@@ -32,6 +35,8 @@ struct service {
     uint64_t started_ms;
     struct data_metrics data;          /* made by service_init */
     struct operation_metrics *metrics; /* by row of operations.def; made by service_init */
+    struct quotas *quotas;             /* NULL: none are held; service_fini frees it */
+    struct push *push;                 /* made by service_init */
 };
 
 /* Sets handler and metrics; the rest is set by the caller, before or after. */

@@ -38,8 +38,10 @@ void tls_pair_unref(struct tls_pair *p)
 {
     if (p == NULL || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
         return;
-    if (p->loaded != NULL && p->loaded_free != NULL)
-        p->loaded_free(p->loaded);
+    for (size_t i = 0; i < TLS_ENGINES; i++) {
+        if (p->loaded[i] != NULL)
+            p->unload[i](p->loaded[i]);
+    }
     if (p->key != NULL)
         OPENSSL_cleanse(p->key, p->key_len); /* I3 */
     mem_free(p->key);
@@ -54,6 +56,23 @@ struct tls_pair *tls_pair_ref(struct tls *t)
     atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
     lock_drop(&t->lock);
     return p;
+}
+
+void *tls_pair_loaded(struct tls_pair *p, enum tls_engine engine,
+                      void *(*load)(const struct tls_pair *), void (*unload)(void *))
+{
+    void *known = __atomic_load_n(&p->loaded[engine], __ATOMIC_ACQUIRE);
+    if (known != NULL)
+        return known;
+    void *made = load(p);
+    if (made == NULL)
+        return NULL;
+    __atomic_store_n(&p->unload[engine], unload, __ATOMIC_RELAXED);
+    if (__atomic_compare_exchange_n(&p->loaded[engine], &known, made, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+        return made;
+    unload(made);
+    return known;
 }
 
 /* Reads a PEM file as NUL-terminated text. */

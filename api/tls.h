@@ -28,27 +28,33 @@ const char *tls_ca_path(const struct tls *t);
 
 /* The pair now in force, counted, so that a handshake may hold it while a reload replaces it.
  * Thread: any. */
+enum tls_engine { TLS_ENGINE_HTTP1, TLS_ENGINE_HTTP2, TLS_ENGINES };
 struct tls_pair {
     _Atomic unsigned refs;
     char *certificate, *key; /* PEM, NUL-terminated */
     size_t certificate_len, key_len;
-    void *loaded; /* http1's parsed form, made once per pair */
-    void (*loaded_free)(void *);
+    void *loaded[TLS_ENGINES]; /* each engine's parsed form */
+    void (*unload[TLS_ENGINES])(void *);
 };
 struct tls_pair *tls_pair_ref(struct tls *t);
 void tls_pair_unref(struct tls_pair *p);
+/* An engine's parsed form of the pair: made by `load` when it is first asked for, freed by `unload` with the pair. NULL when
+ * `load` gives NULL. When two threads are first, one of them throws its work away. */
+void *tls_pair_loaded(struct tls_pair *p, enum tls_engine engine,
+                      void *(*load)(const struct tls_pair *), void (*unload)(void *));
 
 /* What a TLS ClientHello asks for by ALPN (RFC 7301). */
 enum tls_hello {
     TLS_HELLO_INCOMPLETE,
     TLS_HELLO_BROKEN,
+    TLS_HELLO_UNDECLARED, /* no ALPN */
     TLS_HELLO_HTTP1,
     TLS_HELLO_HTTP2_TOO,
     TLS_HELLO_HTTP2_ONLY,
     TLS_HELLO_OTHER_ONLY
 };
 /* Reads a peeked ClientHello with OpenSSL's own parser (client-hello callback over a memory BIO).
- * No ALPN at all is HTTP1. */
+ */
 enum tls_hello tls_hello_read(struct bytes peeked);
 
 #endif

@@ -55,7 +55,7 @@ static int hello_seen(SSL *ssl, int *alert, void *arg)
                                   &len) == 1)
         *result = alpn_read(at, len);
     else
-        *result = TLS_HELLO_HTTP1;
+        *result = TLS_HELLO_UNDECLARED;
     return SSL_CLIENT_HELLO_RETRY; /* I1: the handshake stops here */
 }
 

@@ -90,3 +90,11 @@ void clock_print_aws(uint64_t wall_ms, char out[CLOCK_TEXT_BYTES])
     struct tm tm = broken_down(wall_ms);
     strftime(out, CLOCK_TEXT_BYTES, "%a %b %d %H:%M:%S UTC %Y", &tm);
 }
+
+void clock_print_http(uint64_t wall_ms, char out[CLOCK_TEXT_BYTES])
+{
+    if (wall_ms > WALL_MS_PRINTABLE_MAX)
+        wall_ms = WALL_MS_PRINTABLE_MAX;
+    struct tm tm = broken_down(wall_ms);
+    strftime(out, CLOCK_TEXT_BYTES, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}

@@ -34,5 +34,7 @@ enum { CLOCK_TEXT_BYTES = 32 };
 void clock_print_iso(uint64_t wall_ms, char out[CLOCK_TEXT_BYTES]);
 /* "Thu Jan 22 01:22:02 UTC 2015", as AWS words times in its errors */
 void clock_print_aws(uint64_t wall_ms, char out[CLOCK_TEXT_BYTES]);
+/* "Thu, 22 Jan 2015 01:22:02 GMT", as HTTP writes dates (RFC 9110) */
+void clock_print_http(uint64_t wall_ms, char out[CLOCK_TEXT_BYTES]);
 
 #endif

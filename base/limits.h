@@ -11,6 +11,12 @@
 /* libmicrohttpd's pool for one connection: headers must fit. Measured: 8 to 32 KiB are equally
  * fast, 256 KiB a third. */
 #define CONNECTION_POOL_BYTES KIB(16)
+/* HTTP/2, a connection: requests open or still worked on at once. */
+#define HTTP2_REQUESTS_MAX 256
+/* What a client may send unasked, a request and a connection: enough for 100 MB/s at 10 ms. Memory is not bounded by this but by the budget of
+ * bodies: what arrives is charged or thrown away at once. */
+#define HTTP2_WINDOW_BYTES            MIB(1)
+#define HTTP2_CONNECTION_WINDOW_BYTES MIB(8)
 /* What one exchange may take for decoding and answering: 10 MiB of records decoded, and as base64
  * again. */
 #define EXCHANGE_ARENA_BYTES_MAX MIB(48)
@@ -22,6 +28,14 @@
  * records in base64 fits. */
 #define EVENT_STREAM_FRAME_BYTES_MAX  MIB(24)
 #define EVENT_STREAM_HEADER_BYTES_MAX KIB(128)
+/* One SubscribeToShardEvent: data and keys (a larger record comes alone), records, and what they take while it is made. */
+#define EVENT_BYTES_MAX       MIB(1)
+#define EVENT_RECORDS_MAX     10000
+#define EVENT_ARENA_BYTES_MAX MIB(8)
+/* All events in memory, of all subscriptions, shared or not. */
+#define PUSH_EVENT_BYTES_MAX MIB(256)
+/* Each takes half a KiB, and its connection. */
+#define SUBSCRIPTIONS_MAX 100000
 /* PutRecords, by AWS: 500 records; data and keys of one request together. */
 #define PUT_RECORDS_MAX         500
 #define PUT_BYTES_MAX           MIB(10)
@@ -33,16 +47,35 @@
 #define STREAM_NAME_BYTES_MAX 128
 #define STREAMS_MAX           100000
 #define STREAM_TAGS_MAX       50
-#define ITERATOR_LIFE_MS      300000
-#define TOKEN_LIFE_MS         300000
-#define RETENTION_HOURS_MIN   24
-#define RETENTION_HOURS_MAX   8760
-#define RECORD_KIB_DEFAULT    1024
-#define RECORD_KIB_MAX        10240
+/* AWS: registered consumers of a stream; of an ON_DEMAND one whose account has a billing commitment; how many of them may be in
+ * CREATING. */
+#define CONSUMERS_MAX           20
+#define CONSUMERS_COMMITTED_MAX 50
+#define CONSUMERS_CREATING_MAX  5
+#define CONSUMER_NAME_BYTES_MAX 128
+#define ACCOUNTS_MAX            10000
+#define ITERATOR_LIFE_MS        300000
+#define TOKEN_LIFE_MS           300000
+#define RETENTION_HOURS_MIN     24
+#define RETENTION_HOURS_MAX     8760
+#define RECORD_KIB_MIN          1024
+#define RECORD_KIB_DEFAULT      1024
+#define RECORD_KIB_MAX          10240
 /* A resource policy: AWS's size; and what keeps asking it within microseconds. */
 #define POLICY_BYTES_MAX      KIB(20)
 #define POLICY_STATEMENTS_MAX 100
 #define POLICY_ITEMS_MAX      1000
+/* AWS: UpdateShardCount ten times and UpdateStreamMode twice in a rolling day, to at most 10,000 shards; an on-demand stream begins
+ * with four shards, and may be warmed for up to 10 GiB/s. */
+#define RECOUNTS_MAX         10
+#define MODE_SWITCHES_MAX    2
+#define RESHAPE_PERIOD_MS    (24 * 3600 * 1000ull)
+#define RECOUNT_SHARDS_MAX   10000
+#define ON_DEMAND_SHARDS_MIN 4
+#define WARM_MIBPS_MAX       10240
+/* What one shard takes (AWS): an on-demand stream is scaled by it. */
+#define SHARD_WRITE_BYTES_PER_S   MIB(1)
+#define SHARD_WRITE_RECORDS_PER_S 1000
 /* Encryption: changes of each kind that a stream may have in 24 hours (AWS); data keys that it keeps: one a day for a year, and
  * as many again and more in haste; lines of the master key file. */
 #define ENCRYPTION_CHANGES_MAX 25

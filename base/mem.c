@@ -35,6 +35,14 @@ void *mem_resize_try(void *old, size_t size)
     return realloc(old, at_least_one(size));
 }
 
+void *mem_resize_must(void *old, size_t size)
+{
+    void *p = realloc(old, at_least_one(size));
+    if (p == NULL)
+        die("no memory for %zu bytes", size);
+    return p;
+}
+
 char *mem_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;

@@ -13,6 +13,8 @@ void *mem_try(size_t size)
     __attribute__((malloc, warn_unused_result, alloc_size(1))); /* not zeroed */
 void *mem_resize_try(void *old, size_t size)
     __attribute__((warn_unused_result, alloc_size(2))); /* old stays valid on NULL */
+void *mem_resize_must(void *old, size_t size)
+    __attribute__((returns_nonnull, alloc_size(2))); /* for libraries that cannot bear a NULL */
 char *mem_strdup(const char *text)
     __attribute__((malloc, returns_nonnull)); /* dies when there is none */
 void mem_free(void *p);

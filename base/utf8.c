@@ -30,9 +30,8 @@ size_t utf8_length(struct bytes text)
     return length;
 }
 
-/* How many bytes at the begin of text are ASCII, in steps of eight; what is left over is not
- * looked at. */
-static size_t ascii_steps(struct bytes text)
+/* How many bytes at the begin of text are ASCII. */
+static size_t ascii_length(struct bytes text)
 {
     size_t at = 0;
     uint64_t word;
@@ -41,13 +40,15 @@ static size_t ascii_steps(struct bytes text)
         if ((word & UINT64_C(0x8080808080808080)) != 0)
             break;
     }
+    while (at < text.len && text.at[at] < 0x80)
+        at++;
     return at;
 }
 
 bool utf8_valid(struct bytes text)
 {
     while (text.len > 0) {
-        size_t length = ascii_steps(text);
+        size_t length = ascii_length(text);
         if (length == 0)
             length = utf8_length(text);
         if (length == 0)

@@ -44,22 +44,21 @@ static bool reap(const struct reaper *r, const struct stream_view *v)
     return true;
 }
 
+struct reaper_turn {
+    const struct reaper *reaper;
+    unsigned asked;
+};
+
+static bool reap_one(void *arg, struct stream_view *v)
+{
+    struct reaper_turn *turn = arg;
+    turn->asked += reap(turn->reaper, v);
+    return true;
+}
+
 unsigned reaper_turn(const struct reaper *r)
 {
-    enum { PAGE = 64 };
-    struct stream_view *page[PAGE];
-    struct stream_view *last = NULL;
-    unsigned asked = 0;
-    bool more = true;
-    while (more) {
-        size_t count =
-            stream_table_walk(r->streams, last ? &last->settings : NULL, page, PAGE, &more);
-        for (size_t i = 0; i < count; i++) {
-            stream_view_unref(last);
-            last = page[i];
-            asked += reap(r, last);
-        }
-    }
-    stream_view_unref(last);
-    return asked;
+    struct reaper_turn turn = {.reaper = r};
+    stream_table_each(r->streams, reap_one, &turn);
+    return turn.asked;
 }

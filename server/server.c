@@ -219,6 +219,10 @@ static enum status open_retention(struct server *s, struct fault *f)
     to.streams = s->streams;
     to.catalog = s->catalog;
     to.clock = s->clock;
+    to.shard_limit = s->settings->shard_limit;
+    to.scale_window_ms = s->settings->on_demand_window;
+    to.scale_quiet_ms = s->settings->on_demand_quiet;
+    to.scale_memory_ms = s->settings->on_demand_memory;
     return retention_open(&to, &s->retention, f);
 }
 
@@ -254,6 +258,7 @@ static enum status open_service(struct server *s, struct fault *f)
         .connections = connections,
         .connections_arg = s,
         .started_ms = clock_wall_ms(s->clock),
+        .quotas = from->quotas == QUOTAS_AWS ? quotas_new(s->clock) : NULL,
     };
     service_init(&s->service);
     return OK;

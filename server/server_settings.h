@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/settings.h"
 
+enum server_quotas { QUOTAS_NONE, QUOTAS_AWS };                   /* in the order of the choices */
 enum server_durability { DURABILITY_SYNCED, DURABILITY_RELAXED }; /* in the order of the choices */
 
 #define SETTING_FIELD_TEXT   char *

@@ -1,8 +1,8 @@
 /* catalog.c: the catalog's thread: opening, reading back, carrying out commands one at a time,
  * closing.
  *
- * The verbs live beside: catalog_streams.c (create, delete, retention, reap), reshard.c (split,
- * merge). Rows: catalog_store.c. Thread: the catalog's own, a loop with a mailbox and timers. It
+ * The verbs live beside: catalog_streams.c (create, delete, retention, reap), catalog_reshape.c (mode, sizes,
+ * metrics), reshard.c (split, merge), reshard_count.c (recount), catalog_consumers.c. Rows: catalog_store.c. Thread: the catalog's own, a loop with a mailbox and timers. It
  * alone changes streams; it may wait for its own disk writes. */
 #include "shards/catalog_internal.h"
 #include "shards/stream_fault.h"
@@ -80,7 +80,7 @@ void catalog_answer(struct catalog *c, struct catalog_command *command, enum sta
     command->done(command);
 }
 
-static enum status put_key(struct catalog *c, struct catalog_command *command)
+static int put_key(struct catalog *c, struct catalog_command *command)
 {
     struct catalog_batch *b = catalog_batch_new();
     catalog_batch_put_key(b, command->key.access_key, command->key.secret, command->key.account,
@@ -88,45 +88,41 @@ static enum status put_key(struct catalog *c, struct catalog_command *command)
     return catalog_store_commit(c->store, b, &command->fault);
 }
 
-static enum status remove_key(struct catalog *c, struct catalog_command *command)
+static int remove_key(struct catalog *c, struct catalog_command *command)
 {
     struct catalog_batch *b = catalog_batch_new();
     catalog_batch_remove_key(b, command->key.access_key);
     return catalog_store_commit(c->store, b, &command->fault);
 }
 
+static catalog_verb_fn *const verbs[CATALOG_VERBS] = {
+    [CATALOG_CREATE_STREAM] = catalog_create_stream,
+    [CATALOG_DELETE_STREAM] = catalog_delete_stream,
+    [CATALOG_SET_RETENTION] = catalog_set_retention,
+    [CATALOG_SPLIT_SHARD] = reshard_split,
+    [CATALOG_MERGE_SHARDS] = reshard_merge,
+    [CATALOG_SET_SHARD_COUNT] = reshard_recount,
+    [CATALOG_SET_STREAM_MODE] = catalog_set_mode,
+    [CATALOG_SET_WARM_THROUGHPUT] = catalog_set_warm,
+    [CATALOG_SET_RECORD_SIZE] = catalog_set_record_size,
+    [CATALOG_SET_SHARD_METRICS] = catalog_set_shard_metrics,
+    [CATALOG_SET_TAGS] = catalog_set_tags,
+    [CATALOG_SET_POLICY] = catalog_set_policy,
+    [CATALOG_SET_ENCRYPTION] = catalog_set_encryption,
+    [CATALOG_SETTLE_ACCOUNT] = catalog_settle_account,
+    [CATALOG_REAP_SHARDS] = catalog_reap_shards,
+    [CATALOG_REGISTER_CONSUMER] = catalog_register_consumer,
+    [CATALOG_DEREGISTER_CONSUMER] = catalog_deregister_consumer,
+    [CATALOG_PUT_KEY] = put_key,
+    [CATALOG_REMOVE_KEY] = remove_key,
+};
+
 static int run(struct catalog *c, struct catalog_command *command)
 {
     if (c->closing)
         return fault_set(&command->fault, CLOSING, "the server is shutting down");
-    switch (command->verb) {
-    case CATALOG_CREATE_STREAM:
-        return catalog_create_stream(c, command);
-    case CATALOG_DELETE_STREAM:
-        return catalog_delete_stream(c, command);
-    case CATALOG_SET_RETENTION:
-        return catalog_set_retention(c, command);
-    case CATALOG_SPLIT_SHARD:
-        return reshard_split(c, command);
-    case CATALOG_MERGE_SHARDS:
-        return reshard_merge(c, command);
-    case CATALOG_REAP_SHARDS:
-        return catalog_reap_shards(c, command);
-    case CATALOG_SET_TAGS:
-        return catalog_set_tags(c, command);
-    case CATALOG_SET_POLICY:
-        return catalog_set_policy(c, command);
-    case CATALOG_SET_ENCRYPTION:
-        return catalog_set_encryption(c, command);
-    case CATALOG_PUT_KEY:
-        return put_key(c, command);
-    case CATALOG_REMOVE_KEY:
-        return remove_key(c, command);
-    case CATALOG_VERBS:
-        break;
-    }
-    must(command->verb < CATALOG_VERBS);
-    return INTERNAL;
+    must(command->verb < CATALOG_VERBS && verbs[command->verb]);
+    return verbs[command->verb](c, command);
 }
 
 struct envelope {
@@ -212,6 +208,21 @@ static enum status found_shard(struct catalog_reader *r, uint64_t stream, const 
     return st;
 }
 
+static enum status found_consumer(struct catalog_reader *r, uint64_t stream,
+                                  const struct consumer *consumer, struct fault *f)
+{
+    struct reading *reading = LIST_OWNER(r, struct reading, reader);
+    struct found *found = table_find(&reading->by_number, bytes_of(&stream, sizeof(stream)));
+    if (!found)
+        return fault_set(f, CORRUPT,
+                         "catalog: consumer %s belongs to stream number %llu, which is not there",
+                         consumer->name, (unsigned long long)stream);
+    struct consumer_set *before = found->settings.consumers;
+    found->settings.consumers = consumer_set_with(before, consumer_new(consumer));
+    consumer_set_unref(before);
+    return OK;
+}
+
 static enum status found_key(struct catalog_reader *r, const char *access_key, const char *secret,
                              const char *account, uint64_t created_ms, struct fault *f)
 {
@@ -245,38 +256,39 @@ static enum status found_iterator_key(struct catalog_reader *r, const uint8_t *k
     return OK;
 }
 
+static enum status found_account(struct catalog_reader *r, const struct scope *scope,
+                                 const struct commitment *commitment, struct fault *f)
+{
+    (void)f;
+    catalog_set_commitment(LIST_OWNER(r, struct reading, reader)->catalog, scope, commitment);
+    return OK;
+}
+
 static void found_free(struct found *found)
 {
     for (uint32_t i = 0; i < found->count; i++)
         shard_unref(found->shards[i]);
     stream_tags_free(found->settings.tags, found->settings.tag_count);
+    consumer_set_unref(found->settings.consumers);
     policy_unref(found->settings.policy);
     stream_encryption_unref(found->settings.encryption);
     mem_free(found->shards);
     mem_free(found);
 }
 
-/* Else an UPDATING stream was only dwelling there. */
-static bool is_resharding(const struct found *found)
-{
-    for (uint32_t i = 0; i < found->count; i++)
-        if (found->shards[i]->state == SHARD_PENDING)
-            return true;
-    return false;
-}
-
 /* Into the table; the thread, once it runs, resumes what was under way. */
 static void add_found(struct catalog *c, struct found *found)
 {
     struct stream_view *view = stream_view_new(&found->settings, found->shards, found->count, 1);
+    found->count = 0; /* the view has them now */
     struct stream *stream = stream_new(view);
     stream_table_add(c->settings.streams, stream);
-    if (found->settings.status == STREAM_UPDATING && is_resharding(found))
-        reshard_resume(c, stream);
-    else if (found->settings.status != STREAM_ACTIVE)
+    bool resharding = found->settings.status == STREAM_UPDATING && reshard_resume(c, stream);
+    if (!resharding && found->settings.status != STREAM_ACTIVE)
         catalog_resume(c, stream);
+    if (consumer_set_count(found->settings.consumers) > 0)
+        catalog_delay_start(c, stream, 0, catalog_settle_consumers);
     stream_unref(stream);
-    found->count = 0; /* the view has them now */
 }
 
 static enum status make_iterator_key(struct catalog *c, struct fault *f)
@@ -290,7 +302,8 @@ static enum status make_iterator_key(struct catalog *c, struct fault *f)
 static enum status read_all(struct catalog *c, struct fault *f)
 {
     struct reading reading = {
-        .reader = {found_stream, found_shard, found_key, found_next_stream, found_iterator_key},
+        .reader = {found_stream, found_shard, found_key, found_next_stream, found_iterator_key,
+                   found_account, found_consumer},
         .catalog = c,
     };
     list_init(&reading.found);
@@ -343,6 +356,7 @@ static void free_all(struct catalog *c)
         mem_free(key->secret);
         mem_free(key);
     }
+    catalog_accounts_close(c);
     catalog_store_close(c->store);
     loop_free(c->loop);
     OPENSSL_cleanse(c->iterator_key, sizeof(c->iterator_key));
@@ -357,6 +371,7 @@ enum status catalog_open(const struct catalog_settings *settings, struct catalog
     c->settings = *settings;
     c->next_stream = 1;
     list_init(&c->keys);
+    table_init(&c->accounts);
     list_init(&c->reshards);
     list_init(&c->delays);
     enum status st = loop_new(&c->loop, settings->clock, f);

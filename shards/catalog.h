@@ -8,6 +8,7 @@
 #ifndef SLUICE_SHARDS_CATALOG_H
 #define SLUICE_SHARDS_CATALOG_H
 
+#include "shards/commitment.h"
 #include "shards/iterator.h"
 #include "shards/stream_table.h"
 
@@ -31,21 +32,42 @@ enum catalog_verb {
     CATALOG_SET_RETENTION,
     CATALOG_SPLIT_SHARD,
     CATALOG_MERGE_SHARDS,
+    CATALOG_SET_SHARD_COUNT,
+    CATALOG_SET_STREAM_MODE,
+    CATALOG_SET_WARM_THROUGHPUT,
+    CATALOG_SET_RECORD_SIZE,
+    CATALOG_SET_SHARD_METRICS,
     CATALOG_REAP_SHARDS,
+    CATALOG_REGISTER_CONSUMER,
+    CATALOG_DEREGISTER_CONSUMER,
     CATALOG_SET_TAGS,
     CATALOG_SET_POLICY,
     CATALOG_SET_ENCRYPTION,
+    CATALOG_SETTLE_ACCOUNT,
     CATALOG_PUT_KEY,
     CATALOG_REMOVE_KEY,
     CATALOG_VERBS
 };
 
+enum commitment_wish { COMMITMENT_LOOK, COMMITMENT_ENABLE, COMMITMENT_DISABLE };
+
 struct catalog_command {
     enum catalog_verb verb;
-    struct scope scope;  /* the stream's */
-    struct bytes stream; /* name; all but the keys' verbs. Views must last until done */
+    struct scope scope; /* the stream's, or the account's */
+    struct bytes
+        stream; /* name; all but the verbs of keys and accounts. Views must last until done */
     union {
         struct stream_settings create; /* name, mode, record_kib_*, warm_*, tags */
+        struct {
+            bool consumers_too; /* else a stream that has consumers stays */
+        } remove;
+        struct {
+            struct bytes name;
+            uint64_t created_s; /* deregister: only that very one; 0: whichever has the name */
+            uint32_t tag_count;
+            struct stream_tag *tags;
+            struct consumer *made; /* register: a reference, for whoever gets OK */
+        } consumer;
         struct {
             bool increase;
             int64_t hours;
@@ -57,6 +79,24 @@ struct catalog_command {
         struct {
             uint32_t left, right;
         } merge;
+        struct {
+            uint32_t target, before; /* before: of the answer, how many were open */
+        } recount;
+        struct {
+            enum stream_mode mode;
+            bool warm_given;
+            uint32_t warm_mibps;
+        } mode;
+        struct {
+            uint32_t mibps;
+            uint32_t open_count; /* of the answer */
+        } warm;
+        uint32_t record_kib;
+        struct {
+            uint32_t metrics; /* mask of enum shard_metric */
+            bool enable;
+            uint32_t before, after; /* of the answer: masks */
+        } monitoring;
         struct {
             uint64_t closed_before_ms;
         } reap; /* removes shards closed before it */
@@ -72,10 +112,15 @@ struct catalog_command {
             struct bytes key_id;
         } encryption;
         struct {
+            enum commitment_wish wish;
+            struct commitment commitment; /* as it is then; set before done */
+        } account;
+        struct {
             struct bytes access_key, secret, account; /* no account: the default one */
         } key;
     };
     uint32_t shard_count; /* create */
+    bool by_scaler;       /* split, merge: of an ON_DEMAND stream, which nobody else may reshard */
     void (*done)(
         struct catalog_command *); /* Thread: the catalog's. Must not block; may free the command */
     enum status status; /* set before done; NOT_FOUND, IN_USE, LIMIT_EXCEEDED, INVALID_ARGUMENT,

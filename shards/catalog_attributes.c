@@ -21,7 +21,7 @@ static enum status find_settled(struct catalog *c, struct catalog_command *comma
     return fault_stream_busy(&command->fault, command->stream, command->scope.account, status);
 }
 
-enum status catalog_set_tags(struct catalog *c, struct catalog_command *command)
+int catalog_set_tags(struct catalog *c, struct catalog_command *command)
 {
     struct stream *stream;
     struct stream_view *v;
@@ -46,7 +46,7 @@ enum status catalog_set_tags(struct catalog *c, struct catalog_command *command)
     return st;
 }
 
-enum status catalog_set_policy(struct catalog *c, struct catalog_command *command)
+int catalog_set_policy(struct catalog *c, struct catalog_command *command)
 {
     struct stream *stream;
     struct stream_view *v;

@@ -16,7 +16,7 @@
 
 enum { TURN = 32 };
 
-enum status catalog_set_encryption(struct catalog *c, struct catalog_command *command)
+int catalog_set_encryption(struct catalog *c, struct catalog_command *command)
 {
     struct fault *f = &command->fault;
     struct stream *stream;
@@ -43,7 +43,7 @@ enum status catalog_set_encryption(struct catalog *c, struct catalog_command *co
         settings.status = dwells ? STREAM_UPDATING : STREAM_ACTIVE;
         st = catalog_change_settings(c, stream, v, &settings, f);
         if (st == OK && dwells)
-            catalog_settle_later(c, stream);
+            catalog_activate_later(c, stream);
     }
     stream_encryption_unref(next);
     stream_view_unref(v);

@@ -4,6 +4,7 @@
 #define SLUICE_SHARDS_CATALOG_INTERNAL_H
 
 #include "base/loop.h"
+#include "base/table.h"
 #include "base/thread.h"
 #include "shards/catalog.h"
 #include "shards/catalog_store.h"
@@ -23,9 +24,10 @@ struct catalog {
     /* the catalog thread's own */
     struct catalog_store *store;
     uint64_t next_stream;
-    struct list keys;     /* as found at start */
-    struct list reshards; /* under way: reshard_internal.h */
-    struct list delays;   /* state changes waiting for their time */
+    struct list keys;      /* as found at start */
+    struct table accounts; /* those that have settings, by scope: catalog_accounts.c */
+    struct list reshards;  /* under way: reshard_internal.h */
+    struct list delays;    /* state changes waiting for their time */
     bool closing;
 };
 
@@ -57,31 +59,56 @@ struct shard **catalog_shards_of(const struct stream_view *v, uint32_t more);
 /* Stops the thread if it is closing and nothing of ours is still with the logs. */
 void catalog_stop_if_idle(struct catalog *c);
 
+/* A verb: returns a status, or CATALOG_LATER. */
+typedef int catalog_verb_fn(struct catalog *, struct catalog_command *);
+
 /* reshard.c */
-int reshard_split(struct catalog *c,
-                  struct catalog_command *command); /* a status, or CATALOG_LATER */
-int reshard_merge(struct catalog *c, struct catalog_command *command);
-void reshard_resume(struct catalog *c,
-                    struct stream *stream);          /* K2: at start, and after a failure */
+catalog_verb_fn reshard_split, reshard_merge;
+/* K2: at start. false: the stream has no step under way. */
+bool reshard_resume(struct catalog *c, struct stream *stream);
 bool reshard_any_under_way(const struct catalog *c); /* a log still holds one of our appends */
 void reshard_close(struct catalog *c);
+/* reshard_count.c */
+catalog_verb_fn reshard_recount;
+/* Whether something has been done `room` times in the rolling day, by the latest times (newest first). If not, it now has once more. */
+bool reshape_often(uint64_t *times_ms, uint32_t room, uint64_t now_ms);
+
+/* catalog_reshape.c */
+catalog_verb_fn catalog_set_mode, catalog_set_warm, catalog_set_record_size,
+    catalog_set_shard_metrics;
 
 /* catalog_streams.c */
-enum status catalog_create_stream(struct catalog *c, struct catalog_command *command);
-enum status catalog_delete_stream(struct catalog *c, struct catalog_command *command);
-enum status catalog_set_retention(struct catalog *c, struct catalog_command *command);
-enum status catalog_reap_shards(struct catalog *c, struct catalog_command *command);
-/* K2: a stream found CREATING, DELETING, or UPDATING without a reshard. */
+catalog_verb_fn catalog_create_stream, catalog_delete_stream, catalog_set_retention,
+    catalog_reap_shards;
+/* LIMIT_EXCEEDED when one more stream may not be ON_DEMAND. */
+enum status catalog_check_on_demand(const struct catalog *c, const struct scope *scope,
+                                    const struct stream_totals *totals, struct fault *f) MUST_USE;
+/* A stream that is UPDATING becomes ACTIVE after the state delay. */
+void catalog_activate_later(struct catalog *c, struct stream *stream);
+/* Runs `then` on the catalog's thread in `ms`; dropped when the catalog closes. */
+void catalog_delay_start(struct catalog *c, struct stream *stream, uint64_t ms,
+                         void (*then)(struct catalog *, struct stream *));
+/* K2: a stream found CREATING or DELETING, or UPDATING with nothing under way. */
 void catalog_resume(struct catalog *c, struct stream *stream);
-/* A change is done that makes a stream dwell in UPDATING: makes it ACTIVE after the state delay. */
-void catalog_settle_later(struct catalog *c, struct stream *stream);
 void catalog_delays_close(struct catalog *c);
 
+/* catalog_accounts.c */
+catalog_verb_fn catalog_settle_account;
+/* In memory alone. */
+void catalog_set_commitment(struct catalog *c, const struct scope *scope,
+                            const struct commitment *commitment);
+struct commitment catalog_commitment(const struct catalog *c, const struct scope *scope);
+void catalog_accounts_close(struct catalog *c);
+
+/* catalog_consumers.c */
+catalog_verb_fn catalog_register_consumer, catalog_deregister_consumer;
+/* Ends what was found CREATING or DELETING, or whose time has come (K2). */
+void catalog_settle_consumers(struct catalog *c, struct stream *stream);
+
 /* catalog_attributes.c */
-enum status catalog_set_tags(struct catalog *c, struct catalog_command *command);
-enum status catalog_set_policy(struct catalog *c, struct catalog_command *command);
+catalog_verb_fn catalog_set_tags, catalog_set_policy;
 
 /* catalog_encryption.c */
-enum status catalog_set_encryption(struct catalog *c, struct catalog_command *command);
+catalog_verb_fn catalog_set_encryption;
 
 #endif

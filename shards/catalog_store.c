@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "shards/catalog_encryption_row.h"
+#include "shards/catalog_store_internal.h"
 #include "shards/store_wal.h"
 
 #include <inttypes.h>
@@ -69,11 +70,11 @@ static void put_row(struct catalog_batch *b, const char *key, json_t *object)
     json_decref(object);
 }
 
-static json_t *tags_json(const struct stream_settings *s)
+static json_t *tags_json(const struct stream_tag *list, uint32_t count)
 {
     json_t *tags = json_object();
-    for (uint32_t i = 0; i < s->tag_count; i++)
-        must(json_object_set_new(tags, s->tags[i].key, json_string(s->tags[i].value)) == 0);
+    for (uint32_t i = 0; i < count; i++)
+        must(json_object_set_new(tags, list[i].key, json_string(list[i].value)) == 0);
     return tags;
 }
 
@@ -81,14 +82,14 @@ void catalog_batch_put_stream(struct catalog_batch *b, const struct stream_setti
 {
     char key[ROW_KEY_BYTES];
     snprintf(key, sizeof(key), "stream/%020" PRIu64, s->number);
-    json_t *row =
-        json_pack("{s:I s:s s:s s:s s:i s:i s:I s:i s:i s:b s:b s:i s:i s:o}", "number",
-                  (json_int_t)s->number, "account", s->scope.account, "region", s->scope.region,
-                  "name", s->name, "mode", (int)s->mode, "status", (int)s->status, "created_ms",
-                  (json_int_t)s->created_ms, "retention_hours", (int)s->retention_hours,
-                  "record_kib_max", (int)s->record_kib_max, "record_kib_given",
-                  (int)s->record_kib_given, "warm_given", (int)s->warm_given, "warm_mibps",
-                  (int)s->warm_mibps, "next_shard", (int)s->next_shard, "tags", tags_json(s));
+    json_t *row = json_pack(
+        "{s:I s:s s:s s:s s:i s:i s:I s:i s:i s:b s:b s:i s:i s:o s:o}", "number",
+        (json_int_t)s->number, "account", s->scope.account, "region", s->scope.region, "name",
+        s->name, "mode", (int)s->mode, "status", (int)s->status, "created_ms",
+        (json_int_t)s->created_ms, "retention_hours", (int)s->retention_hours, "record_kib_max",
+        (int)s->record_kib_max, "record_kib_given", (int)s->record_kib_given, "warm_given",
+        (int)s->warm_given, "warm_mibps", (int)s->warm_mibps, "next_shard", (int)s->next_shard,
+        "tags", tags_json(s->tags, s->tag_count), "reshape", stream_reshape_json(&s->reshape));
     if (s->policy) {
         struct bytes policy = policy_text(s->policy);
         must(json_object_set_new(row, "policy",
@@ -123,6 +124,25 @@ void catalog_batch_remove_shard(struct catalog_batch *b, uint64_t stream, uint32
 {
     char key[ROW_KEY_BYTES];
     int len = snprintf(key, sizeof(key), "shard/%020" PRIu64 "/%010u", stream, index);
+    leveldb_writebatch_delete(b->rows, key, (size_t)len);
+}
+
+void catalog_batch_put_consumer(struct catalog_batch *b, uint64_t stream,
+                                const struct consumer *consumer)
+{
+    char key[ROW_KEY_BYTES];
+    snprintf(key, sizeof(key), "consumer/%020" PRIu64 "/%s", stream, consumer->name);
+    put_row(b, key,
+            json_pack("{s:I s:i s:o}", "created_s", (json_int_t)consumer->created_s, "status",
+                      (int)consumer->status, "tags",
+                      tags_json(consumer->tags, consumer->tag_count)));
+}
+
+void catalog_batch_remove_consumer(struct catalog_batch *b, uint64_t stream,
+                                   const struct consumer *consumer)
+{
+    char key[ROW_KEY_BYTES];
+    int len = snprintf(key, sizeof(key), "consumer/%020" PRIu64 "/%s", stream, consumer->name);
     leveldb_writebatch_delete(b->rows, key, (size_t)len);
 }
 
@@ -161,6 +181,16 @@ void catalog_batch_remove_key(struct catalog_batch *b, struct bytes access_key)
     leveldb_writebatch_delete(b->rows, key, (size_t)len);
 }
 
+void catalog_batch_put_account(struct catalog_batch *b, const struct scope *scope,
+                               const struct commitment *commitment)
+{
+    char key[ROW_KEY_BYTES];
+    snprintf(key, sizeof(key), "account/%s/%s", scope->account, scope->region);
+    put_row(b, key,
+            json_pack("{s:I s:I}", "started_ms", (json_int_t)commitment->started_ms, "ends_ms",
+                      (json_int_t)commitment->ends_ms));
+}
+
 enum status catalog_store_commit(struct catalog_store *s, struct catalog_batch *b, struct fault *f)
 {
     char *error = NULL;
@@ -190,17 +220,19 @@ static enum status row_fault(const struct row *r, struct fault *f)
     return fault_set(f, CORRUPT, "catalog: the row %.*s cannot be read", BYTES_ARGS(r->key));
 }
 
-static void read_tags(const json_t *tags, struct stream_settings *s)
+/* Views of the row; mem_free the list. */
+static struct stream_tag *read_tags(const json_t *tags, uint32_t *count)
 {
-    s->tags = mem_must((json_object_size(tags) + 1) * sizeof(*s->tags));
+    struct stream_tag *list = mem_must((json_object_size(tags) + 1) * sizeof(*list));
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)tags, name, value)
     {
         if (json_is_string(value))
-            s->tags[s->tag_count++] = (struct stream_tag){
-                (char *)(uintptr_t)name, (char *)(uintptr_t)json_string_value(value)};
+            list[(*count)++] = (struct stream_tag){(char *)(uintptr_t)name,
+                                                   (char *)(uintptr_t)json_string_value(value)};
     }
+    return list;
 }
 
 /* It was taken once, so it is taken again. A row with a policy is not older than scopes. */
@@ -216,14 +248,18 @@ static bool read_policy(const struct row *r, struct stream_settings *s)
 
 static enum status read_stream(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
+    if (!reader->stream)
+        return OK;
     json_int_t number, mode, status, created, hours, kib, kib_given, warm_given, warm, next;
+    struct stream_reshape reshape;
     const char *name = json_string_value(json_object_get(r->object, "name"));
     bool fine = number_of(r, "number", &number) && number_of(r, "mode", &mode) &&
                 number_of(r, "status", &status) && number_of(r, "created_ms", &created) &&
                 number_of(r, "retention_hours", &hours) && number_of(r, "record_kib_max", &kib) &&
                 number_of(r, "record_kib_given", &kib_given) &&
                 number_of(r, "warm_given", &warm_given) && number_of(r, "warm_mibps", &warm) &&
-                number_of(r, "next_shard", &next);
+                number_of(r, "next_shard", &next) &&
+                stream_reshape_read(json_object_get(r->object, "reshape"), &reshape);
     if (!fine || !name || strlen(name) > STREAM_NAME_BYTES_MAX || mode < 0 ||
         mode > STREAM_ON_DEMAND || status < 0 || status > STREAM_DELETING)
         return row_fault(r, f);
@@ -238,6 +274,7 @@ static enum status read_stream(struct catalog_reader *reader, const struct row *
         .warm_given = warm_given != 0,
         .warm_mibps = (uint32_t)warm,
         .next_shard = (uint32_t)next,
+        .reshape = reshape,
     };
     snprintf(s.name, sizeof(s.name), "%s", name);
     const char *account = json_string_value(json_object_get(r->object, "account"));
@@ -249,7 +286,7 @@ static enum status read_stream(struct catalog_reader *reader, const struct row *
         policy_unref(s.policy);
         return row_fault(r, f);
     }
-    read_tags(json_object_get(r->object, "tags"), &s);
+    s.tags = read_tags(json_object_get(r->object, "tags"), &s.tag_count);
     enum status st = reader->stream(reader, &s, f);
     mem_free(s.tags);
     policy_unref(s.policy);
@@ -259,6 +296,8 @@ static enum status read_stream(struct catalog_reader *reader, const struct row *
 
 static enum status read_shard(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
+    if (!reader->shard)
+        return OK;
     json_int_t index, state, parent, adjacent, created, closed;
     struct shard s = {0};
     bool fine =
@@ -280,8 +319,34 @@ static enum status read_shard(struct catalog_reader *reader, const struct row *r
     return reader->shard(reader, stream, &s, f);
 }
 
+/* "consumer/", the stream's number in 20 digits, "/", the name */
+static enum status read_consumer(struct catalog_reader *reader, const struct row *r,
+                                 struct fault *f)
+{
+    if (!reader->consumer)
+        return OK;
+    enum { NUMBER_AT = 9, NAME_AT = NUMBER_AT + 20 + 1 };
+    json_int_t created, status;
+    uint64_t stream;
+    struct consumer consumer = {0};
+    if (r->key.len <= NAME_AT || r->key.len - NAME_AT > CONSUMER_NAME_BYTES_MAX ||
+        !bytes_to_u64(bytes_of(r->key.at + NUMBER_AT, 20), &stream) ||
+        !number_of(r, "created_s", &created) || !number_of(r, "status", &status) || status < 0 ||
+        status > CONSUMER_DELETING)
+        return row_fault(r, f);
+    memcpy(consumer.name, r->key.at + NAME_AT, r->key.len - NAME_AT);
+    consumer.created_s = (uint64_t)created;
+    consumer.status = (enum consumer_status)status;
+    consumer.tags = read_tags(json_object_get(r->object, "tags"), &consumer.tag_count);
+    enum status st = reader->consumer(reader, stream, &consumer, f);
+    mem_free(consumer.tags);
+    return st;
+}
+
 static enum status read_key(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
+    if (!reader->key)
+        return OK;
     json_int_t created;
     const char *secret = json_string_value(json_object_get(r->object, "secret"));
     const char *account = json_string_value(json_object_get(r->object, "account"));
@@ -297,6 +362,8 @@ static enum status read_key(struct catalog_reader *reader, const struct row *r, 
 static enum status read_next_stream(struct catalog_reader *reader, const struct row *r,
                                     struct fault *f)
 {
+    if (!reader->next_stream)
+        return OK;
     json_int_t number;
     if (!number_of(r, "number", &number))
         return row_fault(r, f);
@@ -306,6 +373,8 @@ static enum status read_next_stream(struct catalog_reader *reader, const struct 
 static enum status read_iterator_key(struct catalog_reader *reader, const struct row *r,
                                      struct fault *f)
 {
+    if (!reader->iterator_key)
+        return OK;
     struct bytes hex = bytes_text(json_string_value(json_object_get(r->object, "hex")));
     uint8_t key[64];
     if (hex.len > 128 || !hex_parse(hex, key, hex.len / 2))
@@ -313,8 +382,28 @@ static enum status read_iterator_key(struct catalog_reader *reader, const struct
     return reader->iterator_key(reader, key, hex.len / 2, f);
 }
 
-static enum status read_format(const struct row *r, struct fault *f)
+/* "account/ACCOUNT/REGION" */
+static enum status read_account(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
+    if (!reader->account)
+        return OK;
+    enum { HEAD = 8, ACCOUNT = ACCOUNT_BYTES - 1, REGION_AT = HEAD + ACCOUNT + 1 };
+    json_int_t started, ends;
+    struct scope scope;
+    bool fine = number_of(r, "started_ms", &started) && number_of(r, "ends_ms", &ends) &&
+                started >= 0 && ends >= 0 && r->key.len > REGION_AT &&
+                r->key.at[REGION_AT - 1] == '/' &&
+                scope_set(&scope, bytes_of(r->key.at + HEAD, ACCOUNT),
+                          bytes_of(r->key.at + REGION_AT, r->key.len - REGION_AT));
+    if (!fine)
+        return row_fault(r, f);
+    struct commitment commitment = {.started_ms = (uint64_t)started, .ends_ms = (uint64_t)ends};
+    return reader->account(reader, &scope, &commitment, f);
+}
+
+static enum status read_format(struct catalog_reader *reader, const struct row *r, struct fault *f)
+{
+    (void)reader;
     json_int_t format;
     if (!number_of(r, "format", &format))
         return row_fault(r, f);
@@ -326,20 +415,29 @@ static enum status read_format(const struct row *r, struct fault *f)
     return OK;
 }
 
+/* By its key, or by the beginning of it that ends in a slash. A reader that does not want rows of a kind is not shown them. */
+static const struct row_kind {
+    struct bytes key;
+    enum status (*read)(struct catalog_reader *, const struct row *, struct fault *);
+} row_kinds[] = {
+    {BYTES_LITERAL("meta/format"), read_format},
+    {BYTES_LITERAL("meta/next-stream"), read_next_stream},
+    {BYTES_LITERAL("meta/iterator-key"), read_iterator_key},
+    {BYTES_LITERAL("stream/"), read_stream},
+    {BYTES_LITERAL("shard/"), read_shard},
+    {BYTES_LITERAL("consumer/"), read_consumer},
+    {BYTES_LITERAL("key/"), read_key},
+    {BYTES_LITERAL("account/"), read_account},
+};
+
 static enum status read_row(struct catalog_reader *reader, const struct row *r, struct fault *f)
 {
-    if (bytes_equal(r->key, BYTES_LITERAL("meta/format")))
-        return read_format(r, f);
-    if (bytes_equal(r->key, BYTES_LITERAL("meta/next-stream")))
-        return reader->next_stream ? read_next_stream(reader, r, f) : OK;
-    if (bytes_equal(r->key, BYTES_LITERAL("meta/iterator-key")))
-        return reader->iterator_key ? read_iterator_key(reader, r, f) : OK;
-    if (bytes_starts_with(r->key, BYTES_LITERAL("stream/")))
-        return reader->stream ? read_stream(reader, r, f) : OK;
-    if (bytes_starts_with(r->key, BYTES_LITERAL("shard/")))
-        return reader->shard ? read_shard(reader, r, f) : OK;
-    if (bytes_starts_with(r->key, BYTES_LITERAL("key/")))
-        return reader->key ? read_key(reader, r, f) : OK;
+    for (size_t i = 0; i < sizeof(row_kinds) / sizeof(*row_kinds); i++) {
+        const struct row_kind *kind = &row_kinds[i];
+        bool many = kind->key.at[kind->key.len - 1] == '/';
+        if (many ? bytes_starts_with(r->key, kind->key) : bytes_equal(r->key, kind->key))
+            return kind->read(reader, r, f);
+    }
     return row_fault(r, f); /* C2 */
 }
 
@@ -374,7 +472,8 @@ static enum status read_range(struct catalog_store *s, const char *prefix,
 
 enum status catalog_store_read(struct catalog_store *s, struct catalog_reader *r, struct fault *f)
 {
-    static const char *const ranges[] = {"meta/", "key/", "stream/", "shard/"};
+    static const char *const ranges[] = {"meta/",   "key/",   "account/",
+                                         "stream/", "shard/", "consumer/"};
     enum status st = OK;
     for (size_t i = 0; st == OK && i < sizeof(ranges) / sizeof(*ranges); i++)
         st = read_range(s, ranges[i], r, f);

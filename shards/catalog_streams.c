@@ -1,11 +1,12 @@
 /* catalog_streams.c: create, delete, retention, reap.
  *
  *   (none) --create--> CREATING --delay--> ACTIVE --delete--> DELETING --delay--> (none)
- *                                          ACTIVE <--> UPDATING: reshard.c; catalog_settle_later
+ *                                          ACTIVE <--> UPDATING: reshard.c; catalog_activate_later
  *
  * With no delay, create goes straight to ACTIVE and delete straight to none. The disk of a deleted stream comes back by log_trim, for
  * which its number is then unknown. */
 #include "shards/catalog_internal.h"
+#include "shards/reshard_plan.h"
 #include "shards/stream_fault.h"
 #include "shards/tags.h"
 
@@ -37,8 +38,8 @@ static void delay_fire(struct loop_timer *t)
     delay_free(d);
 }
 
-static void delay_start(struct catalog *c, struct stream *s, uint64_t ms,
-                        void (*then)(struct catalog *, struct stream *))
+void catalog_delay_start(struct catalog *c, struct stream *s, uint64_t ms,
+                         void (*then)(struct catalog *, struct stream *))
 {
     struct delay *d = MEM_NEW(struct delay);
     *d = (struct delay){
@@ -63,6 +64,7 @@ static enum status set_status(struct catalog *c, struct stream *stream, enum str
     struct stream_view *v = stream_look(stream);
     struct stream_settings settings = v->settings;
     settings.status = status;
+    settings.reshape.target_shards = 0;
     enum status st = catalog_change_settings(c, stream, v, &settings, f);
     stream_view_unref(v);
     return st;
@@ -78,14 +80,27 @@ static enum stream_status status_of(struct stream *stream)
 
 static void activate(struct catalog *c, struct stream *stream)
 {
-    enum stream_status status = status_of(stream);
-    if (status != STREAM_CREATING && status != STREAM_UPDATING)
-        return; /* deleted meanwhile */
+    if (status_of(stream) == STREAM_DELETING)
+        return; /* meanwhile */
     struct fault f;
     if (set_status(c, stream, STREAM_ACTIVE, &f) != OK) {
         trace(TRACE_WARN, "catalog", "%s", f.text);
-        delay_start(c, stream, AGAIN_MS, activate);
+        catalog_delay_start(c, stream, AGAIN_MS, activate);
     }
+}
+
+enum status catalog_check_on_demand(const struct catalog *c, const struct scope *scope,
+                                    const struct stream_totals *totals, struct fault *f)
+{
+    const struct catalog_settings *s = &c->settings;
+    if (totals->on_demand_streams < s->on_demand_limit)
+        return OK;
+    return fault_set(f, LIMIT_EXCEEDED,
+                     "This request would exceed the on-demand stream limit for the account %s "
+                     "in %s. Current "
+                     "on-demand stream count for the account: %llu. Limit: %llu.",
+                     scope->account, scope->region, (unsigned long long)totals->on_demand_streams,
+                     (unsigned long long)s->on_demand_limit);
 }
 
 static enum status check_limits(struct catalog *c, const struct catalog_command *command,
@@ -102,32 +117,25 @@ static enum status check_limits(struct catalog *c, const struct catalog_command 
     if (command->shard_count > STREAM_SHARDS_MAX)
         return fault_shard_limit(f, scope->account, scope->region, totals.open_shards,
                                  STREAM_SHARDS_MAX, command->shard_count);
-    if (command->create.mode == STREAM_ON_DEMAND && totals.on_demand_streams >= s->on_demand_limit)
-        return fault_set(f, LIMIT_EXCEEDED,
-                         "This request would exceed the on-demand stream limit for the account %s "
-                         "in %s. Current "
-                         "on-demand stream count for the account: %llu. Limit: %llu.",
-                         scope->account, scope->region,
-                         (unsigned long long)totals.on_demand_streams,
-                         (unsigned long long)s->on_demand_limit);
+    if (command->create.mode == STREAM_ON_DEMAND &&
+        catalog_check_on_demand(c, scope, &totals, f) != OK)
+        return LIMIT_EXCEEDED;
     if (all.streams >= STREAMS_MAX)
         return fault_set(f, LIMIT_EXCEEDED, "This server holds %d streams, the most it can.",
                          STREAMS_MAX);
     return OK;
 }
 
-/* Shard i of n begins at i * floor(2^128 / n); the last ends at the top. */
 static enum status make_shards(struct catalog *c, const struct stream_settings *s, uint32_t count,
                                struct catalog_batch *b, struct shard **shards, struct fault *f)
 {
-    u128 width = count == 1 ? 0 : U128_MAX / count + (U128_MAX % count + 1 == count);
     enum status st = OK;
     for (uint32_t i = 0; i < count && st == OK; i++) {
         struct shard values = {
             .index = i,
             .state = SHARD_OPEN,
-            .start = width * i,
-            .end = i + 1 == count ? U128_MAX : width * (i + 1) - 1,
+            .start = plan_even_start(count, i),
+            .end = i + 1 == count ? U128_MAX : plan_even_start(count, i + 1) - 1,
             .parent = SHARD_NONE,
             .adjacent = SHARD_NONE,
             .created_s = s->created_ms / 1000,
@@ -139,7 +147,7 @@ static enum status make_shards(struct catalog *c, const struct stream_settings *
     return st;
 }
 
-enum status catalog_create_stream(struct catalog *c, struct catalog_command *command)
+int catalog_create_stream(struct catalog *c, struct catalog_command *command)
 {
     struct fault *f = &command->fault;
     struct stream *there = stream_table_find(c->settings.streams, &command->scope, command->stream);
@@ -172,7 +180,7 @@ enum status catalog_create_stream(struct catalog *c, struct catalog_command *com
         struct stream *stream = stream_new(stream_view_new(&settings, shards, count, 1));
         stream_table_add(c->settings.streams, stream);
         if (settings.status == STREAM_CREATING)
-            delay_start(c, stream, c->settings.state_delay_ms, activate);
+            catalog_delay_start(c, stream, c->settings.state_delay_ms, activate);
         stream_unref(stream);
     } else {
         for (uint32_t i = 0; i < count; i++)
@@ -190,6 +198,8 @@ static enum status remove_rows(struct catalog *c, struct stream *stream, struct 
     struct catalog_batch *b = catalog_batch_new();
     for (uint32_t i = 0; i < v->shard_count; i++)
         catalog_batch_remove_shard(b, v->settings.number, v->shards[i]->index);
+    for (uint32_t i = 0; i < consumer_set_count(v->settings.consumers); i++)
+        catalog_batch_remove_consumer(b, v->settings.number, v->settings.consumers->at[i]);
     catalog_batch_remove_stream(b, v->settings.number);
     enum status st = catalog_store_commit(c->store, b, f);
     if (st == OK) {
@@ -198,6 +208,7 @@ static enum status remove_rows(struct catalog *c, struct stream *stream, struct 
          * told. */
         struct stream_settings settings = v->settings;
         settings.status = STREAM_DELETING;
+        settings.consumers = NULL;
         struct shard **shards = catalog_shards_of(v, 0);
         stream_publish(stream, stream_view_new(&settings, shards, v->shard_count, v->version + 1));
         mem_free(shards);
@@ -211,11 +222,11 @@ static void finish_delete(struct catalog *c, struct stream *stream)
     struct fault f;
     if (remove_rows(c, stream, &f) != OK) {
         trace(TRACE_WARN, "catalog", "%s", f.text);
-        delay_start(c, stream, AGAIN_MS, finish_delete);
+        catalog_delay_start(c, stream, AGAIN_MS, finish_delete);
     }
 }
 
-enum status catalog_delete_stream(struct catalog *c, struct catalog_command *command)
+int catalog_delete_stream(struct catalog *c, struct catalog_command *command)
 {
     struct stream *stream;
     struct stream_view *v;
@@ -223,15 +234,18 @@ enum status catalog_delete_stream(struct catalog *c, struct catalog_command *com
     if (st != OK)
         return st;
     enum stream_status status = v->settings.status;
+    bool consumers = consumer_set_count(v->settings.consumers) > 0;
     stream_view_unref(v);
     if (status == STREAM_UPDATING || status == STREAM_DELETING) {
         st = fault_stream_busy(&command->fault, command->stream, command->scope.account, status);
+    } else if (consumers && !command->remove.consumers_too) {
+        st = fault_stream_has_consumers(&command->fault, command->stream, command->scope.account);
     } else if (c->settings.state_delay_ms == 0) {
         st = remove_rows(c, stream, &command->fault);
     } else {
         st = set_status(c, stream, STREAM_DELETING, &command->fault);
         if (st == OK)
-            delay_start(c, stream, c->settings.state_delay_ms, finish_delete);
+            catalog_delay_start(c, stream, c->settings.state_delay_ms, finish_delete);
     }
     stream_unref(stream);
     return st;
@@ -239,12 +253,13 @@ enum status catalog_delete_stream(struct catalog *c, struct catalog_command *com
 
 void catalog_resume(struct catalog *c, struct stream *stream)
 {
-    delay_start(c, stream, 0, status_of(stream) == STREAM_DELETING ? finish_delete : activate);
+    catalog_delay_start(c, stream, 0,
+                        status_of(stream) == STREAM_DELETING ? finish_delete : activate);
 }
 
-void catalog_settle_later(struct catalog *c, struct stream *stream)
+void catalog_activate_later(struct catalog *c, struct stream *stream)
 {
-    delay_start(c, stream, c->settings.state_delay_ms, activate);
+    catalog_delay_start(c, stream, c->settings.state_delay_ms, activate);
 }
 
 /* ---- retention ---- */
@@ -279,7 +294,7 @@ static enum status check_retention(const struct stream_settings *s, bool increas
     return OK;
 }
 
-enum status catalog_set_retention(struct catalog *c, struct catalog_command *command)
+int catalog_set_retention(struct catalog *c, struct catalog_command *command)
 {
     struct fault *f = &command->fault;
     struct stream *stream;
@@ -305,7 +320,7 @@ enum status catalog_set_retention(struct catalog *c, struct catalog_command *com
 
 /* ---- reap: closed shards that nobody can read any more ---- */
 
-enum status catalog_reap_shards(struct catalog *c, struct catalog_command *command)
+int catalog_reap_shards(struct catalog *c, struct catalog_command *command)
 {
     struct stream *stream;
     struct stream_view *v;

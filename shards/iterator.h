@@ -13,7 +13,12 @@
 
 enum { ITERATOR_BYTES = 216, ITERATOR_KEY_BYTES = 32 };
 
-enum iterator_kind { ITERATOR_SHARD = 1, ITERATOR_LIST_SHARDS = 2, ITERATOR_LIST_STREAMS = 3 };
+enum iterator_kind {
+    ITERATOR_SHARD = 1,
+    ITERATOR_LIST_SHARDS = 2,
+    ITERATOR_LIST_STREAMS = 3,
+    ITERATOR_LIST_CONSUMERS = 4
+};
 
 struct iterator {
     enum iterator_kind kind;
@@ -22,7 +27,7 @@ struct iterator {
     uint64_t stream;                      /* the stream's number */
     uint64_t offset;                      /* the next offset wanted */
     uint64_t extra[2];                    /* page tokens: what their list was filtered by */
-    char name[STREAM_NAME_BYTES_MAX + 1]; /* the stream's */
+    char name[STREAM_NAME_BYTES_MAX + 1]; /* the stream's; of a page of consumers, the last one's */
 };
 
 void iterator_seal(const struct iterator *it, const uint8_t key[ITERATOR_KEY_BYTES],

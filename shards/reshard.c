@@ -1,17 +1,18 @@
-/* reshard.c: split and merge, one state machine.
+/* reshard.c: split and merge, and rows of them, one state machine.
  *
  *   ACTIVE --begin: children written as PENDING, stream UPDATING--> begun
  *   begun --(after the state delay) seal: a control batch into each parent's log--> sealing
- *   sealing --sealed: parents CLOSED at the seal's time, children OPEN, stream ACTIVE, one batch--> ACTIVE
+ *   sealing --finish: parents CLOSED at the seal's time, children OPEN, stream ACTIVE, one batch--> ACTIVE
+ *   sealing --finish, and a recount wants more: the same, with the next step's children PENDING, one batch--> begun
  *   sealing --a log refused: again in AGAIN_MS--> begun
  *
  * R1. Nothing is appended to a child before its parents' seals are durable: children are routed to only by the view that `finish` publishes.
  *     So a reader who finishes the parents first sees every key in order.
  * R2. A crash anywhere between leaves a stream UPDATING with PENDING children; reshard_resume begins again at "begun". A log that is
- *     sealed already answers SEALED, which is as good.
- * R3. Puts that meet a seal wait for the next view (stream_wait) and go to the children; they are woken too when a try fails. */
-#include "shards/catalog_internal.h"
-#include "shards/control.h"
+ *     sealed already answers SEALED, which is as good. What a recount is to come to stands in the stream's row, so it goes on to its end.
+ * R3. Puts that meet a seal wait for the next view (stream_wait) and go to the children; they are woken too when a try fails.
+ * R4. A child is created in a later second than its parents were, however fast they follow: its sequence numbers are above theirs. */
+#include "shards/reshard_internal.h"
 #include "shards/stream_fault.h"
 
 #include "base/digest.h"
@@ -91,19 +92,28 @@ static uint64_t closed_ms_of(const struct reshard *r)
     return closed_ms;
 }
 
+/* R4 */
+static uint64_t born_s_of(const struct reshard *r, uint64_t closed_ms)
+{
+    uint64_t after_s = closed_ms / 1000;
+    for (uint32_t i = 0; i < r->parent_count; i++)
+        after_s = r->parents[i]->created_s > after_s ? r->parents[i]->created_s : after_s;
+    return after_s + 1;
+}
+
 /* The shard as it will be in the next view: itself, or changed and written. NULL with a fault when
  * its log cannot be opened again. */
 static enum status changed(struct reshard *r, struct shard *s, uint64_t closed_ms,
                            struct catalog_batch *b, const struct stream_settings *settings,
                            struct shard **out, struct fault *f)
 {
-    struct shard values = *s;
+    struct shard values = shard_values(s);
     if (is_parent(r, s->index)) {
         values.state = SHARD_CLOSED;
         values.closed_ms = closed_ms;
     } else if (is_child(r, s->index)) {
         values.state = SHARD_OPEN;
-        values.created_s = closed_ms / 1000 + 1;
+        values.created_s = born_s_of(r, closed_ms);
     } else {
         *out = shard_ref(s);
         return OK;
@@ -114,31 +124,101 @@ static enum status changed(struct reshard *r, struct shard *s, uint64_t closed_m
     return st;
 }
 
-static enum status finish(struct reshard *r, struct fault *f)
+/* Makes the children and appends them to the batch and to `shards`, which has the room. */
+static enum status add_pending(struct catalog *c, const struct stream_settings *settings,
+                               const struct shard *children, uint32_t child_count,
+                               struct catalog_batch *b, struct shard **shards, uint32_t *count,
+                               struct fault *f)
+{
+    enum status st = OK;
+    for (uint32_t i = 0; i < child_count && st == OK; i++) {
+        st = catalog_shard_make(c, settings, children[i], &shards[*count], f);
+        if (st == OK)
+            catalog_batch_put_shard(b, settings->number, shards[(*count)++]);
+    }
+    return st;
+}
+
+static void drop(struct shard **shards, uint32_t count, struct catalog_batch *b)
+{
+    for (uint32_t i = 0; i < count; i++)
+        shard_unref(shards[i]);
+    mem_free(shards);
+    catalog_batch_free(b);
+}
+
+/* What the machine works on next: those children, and their parents as the stream's view has them. */
+static void take_step(struct reshard *r, const struct shard *children, uint32_t child_count)
+{
+    struct stream_view *v = stream_look(r->stream);
+    const int64_t parents[PARENTS_MAX] = {children[0].parent, children[0].adjacent};
+    for (uint32_t i = 0; i < r->parent_count; i++)
+        shard_unref(r->parents[i]);
+    r->parent_count = 0;
+    for (int i = 0; i < PARENTS_MAX; i++)
+        if (parents[i] != SHARD_NONE)
+            r->parents[r->parent_count++] = shard_ref(stream_view_shard(v, (uint32_t)parents[i]));
+    for (r->child_count = 0; r->child_count < child_count; r->child_count++)
+        r->children[r->child_count] = children[r->child_count].index;
+    stream_view_unref(v);
+}
+
+/* The open shards as they will be, in the order of their keys: the view's, with the parents' place taken by the children. */
+static uint32_t next_open(const struct reshard *r, const struct stream_view *v,
+                          struct shard *const *shards, uint32_t count, struct shard **out)
+{
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < v->open_count; i++) {
+        if (!is_parent(r, v->open[i]->index)) {
+            out[open++] = v->open[i];
+        } else if (v->open[i]->index == r->parents[0]->index) {
+            for (uint32_t k = count - r->child_count; k < count; k++) /* the last made */
+                out[open++] = shards[k];
+        }
+    }
+    return open;
+}
+
+/* *more: another step of a recount has begun, and is what the machine works on now. */
+static enum status finish(struct reshard *r, bool *more, struct fault *f)
 {
     struct catalog *c = r->catalog;
     struct stream_view *v = stream_look(r->stream);
     struct stream_settings settings = v->settings;
-    settings.status = STREAM_ACTIVE;
     struct catalog_batch *b = catalog_batch_new();
-    catalog_batch_put_stream(b, &settings);
-    struct shard **shards = mem_must((v->shard_count + 1) * sizeof(struct shard *));
+    size_t room = v->shard_count + CHILDREN_MAX + 1;
+    struct shard **shards = mem_must(room * sizeof(struct shard *));
+    struct shard **open = mem_must(room * sizeof(struct shard *));
+    struct shard next[CHILDREN_MAX];
     uint64_t closed_ms = closed_ms_of(r);
     enum status st = OK;
-    uint32_t count = 0;
+    uint32_t count = 0, next_count = 0;
     while (st == OK && count < v->shard_count) {
         st = changed(r, v->shards[count], closed_ms, b, &settings, &shards[count], f);
         count += st == OK;
     }
     if (st == OK) {
+        uint32_t open_count = next_open(r, v, shards, count, open);
+        next_count = recount_children(&settings, open, open_count,
+                                      clock_wall_ms(c->settings.clock) / 1000, next);
+        settings.next_shard += next_count;
+        if (next_count == 0) {
+            settings.status = STREAM_ACTIVE;
+            settings.reshape.target_shards = 0;
+        }
+        st = add_pending(c, &settings, next, next_count, b, shards, &count, f);
+    }
+    mem_free(open);
+    if (st == OK) {
+        catalog_batch_put_stream(b, &settings);
         st = catalog_change(c, r->stream, b, &settings, shards, count, v->version + 1, f); /* R1 */
     } else {
-        for (uint32_t i = 0; i < count; i++)
-            shard_unref(shards[i]);
-        mem_free(shards);
-        catalog_batch_free(b);
+        drop(shards, count, b);
     }
     stream_view_unref(v);
+    *more = st == OK && next_count > 0;
+    if (*more)
+        take_step(r, next, next_count);
     return st;
 }
 
@@ -151,6 +231,8 @@ static void again(struct reshard *r, const char *why)
         loop_timer_set(r->catalog->loop, &r->timer, AGAIN_MS);
 }
 
+static void seal_parents(struct loop_timer *t);
+
 static void after_seal(struct reshard *r)
 {
     for (uint32_t i = 0; i < r->parent_count; i++) {
@@ -161,12 +243,16 @@ static void after_seal(struct reshard *r)
         }
     }
     struct fault f = {0};
-    if (finish(r, &f) != OK) {
+    bool more;
+    if (finish(r, &more, &f) != OK) {
         again(r, f.text);
         return;
     }
     answer(r, OK);
-    reshard_free(r);
+    if (more && !r->catalog->closing)
+        seal_parents(&r->timer);
+    else
+        reshard_free(r); /* R2: what is left to do is done at the next start */
 }
 
 static void sealed(struct message *m)
@@ -227,63 +313,81 @@ static struct reshard *reshard_new(struct catalog *c, struct stream *stream,
 
 /* ---- begin ---- */
 
-/* Writes the children as PENDING and the stream as UPDATING, publishes that, and sets the machine
- * going. Takes over the stream and the view. */
-static int begin(struct catalog *c, struct catalog_command *command, struct stream *stream,
-                 struct stream_view *v, const struct shard *children, uint32_t child_count)
+int reshard_begin(struct catalog *c, struct catalog_command *command, struct stream *stream,
+                  struct stream_view *v, struct stream_settings settings,
+                  const struct shard *children, uint32_t child_count)
 {
-    struct stream_settings settings = v->settings;
     settings.status = STREAM_UPDATING;
     settings.next_shard += child_count;
     struct catalog_batch *b = catalog_batch_new();
     catalog_batch_put_stream(b, &settings);
     struct shard **shards = catalog_shards_of(v, child_count);
     uint32_t count = v->shard_count;
-    enum status st = OK;
-    for (uint32_t i = 0; i < child_count && st == OK; i++) {
-        st = catalog_shard_make(c, &settings, children[i], &shards[count], &command->fault);
-        if (st == OK)
-            catalog_batch_put_shard(b, settings.number, shards[count++]);
-    }
-    if (st == OK) {
+    enum status st =
+        add_pending(c, &settings, children, child_count, b, shards, &count, &command->fault);
+    if (st == OK)
         st =
             catalog_change(c, stream, b, &settings, shards, count, v->version + 1, &command->fault);
-    } else {
-        for (uint32_t i = 0; i < count; i++)
-            shard_unref(shards[i]);
-        mem_free(shards);
-        catalog_batch_free(b);
-    }
+    else
+        drop(shards, count, b);
     if (st == OK) {
         struct reshard *r = reshard_new(c, stream, command);
-        for (uint32_t i = 0; i < child_count; i++)
-            r->children[r->child_count++] = children[i].index;
-        r->parents[r->parent_count++] =
-            shard_ref(stream_view_shard(v, (uint32_t)children[0].parent));
-        if (children[0].adjacent != SHARD_NONE)
-            r->parents[r->parent_count++] =
-                shard_ref(stream_view_shard(v, (uint32_t)children[0].adjacent));
-        if (c->settings.state_delay_ms) {
-            answer(r, OK);
+        take_step(r, children, child_count);
+        if (c->settings.state_delay_ms || settings.reshape.target_shards)
+            answer(r, OK); /* what may take long is not waited for */
+        if (c->settings.state_delay_ms)
             loop_timer_set(c->loop, &r->timer, c->settings.state_delay_ms);
-        } else {
+        else
             seal_parents(&r->timer);
-        }
     }
     stream_view_unref(v);
     stream_unref(stream);
     return st == OK ? CATALOG_LATER : (int)st;
 }
 
-static enum status check_stream(struct catalog_command *command, const struct stream_view *v)
+void reshard_split_children(const struct shard *parent, u128 at, uint32_t next, uint64_t now_s,
+                            struct shard children[CONTROL_CHILDREN_MAX])
+{
+    children[0] = (struct shard){
+        .index = next,
+        .state = SHARD_PENDING,
+        .start = parent->start,
+        .end = at - 1,
+        .parent = parent->index,
+        .adjacent = SHARD_NONE,
+        .created_s = now_s,
+    };
+    children[1] = children[0];
+    children[1].index++;
+    children[1].start = at;
+    children[1].end = parent->end;
+}
+
+void reshard_merge_child(const struct shard *left, const struct shard *right, uint32_t next,
+                         uint64_t now_s, struct shard *child)
+{
+    *child = (struct shard){
+        .index = next,
+        .state = SHARD_PENDING,
+        .start = left->start,
+        .end = right->end,
+        .parent = left->index,
+        .adjacent = right->index,
+        .created_s = now_s,
+    };
+}
+
+enum status reshard_check_stream(struct catalog_command *command, const struct stream_view *v)
 {
     if (v->settings.status != STREAM_ACTIVE)
         return fault_stream_busy(&command->fault, command->stream, command->scope.account,
                                  v->settings.status);
-    if (v->settings.mode == STREAM_ON_DEMAND)
+    bool on_demand = v->settings.mode == STREAM_ON_DEMAND;
+    if (on_demand != command->by_scaler)
         return fault_set(&command->fault, INVALID_VALUE,
-                         "Request is invalid. Stream %.*s under account %s is in On-Demand mode.",
-                         BYTES_ARGS(command->stream), command->scope.account);
+                         "Request is invalid. Stream %.*s under account %s is in %s mode.",
+                         BYTES_ARGS(command->stream), command->scope.account,
+                         on_demand ? "On-Demand" : "Provisioned");
     return OK;
 }
 
@@ -344,7 +448,7 @@ int reshard_split(struct catalog *c, struct catalog_command *command)
     enum status st = catalog_find(c, command, &stream, &v);
     if (st != OK)
         return st;
-    st = check_stream(command, v);
+    st = reshard_check_stream(command, v);
     if (st == OK)
         st = find_open(command, v, command->split.shard, &s);
     if (st == OK)
@@ -356,20 +460,10 @@ int reshard_split(struct catalog *c, struct catalog_command *command)
         stream_unref(stream);
         return st;
     }
-    struct shard left = {
-        .index = v->settings.next_shard,
-        .state = SHARD_PENDING,
-        .start = s->start,
-        .end = command->split.at - 1,
-        .parent = s->index,
-        .adjacent = SHARD_NONE,
-        .created_s = clock_wall_ms(c->settings.clock) / 1000,
-    };
-    struct shard right = left;
-    right.index++;
-    right.start = command->split.at;
-    right.end = s->end;
-    return begin(c, command, stream, v, (struct shard[]){left, right}, 2);
+    struct shard children[CHILDREN_MAX];
+    reshard_split_children(s, command->split.at, v->settings.next_shard,
+                           clock_wall_ms(c->settings.clock) / 1000, children);
+    return reshard_begin(c, command, stream, v, v->settings, children, 2);
 }
 
 static enum status check_merge(struct catalog_command *command, const struct shard *left,
@@ -395,7 +489,7 @@ int reshard_merge(struct catalog *c, struct catalog_command *command)
     enum status st = catalog_find(c, command, &stream, &v);
     if (st != OK)
         return st;
-    st = check_stream(command, v);
+    st = reshard_check_stream(command, v);
     if (st == OK)
         st = find_open(command, v, command->merge.left, &left);
     if (st == OK)
@@ -407,44 +501,29 @@ int reshard_merge(struct catalog *c, struct catalog_command *command)
         stream_unref(stream);
         return st;
     }
-    struct shard child = {
-        .index = v->settings.next_shard,
-        .state = SHARD_PENDING,
-        .start = left->start,
-        .end = right->end,
-        .parent = left->index,
-        .adjacent = right->index,
-        .created_s = clock_wall_ms(c->settings.clock) / 1000,
-    };
-    return begin(c, command, stream, v, &child, 1);
+    struct shard child;
+    reshard_merge_child(left, right, v->settings.next_shard,
+                        clock_wall_ms(c->settings.clock) / 1000, &child);
+    return reshard_begin(c, command, stream, v, v->settings, &child, 1);
 }
 
 /* ---- resume ---- */
 
-static void add_parent(struct reshard *r, const struct stream_view *v, int64_t index)
+bool reshard_resume(struct catalog *c, struct stream *stream)
 {
-    if (index == SHARD_NONE || is_parent(r, (uint32_t)index))
-        return;
-    struct shard *s = stream_view_shard(v, (uint32_t)index);
-    must(s && r->parent_count < PARENTS_MAX);
-    r->parents[r->parent_count++] = shard_ref(s);
-}
-
-void reshard_resume(struct catalog *c, struct stream *stream)
-{
-    struct reshard *r = reshard_new(c, stream, NULL);
     struct stream_view *v = stream_look(stream);
-    for (uint32_t i = 0; i < v->shard_count; i++) {
-        const struct shard *s = v->shards[i];
-        if (s->state != SHARD_PENDING || r->child_count == CHILDREN_MAX)
-            continue;
-        r->children[r->child_count++] = s->index;
-        add_parent(r, v, s->parent);
-        add_parent(r, v, s->adjacent);
-    }
+    struct shard children[CHILDREN_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < v->shard_count && count < CHILDREN_MAX; i++)
+        if (v->shards[i]->state == SHARD_PENDING)
+            children[count++] = shard_values(v->shards[i]);
     stream_view_unref(v);
-    must(r->parent_count > 0);
+    if (count == 0)
+        return false;
+    struct reshard *r = reshard_new(c, stream, NULL);
+    take_step(r, children, count);
     loop_timer_set(c->loop, &r->timer, 0);
+    return true;
 }
 
 bool reshard_any_under_way(const struct catalog *c)

@@ -16,10 +16,10 @@ struct words {
 static struct words pack(const struct sequence *s)
 {
     u128 tail = ((u128)(s->time_s & 0xfffffffffull) << 36) | ((u128)s->shard << 4) | 2;
-    /* place starts at bit 80: 4 version, 32 shard, 36 time, 8 zero */
+    /* place starts at bit 80: 4 version, 32 shard, 36 time, 8 behind */
     return (struct words){
         .low = (uint64_t)tail,
-        .mid = (uint64_t)(tail >> 64) | (s->place << 16),
+        .mid = (uint64_t)(tail >> 64) | ((uint64_t)s->behind << 8) | (s->place << 16),
         .high = (s->place >> 48) | ((uint64_t)(s->shard & 15) << 16) |
                 ((s->created_s & 0xfffffffffull) << 20) | (2ull << 56),
     };
@@ -32,6 +32,7 @@ static void unpack(struct words w, struct sequence *s)
     u128 tail = ((u128)w.mid << 64) | w.low;
     s->time_s = (uint64_t)(tail >> 36) & 0xfffffffffull;
     s->shard = (uint32_t)(w.low >> 4);
+    s->behind = (w.mid >> 8) & 1;
 }
 
 /* Divides in place; the remainder is the next 19 digits. */

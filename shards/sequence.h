@@ -2,9 +2,11 @@
  *
  * A number is 188 bits, printed in decimal (56 digits). From the most significant hex digit:
  *
- *   2 | shard creation, s (9) | shard index & 15 (1) | place (16) | 00 | arrival, s (9) | shard index (8) | 2
+ *   2 | shard creation, s (9) | shard index & 15 (1) | place (16) | behind (2) | arrival, s (9) | shard index (8) | 2
  *
  * place is the offset plus 1: 0 is the start of a shard, before any record; 7fffffffffffffff the end of a closed one.
+ * behind is 00, as on AWS, or 01: no record's own number, but one between the record's at this place, whatever its time, and the
+ * next one's. With the present for a time it tells how far a reader is who has had nothing to read.
  * Source: numbers seen from AWS (AWS documents only that they grow); clients compare them as big integers, and KCL parses none. */
 #ifndef SLUICE_SHARDS_SEQUENCE_H
 #define SLUICE_SHARDS_SEQUENCE_H
@@ -20,6 +22,7 @@ struct sequence {
     uint64_t place;     /* offset + 1 */
     uint64_t time_s;
     uint32_t shard;
+    bool behind;
 };
 
 /* Returns the length; NUL-terminated. */

@@ -1,4 +1,4 @@
-/* stream.c: publishes views. The lock is held for a pointer and a count; nobody does work under it.
+/* stream.c: publishes views. The lock is held for a pointer and a count; wakes only send messages.
  */
 #include "shards/stream.h"
 
@@ -50,10 +50,11 @@ struct stream_view *stream_look(struct stream *s)
     return v;
 }
 
-static void wake_all(struct list *woken)
+/* Under the lock, so that a cancelled waiter is never woken. */
+static void wake_all(struct stream *s)
 {
-    while (!list_empty(woken)) {
-        struct stream_waiter *w = LIST_OWNER(woken->next, struct stream_waiter, node);
+    while (!list_empty(&s->waiters)) {
+        struct stream_waiter *w = LIST_OWNER(s->waiters.next, struct stream_waiter, node);
         list_remove(&w->node);
         w->wake(w); /* may free w */
     }
@@ -61,35 +62,36 @@ static void wake_all(struct list *woken)
 
 void stream_publish(struct stream *s, struct stream_view *next)
 {
-    struct list woken;
-    list_init(&woken);
     lock_take(&s->mu);
     struct stream_view *old = s->view;
     must(next->version > old->version);
     s->view = next;
-    list_splice(&woken, &s->waiters);
+    wake_all(s);
     lock_drop(&s->mu);
     stream_view_unref(old);
-    wake_all(&woken);
 }
 
 void stream_wake(struct stream *s)
 {
-    struct list woken;
-    list_init(&woken);
     lock_take(&s->mu);
-    list_splice(&woken, &s->waiters);
+    wake_all(s);
     lock_drop(&s->mu);
-    wake_all(&woken);
 }
 
 void stream_wait(struct stream *s, uint64_t version, struct stream_waiter *w)
 {
     lock_take(&s->mu);
-    bool newer = s->view->version > version;
-    if (!newer)
+    list_init(&w->node);
+    if (s->view->version > version)
+        w->wake(w);
+    else
         list_append(&s->waiters, &w->node);
     lock_drop(&s->mu);
-    if (newer)
-        w->wake(w);
+}
+
+void stream_cancel(struct stream *s, struct stream_waiter *w)
+{
+    lock_take(&s->mu);
+    list_remove(&w->node);
+    lock_drop(&s->mu);
 }

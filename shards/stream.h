@@ -12,7 +12,8 @@ struct stream;
 /* Someone who waits for a newer view: a put that met the seal of a shard. Lives in its owner. */
 struct stream_waiter {
     void (*wake)(struct stream_waiter *); /* Thread: the catalog's, or the caller's when there is a
-                                             newer one already. One shot; must not block */
+                                             newer one already. One shot; under the stream's lock,
+                                             so it sends a message and no more */
     struct list node;
 };
 
@@ -30,5 +31,7 @@ void stream_wake(struct stream *s);
 /* Wakes when a view newer than `version` is in force, or when stream_wake is called. Thread: any.
  */
 void stream_wait(struct stream *s, uint64_t version, struct stream_waiter *w);
+/* w is not woken after this returns. It may have been waited for, or not. Thread: any. */
+void stream_cancel(struct stream *s, struct stream_waiter *w);
 
 #endif

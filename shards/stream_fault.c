@@ -42,6 +42,23 @@ enum status fault_shard_missing(struct fault *f, uint32_t index, struct bytes st
                      BYTES_ARGS(stream), account);
 }
 
+enum status fault_stream_has_consumers(struct fault *f, struct bytes name, const char *account)
+{
+    return fault_set(f, IN_USE,
+                     "DeleteStream can't delete %s:%.*s because there are consumers associated "
+                     "with this data stream. To delete %.*s anyway, set the "
+                     "EnforceConsumerDeletion parameter to true to force the deletion of all the "
+                     "consumers that are associated with it.",
+                     account, BYTES_ARGS(name), BYTES_ARGS(name));
+}
+
+enum status fault_consumer_not_found(struct fault *f, struct bytes name, struct bytes stream,
+                                     const char *account)
+{
+    return fault_set(f, NOT_FOUND, "Consumer %.*s under stream %.*s not found for account %s.",
+                     BYTES_ARGS(name), BYTES_ARGS(stream), account);
+}
+
 enum status fault_tags_too_many(struct fault *f, struct bytes stream, const char *account)
 {
     return fault_set(f, INVALID_ARGUMENT,
@@ -64,4 +81,17 @@ enum status fault_shard_limit(struct fault *f, const char *account, const char *
                      "how to request higher limits.",
                      account, region, (unsigned long long)now, (unsigned long long)limit,
                      (unsigned long long)more);
+}
+
+enum status fault_warm_mode(struct fault *f)
+{
+    return fault_set(f, INVALID_VALUE,
+                     "WarmThroughputMiBps can be given only for a stream in ON_DEMAND mode.");
+}
+
+enum status fault_warm_most(struct fault *f, int64_t mibps)
+{
+    return fault_set(f, INVALID_VALUE,
+                     "WarmThroughputMiBps can be at most %d. Specified value was %lld",
+                     WARM_MIBPS_MAX, (long long)mibps);
 }

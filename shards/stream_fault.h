@@ -17,10 +17,18 @@ enum status fault_shard_not_found(struct fault *f, struct bytes shard_id, struct
                                   const char *account); /* "Could not find shard" */
 enum status fault_shard_missing(struct fault *f, uint32_t index, struct bytes stream,
                                 const char *account); /* "does not exist" */
+/* not deleted with consumers on it, unless EnforceConsumerDeletion says so */
+enum status fault_stream_has_consumers(struct fault *f, struct bytes name, const char *account);
+/* A consumer that is not registered. */
+enum status fault_consumer_not_found(struct fault *f, struct bytes name, struct bytes stream,
+                                     const char *account);
 enum status fault_shard_limit(struct fault *f, const char *account, const char *region,
                               uint64_t now, uint64_t limit, uint64_t more);
 /* more than STREAM_TAGS_MAX */
 enum status fault_tags_too_many(struct fault *f, struct bytes stream, const char *account);
+/* WarmThroughputMiBps for a stream that is not ON_DEMAND; more of it than there is. Not AWS's own words. */
+enum status fault_warm_mode(struct fault *f);
+enum status fault_warm_most(struct fault *f, int64_t mibps);
 const char *stream_status_name(enum stream_status status);
 
 #endif

@@ -202,6 +202,24 @@ size_t stream_table_walk(struct stream_table *t, const struct stream_settings *a
     return list(t, bytes_of(key.text, key.len), bytes_of(key.text, 0), out, most, more);
 }
 
+void stream_table_each(struct stream_table *t, bool (*each)(void *arg, struct stream_view *v),
+                       void *arg)
+{
+    enum { PAGE = 64 };
+    struct stream_view *page[PAGE];
+    struct stream_view *last = NULL;
+    bool more = true, wanted = true;
+    while (more && wanted) {
+        size_t count = stream_table_walk(t, last ? &last->settings : NULL, page, PAGE, &more);
+        for (size_t i = 0; i < count; i++) {
+            stream_view_unref(last);
+            last = page[i];
+            wanted = wanted && each(arg, last);
+        }
+    }
+    stream_view_unref(last);
+}
+
 void stream_table_totals(struct stream_table *t, const struct scope *scope,
                          struct stream_totals *out)
 {

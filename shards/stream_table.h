@@ -24,6 +24,10 @@ size_t stream_table_list(struct stream_table *t, const struct scope *scope, stru
  * from the first), which need not be there any more. */
 size_t stream_table_walk(struct stream_table *t, const struct stream_settings *after,
                          struct stream_view **out, size_t most, bool *more);
+/* Every stream's view once, of all scopes, a few at a time: `each` runs without the lock and may take its time, so streams made or
+ * deleted meanwhile may be among them or not. Ends early when it answers false. */
+void stream_table_each(struct stream_table *t, bool (*each)(void *arg, struct stream_view *v),
+                       void *arg);
 
 struct stream_totals {
     uint64_t streams, on_demand_streams, open_shards;

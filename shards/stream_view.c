@@ -16,8 +16,25 @@ struct shard *shard_new(const struct shard *values)
 {
     struct shard *s = MEM_NEW(struct shard);
     *s = *values;
+    s->rate = values->rate ? shard_rate_ref(values->rate) : shard_rate_new();
     atomic_store(&s->refs, 1);
     return s;
+}
+
+struct shard shard_values(const struct shard *s)
+{
+    return (struct shard){
+        .index = s->index,
+        .state = s->state,
+        .start = s->start,
+        .end = s->end,
+        .parent = s->parent,
+        .adjacent = s->adjacent,
+        .created_s = s->created_s,
+        .closed_ms = s->closed_ms,
+        .log = s->log,
+        .rate = s->rate,
+    };
 }
 
 struct shard *shard_ref(struct shard *s)
@@ -32,6 +49,7 @@ void shard_unref(struct shard *s)
         return;
     if (s->log)
         s->log->engine->ops->release(s->log);
+    shard_rate_unref(s->rate);
     mem_free(s);
 }
 
@@ -74,6 +92,17 @@ size_t shard_sequence_at(const struct shard *s, uint64_t offset, uint64_t time_m
 size_t shard_sequence_last(const struct shard *s, char out[SEQUENCE_TEXT_BYTES])
 {
     return print(s, SEQUENCE_PLACE_END, s->closed_ms / 1000, out);
+}
+
+size_t shard_sequence_behind(const struct shard *s, uint64_t next, uint64_t now_ms,
+                             char out[SEQUENCE_TEXT_BYTES])
+{
+    return sequence_print(&(struct sequence){.created_s = s->created_s,
+                                             .place = next,
+                                             .time_s = now_ms / 1000,
+                                             .shard = s->index,
+                                             .behind = true},
+                          out);
 }
 
 static int by_start(const void *a, const void *b)
@@ -119,7 +148,9 @@ struct stream_view *stream_view_new(const struct stream_settings *settings, stru
     v->version = version;
     v->settings = *settings;
     v->settings.tags = stream_tags_copy(settings->tags, settings->tag_count);
+    consumer_set_ref(v->settings.consumers);
     policy_ref(v->settings.policy);
+    v->settings.rate = settings->rate ? shard_rate_ref(settings->rate) : shard_rate_new();
     stream_encryption_ref(v->settings.encryption);
     v->shard_count = count;
     size_t room = count ? count : 1;
@@ -150,7 +181,9 @@ void stream_view_unref(struct stream_view *v)
     for (uint32_t i = 0; i < v->shard_count; i++)
         shard_unref(v->shards[i]);
     stream_tags_free(v->settings.tags, v->settings.tag_count);
+    consumer_set_unref(v->settings.consumers);
     policy_unref(v->settings.policy);
+    shard_rate_unref(v->settings.rate);
     stream_encryption_unref(v->settings.encryption);
     mem_free(v->shards);
     mem_free(v->open);
@@ -158,11 +191,9 @@ void stream_view_unref(struct stream_view *v)
     mem_free(v);
 }
 
-struct shard *stream_view_route(const struct stream_view *v, u128 hash)
+uint32_t stream_view_place(const struct stream_view *v, u128 hash)
 {
-    if (v->open_count == 0)
-        return NULL;
-    must(v->open_starts[0] == 0); /* V1 */
+    must(v->open_count > 0 && v->open_starts[0] == 0); /* V1 */
     uint32_t low = 0, high = v->open_count;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
@@ -171,7 +202,12 @@ struct shard *stream_view_route(const struct stream_view *v, u128 hash)
         else
             high = middle;
     }
-    return v->open[low];
+    return low;
+}
+
+struct shard *stream_view_route(const struct stream_view *v, u128 hash)
+{
+    return v->open_count ? v->open[stream_view_place(v, hash)] : NULL;
 }
 
 struct shard *stream_view_shard(const struct stream_view *v, uint32_t index)

@@ -9,10 +9,13 @@
 
 #include "base/limits.h"
 #include "base/u128.h"
+#include "shards/consumer.h"
 #include "shards/log.h"
 #include "shards/policy.h"
 #include "shards/scope.h"
 #include "shards/sequence.h"
+#include "shards/shard_rate.h"
+#include "shards/stream_reshape.h"
 #include "shards/stream_encryption.h"
 
 enum shard_state { SHARD_PENDING, SHARD_OPEN, SHARD_CLOSED };
@@ -31,6 +34,8 @@ struct shard {
     uint64_t created_s;
     uint64_t closed_ms; /* of a CLOSED shard: when */
     struct log *log;    /* one use of it */
+    struct shard_rate
+        *rate; /* what went through it: shared with the shard as it was in other views */
 };
 
 struct stream_tag {
@@ -41,8 +46,8 @@ struct stream_tag {
 struct stream_tag *stream_tags_copy(const struct stream_tag *tags, uint32_t count);
 void stream_tags_free(struct stream_tag *tags, uint32_t count);
 
-/* What a stream is, beside its shards. Plain values; tags are owned by the view, the policy and the
- * encryption are referenced by it. */
+/* What a stream is, beside its shards. Plain values; tags are owned by the view, the policy,
+ * the consumers and the encryption are referenced by it. */
 struct stream_settings {
     uint64_t number; /* never used again */
     struct scope scope;
@@ -56,9 +61,13 @@ struct stream_settings {
     bool warm_given;
     uint32_t warm_mibps;
     uint32_t next_shard; /* index of the next shard made */
+    struct stream_reshape reshape;
+    struct shard_rate *
+        rate; /* what went through all its shards; the view's reference, shared by all views. NULL: to be made */
     uint32_t tag_count;
-    struct stream_tag *tags;              /* by key, each once (tags.h) */
-    struct policy *policy;                /* counted; NULL: none */
+    struct stream_tag *tags;        /* by key, each once (tags.h) */
+    struct policy *policy;          /* counted; NULL: none */
+    struct consumer_set *consumers; /* counted; NULL: none */
     struct stream_encryption *encryption; /* counted; NULL: never encrypted */
 };
 
@@ -80,8 +89,11 @@ struct stream_view {
     struct shard **open;   /* beside them */
 };
 
-struct shard *
-shard_new(const struct shard *values); /* copies; takes over values->log; one reference */
+struct shard *shard_new(
+    const struct shard *
+        values); /* copies; takes over values->log, shares values->rate (NULL: a new one); one reference */
+/* A shard's values, to be changed and made anew: all but its references, which others may be counting just now. */
+struct shard shard_values(const struct shard *s);
 struct shard *shard_ref(struct shard *s);
 void shard_unref(struct shard *s);
 /* "shardId-000000000000" */
@@ -89,12 +101,14 @@ void shard_id_print(uint32_t index, char out[SHARD_ID_BYTES]);
 /* AWS takes the text after the first '-' (or all of it) if it is only digits and at most
  * 2147483647. */
 bool shard_id_parse(struct bytes id, uint32_t *index);
-/* The number before the first record; of the record at `offset`; and after the last of a closed
- * shard. Lengths; NUL-terminated. */
+/* The number before the first record; of the record at `offset`; after the last of a closed shard;
+ * and, at some time, of a reader whose next record is `next`. Lengths; NUL-terminated. */
 size_t shard_sequence_first(const struct shard *s, char out[SEQUENCE_TEXT_BYTES]);
 size_t shard_sequence_at(const struct shard *s, uint64_t offset, uint64_t time_ms,
                          char out[SEQUENCE_TEXT_BYTES]);
 size_t shard_sequence_last(const struct shard *s, char out[SEQUENCE_TEXT_BYTES]);
+size_t shard_sequence_behind(const struct shard *s, uint64_t next, uint64_t now_ms,
+                             char out[SEQUENCE_TEXT_BYTES]);
 
 /* A view with these settings (tags are copied) and shards (each given up to the view). One
  * reference. */
@@ -102,6 +116,8 @@ struct stream_view *stream_view_new(const struct stream_settings *settings, stru
                                     uint32_t count, uint64_t version);
 struct stream_view *stream_view_ref(struct stream_view *v);
 void stream_view_unref(struct stream_view *v);
+/* The place in `open` of the shard that owns a hash key; the stream must have shards that are open. */
+uint32_t stream_view_place(const struct stream_view *v, u128 hash);
 /* The shard that owns a hash key; never NULL while the stream has shards that are open. */
 struct shard *stream_view_route(const struct stream_view *v, u128 hash);
 struct shard *stream_view_shard(const struct stream_view *v, uint32_t index);

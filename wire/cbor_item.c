@@ -27,6 +27,17 @@ struct head {
     uint64_t number;
 };
 
+static bool read_number(struct cbor_reader *r, size_t size, uint64_t *out)
+{
+    if ((size_t)(r->end - r->at) < size)
+        return false;
+    *out = 0;
+    for (size_t i = 0; i < size; i++)
+        *out = *out << 8 | r->at[i];
+    r->at += size;
+    return true;
+}
+
 /* Any head, a break too. */
 static inline bool read_head(struct cbor_reader *r, struct head *out)
 {
@@ -40,13 +51,7 @@ static inline bool read_head(struct cbor_reader *r, struct head *out)
         return true;
     if (out->info > INFO_EIGHT_BYTES)
         return out->info == INFO_INDEFINITE;
-    size_t size = (size_t)1 << (out->info - INFO_ONE_BYTE);
-    if ((size_t)(r->end - r->at) < size)
-        return false;
-    out->number = 0;
-    for (size_t i = 0; i < size; i++)
-        out->number = out->number << 8 | *r->at++;
-    return true;
+    return read_number(r, (size_t)1 << (out->info - INFO_ONE_BYTE), &out->number);
 }
 
 /* RFC 8949, appendix D. */

@@ -148,6 +148,8 @@ static bool host_is_signed(struct bytes names)
     while (sigv4_next_name(&names, &name)) {
         if (name.len == 4 && bytes_equal_ignore_case(name, BYTES_LITERAL("host")))
             return true;
+        if (sigv4_is_authority(name))
+            return true;
     }
     return false;
 }

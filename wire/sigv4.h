@@ -55,7 +55,7 @@ enum status sigv4_check_time(const struct sigv4_claim *claim, uint64_t now_ms, u
  *   "Signature expired: 20261123T000000Z is now earlier than 20261123T001000Z (20261123T002500Z - 15 min.)"
  *   "Signature not yet current: ... is still later than ... (... + 15 min.)"
  *   "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
- * A signed header that the request lacks, or an unsigned Host, is BAD_SIGNATURE too. Budget: 2.5 us for a 1.5 KB body. */
+ * A signed header that the request lacks, or an unsigned Host, is BAD_SIGNATURE too; `:authority` may be signed for Host. Budget: 2.5 us for a 1.5 KB body. */
 enum status sigv4_verify(const struct sigv4_request *r, const struct sigv4_claim *claim,
                          const uint8_t key[SIGV4_KEY_BYTES], uint64_t now_ms, uint64_t skew_ms,
                          struct arena *a, struct fault *f) MUST_USE;

@@ -164,13 +164,15 @@ static void put_value(struct sigv4_text *t, struct bytes value)
     }
 }
 
-/* False when there is no such header. */
+/* False when there is no such header. HTTP/2 clients may sign the host by the name it has there, and
+ * the request has it as Host. */
 static bool put_header(struct sigv4_text *t, const struct sigv4_request *r, struct bytes name)
 {
+    struct bytes held = sigv4_is_authority(name) ? BYTES_LITERAL("host") : name;
     bool found = false;
     for (size_t i = 0; i < r->header_count; i++) {
         const struct sigv4_header *h = &r->headers[i];
-        if (h->name.len != name.len || !bytes_equal_ignore_case(h->name, name))
+        if (h->name.len != held.len || !bytes_equal_ignore_case(h->name, held))
             continue;
         if (found) {
             sigv4_put_byte(t, ',');
@@ -199,6 +201,7 @@ enum status sigv4_canonical_request(const struct sigv4_request *r, const struct 
                   c->payload_hash.len + 5;
     for (size_t i = 0; i < r->header_count; i++)
         room += r->headers[i].name.len + r->headers[i].value.len + 2; /* I1: all of them, once */
+    room += sizeof(":authority") - sizeof("host"); /* which is longer than what the request has */
     struct sigv4_text t = {.at = arena_take(a, room), .room = room};
     if (t.at == NULL)
         return fault_set(f, NO_MEMORY, "no memory for the canonical request");

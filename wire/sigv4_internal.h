@@ -46,6 +46,11 @@ bool sigv4_time_from_rfc1123(struct bytes text, uint64_t *wall_ms);
 /* ---- sigv4_canonical.c */
 /* A header's value by name, without regard to case; absent when there is none. */
 struct bytes sigv4_header_find(const struct sigv4_request *r, struct bytes name);
+/* HTTP/2's name of the Host header: the AWS SDK for JavaScript signs it there instead. */
+static inline bool sigv4_is_authority(struct bytes name)
+{
+    return bytes_equal(name, BYTES_LITERAL(":authority"));
+}
 /* Takes the next name off "a;b;c"; false at the end. */
 bool sigv4_next_name(struct bytes *list, struct bytes *name);
 /* Dot segments and doubled slashes removed, then escaped once more; absent when the arena had no

@@ -58,8 +58,7 @@ void caller_head(const struct caller *c, const char *operation, struct bytes bod
     arena_fini(&arena);
 }
 
-/* The answer's body; a view of `got`, which the caller ends. */
-static struct bytes call(const struct caller *c, const char *operation, const char *body,
+struct bytes caller_call(const struct caller *c, const char *operation, const char *body,
                          struct buf *got)
 {
     struct buf request;
@@ -93,7 +92,7 @@ static bool is_active(const struct caller *c, const char *name)
 {
     struct buf got;
     struct bytes body =
-        call(c, "DescribeStreamSummary", text_of("{\"StreamName\":\"%s\"}", name), &got);
+        caller_call(c, "DescribeStreamSummary", text_of("{\"StreamName\":\"%s\"}", name), &got);
     bool active = bytes_equal(json_text_member(body, "StreamStatus"), BYTES_LITERAL("ACTIVE"));
     buf_fini(&got);
     return active;
@@ -102,8 +101,8 @@ static bool is_active(const struct caller *c, const char *name)
 void caller_create_stream(const struct caller *c, const char *name, unsigned shards)
 {
     struct buf got;
-    call(c, "CreateStream", text_of("{\"StreamName\":\"%s\",\"ShardCount\":%u}", name, shards),
-         &got);
+    caller_call(c, "CreateStream",
+                text_of("{\"StreamName\":\"%s\",\"ShardCount\":%u}", name, shards), &got);
     buf_fini(&got);
     uint64_t until_us = clock_mono_us(&clock_system) + ACTIVE_MS_MAX * 1000ull;
     while (!is_active(c, name)) {
@@ -119,11 +118,11 @@ void caller_iterator(const struct caller *c, const char *stream, unsigned shard,
     struct buf got;
     char id[SHARD_ID_BYTES];
     shard_id_print(shard, id);
-    struct bytes body =
-        call(c, "GetShardIterator",
-             text_of("{\"StreamName\":\"%s\",\"ShardId\":\"%s\",\"ShardIteratorType\":\"%s\"}",
-                     stream, id, type),
-             &got);
+    struct bytes body = caller_call(
+        c, "GetShardIterator",
+        text_of("{\"StreamName\":\"%s\",\"ShardId\":\"%s\",\"ShardIteratorType\":\"%s\"}", stream,
+                id, type),
+        &got);
     struct bytes iterator = json_text_member(body, "ShardIterator");
     must(iterator.len > 0 && iterator.len < ITERATOR_BYTES_MAX);
     memcpy(out, iterator.at, iterator.len);

@@ -16,6 +16,9 @@ struct caller {
  * holds for 15 minutes. */
 void caller_head(const struct caller *c, const char *operation, struct bytes body, struct buf *out);
 
+/* One call. The answer's body, a view of `got`, which the caller ends. */
+struct bytes caller_call(const struct caller *c, const char *operation, const char *body,
+                         struct buf *got);
 /* Returns when the stream is ACTIVE. */
 void caller_create_stream(const struct caller *c, const char *name, unsigned shards);
 /* An iterator of that type (one that takes no more words: "TRIM_HORIZON", "LATEST"). */

@@ -243,15 +243,23 @@ static void begin_due(struct load *l, uint64_t now)
 
 /* ---- all of it ---- */
 
+/* Until when nothing happens by itself: the window's next border, or the next call that is due. */
+static uint64_t next_event_us(const struct load *l)
+{
+    uint64_t until = UINT64_MAX;
+    if (l->phase == WARMING)
+        until = l->count_from_us;
+    else if (l->phase == COUNTING)
+        until = l->count_until_us;
+    if (owes(l) && l->idle_count > 0 && due_us(l) < until)
+        until = due_us(l);
+    return until;
+}
+
 static void wait_for_events(struct load *l, uint64_t now)
 {
     struct epoll_event events[EVENTS_MAX];
-    uint64_t until = l->phase == WARMING    ? l->count_from_us
-                     : l->phase == COUNTING ? l->count_until_us
-                                            : UINT64_MAX;
-    if (owes(l) && l->idle_count > 0 && due_us(l) < until)
-        until = due_us(l);
-    uint64_t left = until <= now ? 0 : until - now;
+    uint64_t until = next_event_us(l), left = until <= now ? 0 : until - now;
     left = left < SILENCE_US_MAX ? left : SILENCE_US_MAX;
     const struct timespec timeout = {(time_t)(left / 1000000), (long)(left % 1000000) * 1000};
     int count = epoll_pwait2(l->epoll_fd, events, EVENTS_MAX, &timeout, NULL);

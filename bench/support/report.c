@@ -77,8 +77,9 @@ const char *spread(const char *what, const struct series *s, const char *unit)
 {
     const struct series in_order = sorted(s);
     char least[NUMBER_BYTES], most[NUMBER_BYTES];
-    return text_of("%s%s to %s %s in %u rounds", what, number(in_order.values[0], least),
-                   number(in_order.values[in_order.count - 1], most), unit, in_order.count);
+    return text_of("%s%s to %s %s in %u round%s", what, number(in_order.values[0], least),
+                   number(in_order.values[in_order.count - 1], most), unit, in_order.count,
+                   in_order.count == 1 ? "" : "s");
 }
 
 static bool holds(const struct figure *f, double ratio)
@@ -109,26 +110,44 @@ static const char *wanted(const struct figure *f)
                    ratio ? "" : " ", ratio ? "" : f->unit);
 }
 
-void report(const struct figure *f)
+/* A figure's cells, in words. */
+struct cells {
+    const char *measured, *limit, *ratio, *wanted, *verdict, *note;
+};
+
+static struct cells cells_of(const struct figure *f)
 {
     char value[NUMBER_BYTES], limit[NUMBER_BYTES];
+    struct cells c = {.measured = text_of("%s %s", number(f->value, value), f->unit),
+                      .limit = "",
+                      .ratio = "",
+                      .wanted = wanted(f),
+                      .verdict = "",
+                      .note = f->note ? f->note : ""};
     double ratio = f->ratio != 0 || !f->limit_what ? f->ratio : f->value / f->limit;
     must(isfinite(f->value) && isfinite(ratio));
-    bool held = f->kind != FIGURE_SHOWN, good = holds(f, ratio);
-    const char *measured = text_of("%s %s", number(f->value, value), f->unit);
-    const char *beside =
-        f->limit_what ? text_of("%s: %s %s", f->limit_what, number(f->limit, limit), f->unit) : "";
-    const char *times = f->limit_what ? text_of("%.2f", ratio) : "";
-    const char *target = wanted(f), *note = f->note ? f->note : "";
+    if (f->limit_what) {
+        c.limit = text_of("%s: %s %s", f->limit_what, number(f->limit, limit), f->unit);
+        c.ratio = text_of("%.2f", ratio);
+    }
+    if (f->kind != FIGURE_SHOWN)
+        c.verdict = holds(f, ratio) ? "PASS" : "SHORT";
+    return c;
+}
+
+void report(const struct figure *f)
+{
+    const struct cells c = cells_of(f);
+    const char *stars = strcmp(c.verdict, "SHORT") == 0 ? "**" : "";
     if (rows)
-        fprintf(rows, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", f->id, f->what, measured,
-                beside, times, target, held ? good ? "PASS" : "**SHORT**" : "", note);
-    printf("%s%s%s: %s", f->id, *f->id ? "  " : "", f->what, measured);
-    if (*beside)
-        printf("; %s; ratio %s", beside, times);
-    if (held)
-        printf("; wanted %s: %s", target, good ? "PASS" : "SHORT");
-    printf("%s%s%s\n", *note ? " (" : "", note, *note ? ")" : "");
+        fprintf(rows, "| %s | %s | %s | %s | %s | %s | %s%s%s | %s |\n", f->id, f->what, c.measured,
+                c.limit, c.ratio, c.wanted, stars, c.verdict, stars, c.note);
+    printf("%s%s%s: %s", f->id, *f->id ? "  " : "", f->what, c.measured);
+    if (*c.limit)
+        printf("; %s; ratio %s", c.limit, c.ratio);
+    if (*c.verdict)
+        printf("; wanted %s: %s", c.wanted, c.verdict);
+    printf("%s%s%s\n", *c.note ? " (" : "", c.note, *c.note ? ")" : "");
 }
 
 void report_open(const char *path)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -403,6 +404,49 @@ static void every_acknowledged_append_survives_a_kill(void **state)
     }
 }
 
+struct waiting {
+    struct log_waiter waiter;
+    struct log *log;
+    _Atomic unsigned woken;
+};
+
+static void on_wake(struct log_waiter *w)
+{
+    atomic_fetch_add(&LIST_OWNER(w, struct waiting, waiter)->woken, 1);
+}
+
+static void wait_for(struct waiting *w, struct log *l, uint64_t end)
+{
+    *w = (struct waiting){.waiter.wake = on_wake, .log = l};
+    l->engine->ops->wait(l, end, &w->waiter);
+}
+
+static void who_waits_is_woken_once_by_what_is_durable(void **state)
+{
+    struct fixture *x = *state;
+    struct log *l = driver_open(x->engine, 1, 0), *other = driver_open(x->engine, 1, 1);
+    struct waiting late, first, second, elsewhere, gone;
+    uint64_t offset;
+    assert_int_equal(driver_append(x->engine, l, "a", &offset), OK);
+    wait_for(&late, l, 0); /* the end is past it already */
+    assert_int_equal(late.woken, 1);
+    wait_for(&first, l, 1);
+    wait_for(&second, l, 1);
+    wait_for(&elsewhere, other, 0);
+    wait_for(&gone, l, 1);
+    l->engine->ops->cancel(l, &gone.waiter);
+    assert_int_equal(first.woken, 0);
+    assert_int_equal(driver_append(x->engine, l, "b", &offset), OK);
+    assert_int_equal(driver_append(x->engine, l, "c", &offset),
+                     OK); /* another commit: the one before is over */
+    assert_int_equal(driver_seal(x->engine, l), OK);
+    assert_true(first.woken == 1 && second.woken == 1 && gone.woken == 0);
+    assert_int_equal(elsewhere.woken, 0);
+    wait_for(&first, l, 2); /* the seal's end is past it */
+    assert_int_equal(first.woken, 1);
+    other->engine->ops->cancel(other, &elsewhere.waiter);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2)
@@ -413,6 +457,7 @@ int main(int argc, char **argv)
         TEST(what_was_appended_survives_a_reopening),
         TEST(reads_cross_many_segments),
         TEST(a_sealed_log_stays_sealed),
+        TEST(who_waits_is_woken_once_by_what_is_durable),
         TEST(times_never_decrease_and_are_found),
         TEST(what_is_past_the_horizon_gives_its_disk_back),
         TEST(a_deleted_stream_gives_its_disk_back_and_harms_no_neighbour),

@@ -120,7 +120,7 @@ def make_stream(kinesis, new_name):
     yield make
     for name in made:
         try:
-            kinesis.delete_stream(StreamName=name)
+            kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
         except kinesis.exceptions.ResourceNotFoundException:
             pass
 

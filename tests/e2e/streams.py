@@ -8,6 +8,7 @@ import botocore.config
 import botocore.exceptions
 import pytest
 
+import shapes
 from server import ACCOUNT, REGION
 
 HASH_END = 2**128 - 1
@@ -22,7 +23,7 @@ def client(endpoint, key="dev", secret="dev", region=REGION, verify=None, timeou
         connect_timeout=10,
         max_pool_connections=64,
     )
-    return boto3.session.Session().client(
+    made = boto3.session.Session().client(
         "kinesis",
         endpoint_url=endpoint,
         region_name=region,
@@ -31,6 +32,7 @@ def client(endpoint, key="dev", secret="dev", region=REGION, verify=None, timeou
         verify=verify,
         config=config,
     )
+    return shapes.watch(made)
 
 
 def refused(operation, **members):

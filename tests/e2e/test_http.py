@@ -438,23 +438,3 @@ def test_garbage_is_answered_or_closed_and_others_are_served(server, number):
     assert serves(server)
 
 
-def test_an_h2c_preface_is_refused_cleanly(server):
-    with Connection(server.port) as c:
-        c.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0")
-        assert c.ends(10), "not closed"
-        # Words in HTTP/1.1, or HTTP/2's own: SETTINGS, then GOAWAY with HTTP_1_1_REQUIRED.
-        assert c.rest.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")) or frames(c.rest)[-1] == (
-            7,
-            0x0D,
-        ), c.rest
-    assert serves(server)
-
-
-def frames(data):
-    """(type, error code of a GOAWAY) of each HTTP/2 frame."""
-    found = []
-    while data:
-        length, kind = int.from_bytes(data[:3], "big"), data[3]
-        found.append((kind, int.from_bytes(data[13:17], "big") if kind == 7 else None))
-        data = data[9 + length :]
-    return found

@@ -102,12 +102,15 @@ def test_bytes_over_tls_are_those_over_plain(server):
     assert got.status == 200 and "StreamNames" in got.json()
 
 
-def test_alpn_gets_http_1_1_and_never_h2(server):
-    with Connection(server.port, tls=server.ca, alpn=["h2", "http/1.1"]) as c:
+def test_alpn_chooses_h2_where_it_is_offered_and_http_1_1_else(server):
+    for offer in (["h2", "http/1.1"], ["http/1.1", "h2"], ["h2"]):
+        with Connection(server.port, tls=server.ca, alpn=offer) as c:
+            assert c.socket.selected_alpn_protocol() == "h2"
+    with Connection(server.port, tls=server.ca, alpn=["http/1.1"]) as c:
         assert c.socket.selected_alpn_protocol() in ("http/1.1", None)
         assert c.request(headers=dev_headers("ListStreams"), body=b"{}").status == 200
     with pytest.raises((ssl.SSLError, ConnectionResetError, Closed)):
-        with Connection(server.port, tls=server.ca, alpn=["h2"]) as c:
+        with Connection(server.port, tls=server.ca, alpn=["mqtt"]) as c:
             c.request(headers=dev_headers("ListStreams"), body=b"{}")
     assert server.health() == 200
 

@@ -3,27 +3,12 @@
  * json_is_object accepts must agree, and all paths of base64 must.
  *
  * First byte: the operation, and whether it is the answer; second: the base64 path. */
-#include "base/mem.h"
-#include "base/must.h"
+#include "tests/fuzz/codec_fuzz.h"
 #include "wire/base64.h"
 #include "wire/check.h"
 #include "wire/json.h"
-#include "wire/model/kinesis.h"
-
-enum { ARENA_BYTES = 1 << 22, STRUCT_WORDS = 128 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* In a block of exactly that size, so that a sanitizer sees whatever is touched beyond it. */
-static enum status decode(const struct shape *s, struct bytes text, struct arena *a, void *out,
-                          struct fault *f, uint8_t **block)
-{
-    *block = mem_must(text.len == 0 ? 1 : text.len);
-    if (text.len > 0)
-        memcpy(*block, text.at, text.len);
-    f->text[0] = '\0';
-    return json_decode(s, *block, text.len, a, out, f);
-}
 
 /* What was decoded can be written, and says the same when read again. */
 static void round_trip(const struct shape *s, const void *in, struct arena *a)
@@ -37,7 +22,7 @@ static void round_trip(const struct shape *s, const void *in, struct arena *a)
     json_encode(s, in, &once);
     if (once.status == OK) {
         must(json_is_object(buf_view(&once)));
-        enum status status = decode(s, buf_view(&once), a, again, &f, &block);
+        enum status status = decode_block(json_decode, s, buf_view(&once), a, again, &f, &block);
         must(status == OK || status == TOO_LARGE);
         if (status == OK) {
             json_encode(s, again, &twice);
@@ -49,21 +34,12 @@ static void round_trip(const struct shape *s, const void *in, struct arena *a)
     buf_fini(&twice);
 }
 
-static const struct shape *shape_for(uint8_t choice)
-{
-    const struct operation_model *operation = &kinesis_operations[choice % KINESIS_OPERATIONS];
-    if (choice / KINESIS_OPERATIONS % 2 == 1 && operation->output != NULL)
-        return operation->output;
-    return operation->input;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
         return 0;
     const struct shape *s = shape_for(data[0]);
     uint64_t in[STRUCT_WORDS];
-    must(s->size <= sizeof(in));
     if (!base64_force((enum base64_path)(data[1] % 3)))
         must(base64_force(BASE64_PORTABLE));
     struct bytes text = bytes_of(data + 2, size - 2);
@@ -72,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *block;
     arena_init(&arena, ARENA_BYTES);
     bool object = json_is_object(text);
-    enum status status = decode(s, text, &arena, in, &f, &block);
+    enum status status = decode_block(json_decode, s, text, &arena, in, &f, &block);
     must(status == OK || status == MALFORMED || status == TOO_LARGE);
     must(status != OK || object);
     must(status != MALFORMED || object == (f.text[0] != '\0'));

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """selftest.py: each house check can fail. Small trees are made, one broken rule each, and the check must name file and line."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import unittest
 
 import arrows
 import banned
+import coverage
 import shape
 import source
 
@@ -175,6 +177,88 @@ class Banned(Tree):
     def test_build_folders_are_not_ours(self):
         self.write("build/x/a.c", "\tfree(p);\n")
         self.must_pass(banned.check)
+
+
+class Coverage(Tree):
+    """A model of two operations: Put, which is served and raises two errors, and Look, which is not yet."""
+
+    DOC = (
+        "| operation | error | what raises it |\n|---|---|---|\n"  # lines 1, 2
+        "| Put | FullException | `tests/api/put_test.c::full` |\n"
+        "| Put | KeyLost | never: NoKeys |\n"
+        "| Look | GoneException | not served yet |\n"
+        "\n## Never\n\n- NoKeys (until Look): nothing has a key.\n"  # line 9
+        "\n## Not served yet\n\n- Look\n"  # line 13
+    )
+    TEST = 'static void full(void **state)\n{\n    refused("Put", "FullException");\n}\nint main(void)\n{\n    run(full);\n}\n'
+
+    def setUp(self):
+        super().setUp()
+        model = {"operations": {"Put": {"errors": [{"shape": "FullException"}, {"shape": "KeyLost"}]}, "Look": {"errors": [{"shape": "GoneException"}]}}}
+        self.write(coverage.MODEL, json.dumps(model))
+        self.write(coverage.OPERATIONS, "OPERATION(Put, PUT, op_put)\n")
+        self.write(coverage.DOC, self.DOC)
+        self.write("tests/api/put_test.c", self.TEST)
+
+    def doc_with(self, before, after):
+        self.assertIn(before, self.DOC)
+        self.write(coverage.DOC, self.DOC.replace(before, after))
+
+    def must_name(self, *wanted):
+        """Complaints, as (line, words in them)."""
+        found = coverage.check(self.root)
+        self.assertEqual(len(found), len(wanted), found)
+        for complaint, (line, words) in zip(found, wanted):
+            self.assertTrue(complaint.startswith(f"docs/COVERAGE.md:{line}: coverage: "), complaint)
+            self.assertIn(words, complaint)
+
+    def test_a_whole_table_passes(self):
+        self.must_pass(coverage.check)
+
+    def test_a_pair_is_there_exactly_once(self):
+        row = "| Put | FullException | `tests/api/put_test.c::full` |\n"
+        self.doc_with(row, "")
+        self.must_name((1, "Put, FullException is missing"))
+        self.doc_with(row, row + row)
+        self.must_name((4, "twice"))
+        self.doc_with(row, row + row.replace("Full", "Empty"))
+        self.must_name((4, "does not name Empty"), (4, "the model does not say"))
+
+    def test_a_named_test_exists_is_run_and_names_both(self):
+        self.doc_with("::full", "::empty")
+        self.must_name((3, "no test empty"))
+        self.doc_with("put_test.c::full", "get_test.c::full")
+        self.must_name((3, "does not exist"))
+        self.write(coverage.DOC, self.DOC)
+        self.write("tests/api/put_test.c", self.TEST.replace("run(full)", "/* full */ run()"))
+        self.must_name((3, "no test full that is run"))
+        self.write("tests/api/put_test.c", self.TEST.replace('"Put"', "0"))
+        self.must_name((3, "does not name Put"))
+
+    def test_a_python_test_names_operations_as_boto3_does(self):
+        self.doc_with("tests/api/put_test.c::full", "tests/e2e/test_put.py::test_full")
+        self.write("tests/e2e/test_put.py", 'def test_full(kinesis):\n    kinesis.put()  # raises "FullException"\n')
+        self.must_pass(coverage.check)
+        self.write("tests/e2e/test_put.py", "def helper():\n    put, FullException\n")
+        self.must_name((3, "no test test_full"))
+
+    def test_only_listed_reasons_are_given_and_all_are_used(self):
+        self.doc_with("never: NoKeys", "never: BecauseISaySo")
+        self.must_name((4, "not in the list"), (9, "NoKeys any more"))
+        self.doc_with("never: NoKeys", "later")
+        self.must_name((4, "is neither"), (9, "NoKeys any more"))
+
+    def test_what_is_not_served_is_listed_and_only_that(self):
+        self.doc_with("\n- Look\n", "\n")
+        self.must_name((1, "does not stand under"), (5, "stand together"), (9, "a reason no more"))
+        self.doc_with("GoneException | not served yet", "GoneException | never: NoKeys")
+        self.must_name((5, "stand together"))
+        self.doc_with("KeyLost | never: NoKeys", "KeyLost | not served yet")
+        self.must_name((4, "stand together"), (9, "NoKeys any more"))
+
+    def test_an_operation_that_is_served_leaves_the_list(self):
+        self.write(coverage.OPERATIONS, "OPERATION(Put, PUT, op_put)\nOPERATION(Look, LOOK, op_look)\n")
+        self.must_name((13, "Look is served"))
 
 
 class Format(Tree):

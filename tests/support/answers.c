@@ -5,6 +5,7 @@
 #include "unit/base/cmocka_all.h"
 
 #include <stdio.h>
+#include <string.h>
 
 json_t *answer_ok(struct loopback *l, const char *operation, const char *json)
 {
@@ -19,22 +20,24 @@ json_t *answer_ok(struct loopback *l, const char *operation, const char *json)
     return answer;
 }
 
+void answer_with(struct loopback *l, const char *operation, const char *json, int status,
+                 const char *answer)
+{
+    int got;
+    char *text = call_text(l, operation, json, &got);
+    assert_string_equal(text, answer);
+    assert_int_equal(got, status);
+    mem_free(text);
+}
+
 void answer_empty(struct loopback *l, const char *operation, const char *json)
 {
-    int status;
-    char *text = call_text(l, operation, json, &status);
-    assert_string_equal(text, "");
-    assert_int_equal(status, 200);
-    mem_free(text);
+    answer_with(l, operation, json, 200, "");
 }
 
 void answer_fails(struct loopback *l, const char *operation, const char *json, const char *answer)
 {
-    int status;
-    char *text = call_text(l, operation, json, &status);
-    assert_string_equal(text, answer);
-    assert_int_equal(status, 400);
-    mem_free(text);
+    answer_with(l, operation, json, 400, answer);
 }
 
 void answer_is(struct loopback *l, const char *operation, const char *json, const char *answer)
@@ -44,4 +47,22 @@ void answer_is(struct loopback *l, const char *operation, const char *json, cons
     assert_string_equal(text, answer);
     mem_free(text);
     json_decref(got);
+}
+
+void answer_refused(struct loopback *l, const char *operation, const char *json, const char *type,
+                    const char *words)
+{
+    char answer[768];
+    snprintf(answer, sizeof(answer), "{\"__type\":\"%s\",\"message\":\"%s\"}", type, words);
+    answer_fails(l, operation, json, answer);
+}
+
+bool answer_shows(struct loopback *l, const char *operation, const char *words)
+{
+    char *text = call_text(l, operation, "{\"StreamName\":\"s\"}", NULL);
+    bool found = strstr(text, words) != NULL;
+    if (!found)
+        fprintf(stderr, "%s has no %s: %s\n", operation, words, text);
+    mem_free(text);
+    return found;
 }

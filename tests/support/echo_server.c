@@ -77,9 +77,16 @@ static void handle(struct exchange_handler *handler, struct exchange *x)
         hold(e, x);
     } else if (bytes_equal(x->path, BYTES_LITERAL("/big"))) {
         big(x);
+    } else if (bytes_equal(x->path, BYTES_LITERAL("/host"))) {
+        buf_append(&x->reply, exchange_header(x, "Host"));
+        finish(x);
     } else if (bytes_starts_with(x->path, BYTES_LITERAL("/seen"))) {
         seen(x);
     } else {
+        if (bytes_equal(x->path, BYTES_LITERAL("/chatty"))) {
+            exchange_reply_header(x, "Connection", "keep-alive");
+            exchange_reply_header(x, "Keep-Alive", "timeout=5");
+        }
         x->close_after = bytes_equal(x->path, BYTES_LITERAL("/close"));
         if (bytes_equal(x->path, BYTES_LITERAL("/unlucky")))
             x->reply.status = TOO_LARGE;
@@ -119,6 +126,8 @@ void echo_close(struct echo *e, uint64_t grace_ms)
     thread_join(&e->worker);
     loop_free(e->worker_loop);
     assert_int_equal(atomic_load(&e->handled), atomic_load(&e->finished)); /* X1 */
+    lock_take(&e->lock); /* who let the last held one go may still be inside echo_release */
+    lock_drop(&e->lock);
     signal_fini(&e->changed);
     lock_fini(&e->lock);
 }

@@ -6,6 +6,8 @@
  *   /big?N     answers N bytes: 'a' + i % 26
  *   /close     answers, and asks for the connection to be closed
  *   /unlucky   answers with a reply that outgrew its ceiling
+ *   /chatty    answers with headers that belong to HTTP/1.1's connections
+ *   /host      answers the Host header
  *   /seen      answers what it saw: method, path, query, tls, X-Test, body length */
 #ifndef SLUICE_TESTS_SUPPORT_ECHO_SERVER_H
 #define SLUICE_TESTS_SUPPORT_ECHO_SERVER_H

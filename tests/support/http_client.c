@@ -112,7 +112,8 @@ static void read_until(struct client *c, size_t len)
 {
     while (c->got.len < len) {
         if (!readable_within(c, CLIENT_PATIENCE_MS))
-            fail_msg("no answer within %d ms", CLIENT_PATIENCE_MS);
+            fail_msg("no answer within %d ms; so far: %.*s", CLIENT_PATIENCE_MS,
+                     BYTES_ARGS(buf_view(&c->got)));
         if (read_some(c) == 0)
             fail_msg("closed after %zu bytes of an answer", c->got.len);
     }
@@ -128,6 +129,13 @@ static size_t head_length(const struct buf *b)
 {
     const uint8_t *end = b->len == 0 ? NULL : memmem(b->at, b->len, "\r\n\r\n", 4);
     return end == NULL ? 0 : (size_t)(end - b->at) + 4;
+}
+
+void client_read_to(struct client *c, const char *text)
+{
+    size_t len = strlen(text);
+    while (c->got.len < len || memcmp(c->got.at + c->got.len - len, text, len) != 0)
+        read_until(c, c->got.len + 1);
 }
 
 void client_read(struct client *c, struct client_reply *r, bool bodiless)

@@ -35,6 +35,8 @@ void client_send_bytes(struct client *c, struct bytes bytes);
 bool client_try_send(struct client *c, struct bytes bytes);
 /* POST of that path and body, complete. */
 void client_post(struct client *c, const char *path, struct bytes body);
+/* Reads until what was read, and not taken yet, ends with `text`. */
+void client_read_to(struct client *c, const char *text);
 /* Reads one reply, whole by its Content-Length. `bodiless`: an answer to HEAD. */
 void client_read(struct client *c, struct client_reply *r, bool bodiless);
 void client_reply_end(struct client_reply *r);

@@ -15,6 +15,7 @@ struct memory_log {
     size_t count;
     uint64_t end, last_ms;
     bool sealed;
+    struct list waiters;
 };
 
 struct memory_engine {
@@ -25,7 +26,7 @@ struct memory_engine {
     size_t log_count;
     struct list held;
     bool hold;
-    enum status refuse;
+    enum status refuse, refuse_reads;
 };
 
 static struct memory_engine *engine_of(struct log_engine *e)
@@ -54,6 +55,7 @@ static enum status memory_open(struct log_engine *engine, struct log_place place
         must(e->log_count < LOGS_MAX);
         found = MEM_NEW(struct memory_log);
         found->log = (struct log){engine, place};
+        list_init(&found->waiters);
         e->logs[e->log_count++] = found;
     }
     lock_drop(&e->mu);
@@ -96,6 +98,12 @@ static void append_one(struct memory_engine *e, struct log_append *a)
         l->spans[l->count++] = s;
         l->end += a->count;
         l->sealed = a->seals;
+        LIST_EACH(node, keep, &l->waiters)
+        {
+            struct log_waiter *w = LIST_OWNER(node, struct log_waiter, node);
+            list_remove(node);
+            w->wake(w);
+        }
     }
     lock_drop(&e->mu);
     a->done(a);
@@ -122,6 +130,12 @@ static void memory_read(struct log_read *r)
     struct memory_log *l = log_of(r->log);
     struct memory_engine *e = engine_of(r->log->engine);
     lock_take(&e->mu);
+    if (e->refuse_reads != OK) {
+        r->status = e->refuse_reads;
+        lock_drop(&e->mu);
+        r->done(r);
+        return;
+    }
     r->status = END;
     r->offset = r->kind == LOG_READ_FROM && r->from > l->end ? r->from : l->end;
     size_t bytes = 0;
@@ -157,6 +171,27 @@ static void memory_bounds(struct log *log, struct log_bounds *out)
     lock_drop(&e->mu);
 }
 
+static void memory_wait(struct log *log, uint64_t end, struct log_waiter *w)
+{
+    struct memory_engine *e = engine_of(log->engine);
+    struct memory_log *l = log_of(log);
+    lock_take(&e->mu);
+    list_init(&w->node);
+    if (l->end > end)
+        w->wake(w);
+    else
+        list_append(&l->waiters, &w->node);
+    lock_drop(&e->mu);
+}
+
+static void memory_cancel(struct log *log, struct log_waiter *w)
+{
+    struct memory_engine *e = engine_of(log->engine);
+    lock_take(&e->mu);
+    list_remove(&w->node);
+    lock_drop(&e->mu);
+}
+
 static enum status memory_trim(struct log_engine *e, const struct log_keeper *k, uint64_t now_ms,
                                uint64_t budget_ms, struct fault *f)
 {
@@ -182,6 +217,7 @@ static void memory_close(struct log_engine *engine)
     for (size_t i = 0; i < e->log_count; i++) {
         for (size_t j = 0; j < e->logs[i]->count; j++)
             log_span_unref(e->logs[i]->spans[j]);
+        must(list_empty(&e->logs[i]->waiters));
         mem_free(e->logs[i]);
     }
     lock_fini(&e->mu);
@@ -196,6 +232,8 @@ struct log_engine *log_memory_new(const struct clock *clock)
         .append = memory_append,
         .read = memory_read,
         .bounds = memory_bounds,
+        .wait = memory_wait,
+        .cancel = memory_cancel,
         .trim = memory_trim,
         .usage = memory_usage,
         .release = memory_release,
@@ -248,5 +286,13 @@ void log_memory_refuse(struct log_engine *engine, enum status status)
     struct memory_engine *e = engine_of(engine);
     lock_take(&e->mu);
     e->refuse = status;
+    lock_drop(&e->mu);
+}
+
+void log_memory_refuse_reads(struct log_engine *engine, enum status status)
+{
+    struct memory_engine *e = engine_of(engine);
+    lock_take(&e->mu);
+    e->refuse_reads = status;
     lock_drop(&e->mu);
 }

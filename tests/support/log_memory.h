@@ -14,5 +14,7 @@ void log_memory_release_held(struct log_engine *e);
 size_t log_memory_held(struct log_engine *e);
 /* Every append completes with this status, until it is OK again. */
 void log_memory_refuse(struct log_engine *e, enum status status);
+/* Likewise every read. */
+void log_memory_refuse_reads(struct log_engine *e, enum status status);
 
 #endif

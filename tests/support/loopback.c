@@ -99,12 +99,26 @@ static void finished(struct exchange *x)
     struct call *c = x->transport;
     c->finished = true;
     c->status = x->http_status;
-    buf_append_byte(&x->reply, 0);
+    if (x->source == NULL)
+        buf_append_byte(&x->reply, 0);
     c->text = (const char *)x->reply.at;
     loop_stop(x->loop);
 }
 
+static void ready(struct exchange *x)
+{
+    struct call *c = x->transport;
+    c->ready = true;
+    loop_stop(x->loop);
+}
+
 void call_start(struct call *c, struct loopback *l, const char *operation, const char *json)
+{
+    call_start_as(c, l, operation, "application/x-amz-json-1.1", bytes_text(json));
+}
+
+void call_start_as(struct call *c, struct loopback *l, const char *operation,
+                   const char *content_type, struct bytes body)
 {
     static _Thread_local char target[128], scope[256];
     static _Thread_local struct sigv4_header headers[5];
@@ -113,8 +127,7 @@ void call_start(struct call *c, struct loopback *l, const char *operation, const
              "AWS4-HMAC-SHA256 Credential=%s/20231114/%s/kinesis/aws4_request, "
              "SignedHeaders=host;x-amz-date, Signature=0000",
              l->access_key ? l->access_key : "AKIDEXAMPLE", l->region ? l->region : "us-east-1");
-    headers[0] = (struct sigv4_header){BYTES_LITERAL("Content-Type"),
-                                       BYTES_LITERAL("application/x-amz-json-1.1")};
+    headers[0] = (struct sigv4_header){BYTES_LITERAL("Content-Type"), bytes_text(content_type)};
     headers[1] = (struct sigv4_header){BYTES_LITERAL("X-Amz-Target"), bytes_text(target)};
     headers[2] = (struct sigv4_header){BYTES_LITERAL("Authorization"), bytes_text(scope)};
     headers[3] =
@@ -123,14 +136,16 @@ void call_start(struct call *c, struct loopback *l, const char *operation, const
     memset(c, 0, sizeof(*c));
     c->loopback = l;
     exchange_init(&c->exchange, l->loop, finished, c);
-    c->body = mem_strdup(json);
+    c->exchange.ready = ready;
+    c->body = mem_must(body.len + 1);
+    memcpy(c->body, body.at, body.len);
     c->exchange.method = BYTES_LITERAL("POST");
     c->exchange.path = BYTES_LITERAL("/");
     c->exchange.query = BYTES_LITERAL("");
     c->exchange.headers = headers;
     c->exchange.header_count = 5;
     c->exchange.body = (uint8_t *)c->body;
-    c->exchange.body_len = strlen(json);
+    c->exchange.body_len = body.len;
     l->service.handler.handle(&l->service.handler, &c->exchange);
 }
 
@@ -142,6 +157,8 @@ void call_wait(struct call *c)
 
 void call_end(struct call *c)
 {
+    if (c->exchange.source != NULL)
+        c->exchange.source->closed(c->exchange.source);
     exchange_fini(&c->exchange);
     mem_free(c->body);
 }

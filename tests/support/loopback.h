@@ -29,14 +29,20 @@ struct call {
     struct loopback *loopback;
     struct exchange exchange;
     char *body; /* the request's: mem_free'd by call_end */
-    bool finished;
+    bool
+        finished; /* or streaming: then exchange.source is set, and is the test's to read (subscriber.h) */
+    bool ready; /* the source said so since it was last looked at */
     int status;
     const char *text; /* the answer's body, NUL-terminated */
 };
 /* Starts Kinesis_20131202.<operation> with that JSON; it may finish before it returns. */
 void call_start(struct call *c, struct loopback *l, const char *operation, const char *json);
+/* The same with any content type and body. */
+void call_start_as(struct call *c, struct loopback *l, const char *operation,
+                   const char *content_type, struct bytes body);
 /* Runs the loop until it is finished. */
 void call_wait(struct call *c);
+/* Closes a source that is still open. */
 void call_end(struct call *c);
 /* All three, with the answer copied: mem_free it. `status` may be NULL. */
 char *call_text(struct loopback *l, const char *operation, const char *json, int *status);

@@ -81,7 +81,7 @@ static void tls_and_plain_share_the_port(void **state)
 static void alpn_is_answered_with_http1(void **state)
 {
     (void)state;
-    static const char *const offers[] = {"\x08http/1.1", "\x02h2\x08http/1.1"};
+    static const char *const offers[] = {"\x08http/1.1", "\x06spdy/1\x08http/1.1"};
     for (int i = 0; i < 2; i++) {
         const uint8_t *chosen;
         unsigned len;
@@ -96,12 +96,12 @@ static void alpn_is_answered_with_http1(void **state)
     }
 }
 
-static void one_who_offers_only_h2_gets_no_application_protocol(void **state)
+static void one_who_offers_no_http_gets_no_application_protocol(void **state)
 {
     (void)state;
     struct client c = connected();
     ERR_clear_error();
-    assert_false(client_tls(&c, context, "\x02h2"));
+    assert_false(client_tls(&c, context, "\x04mqtt"));
     assert_int_equal(alert_of_last_error(), SSL_AD_NO_APPLICATION_PROTOCOL);
     client_close(&c);
 }
@@ -269,7 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tls_and_plain_share_the_port),
         cmocka_unit_test(alpn_is_answered_with_http1),
-        cmocka_unit_test(one_who_offers_only_h2_gets_no_application_protocol),
+        cmocka_unit_test(one_who_offers_no_http_gets_no_application_protocol),
         cmocka_unit_test(a_hello_may_come_a_byte_at_a_time),
         cmocka_unit_test(tls_is_1_2_or_1_3_and_nothing_older),
         cmocka_unit_test(large_bodies_and_replies_pass_through_tls),

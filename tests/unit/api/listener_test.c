@@ -2,6 +2,8 @@
  */
 #include "api/network.h"
 
+#include "base/file.h"
+
 #include "support/echo_server.h"
 #include "support/http_client.h"
 #include "unit/base/cmocka_all.h"
@@ -35,15 +37,20 @@ static void expect_bytes_then_end(struct client *c, struct bytes expected)
     assert_memory_equal(c->got.at, expected.at, expected.len);
 }
 
-static void an_http2_preface_gets_settings_and_goaway(void **state)
+static void an_http2_preface_where_there_is_only_tls_gets_settings_and_goaway(void **state)
 {
     (void)state;
     struct echo e;
     struct client c;
+    struct fault f;
+    char folder[] = "/tmp/sluice-listener-XXXXXX";
+    assert_non_null(mkdtemp(folder));
     echo_init(&e);
+    e.settings.plain = false;
+    assert_int_equal(tls_open(&(struct tls_settings){.folder = folder}, &e.settings.tls, &f), OK);
     echo_open(&e);
     static const uint8_t refusal[] = {0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 7,
-                                      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13};
+                                      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12};
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     client_open(&c, echo_port(&e));
     for (size_t i = 0; i < sizeof(preface) - 1; i++) /* in as many pieces as there can be */
@@ -53,6 +60,8 @@ static void an_http2_preface_gets_settings_and_goaway(void **state)
     client_close(&c);
     echo_wait_connections(&e, 0);
     echo_close(&e, 1000);
+    tls_close(e.settings.tls);
+    assert_int_equal(folder_remove(folder, &f), OK);
 }
 
 static void a_hello_where_there_is_no_tls_gets_an_alert(void **state)
@@ -321,7 +330,7 @@ static void one_listener_takes_both_address_families(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_http2_preface_gets_settings_and_goaway),
+        cmocka_unit_test(an_http2_preface_where_there_is_only_tls_gets_settings_and_goaway),
         cmocka_unit_test(a_hello_where_there_is_no_tls_gets_an_alert),
         cmocka_unit_test(silent_connections_are_closed_in_time_and_cost_the_loops_nothing),
         cmocka_unit_test(one_who_leaves_before_saying_enough_is_forgotten),

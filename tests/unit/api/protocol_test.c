@@ -39,19 +39,22 @@ static void requests_of_http1_are_served_from_their_first_byte(void **state)
     }
 }
 
-static void the_http2_preface_is_waited_for_and_told_to_use_http1(void **state)
+static void
+the_http2_preface_is_waited_for_and_served_without_tls_only_where_that_is_offered(void **state)
 {
     (void)state;
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     for (size_t len = 1; len < sizeof(preface) - 1; len++)
         assert_int_equal(protocol_decide(&both, bytes_of(preface, len)).action, PROTOCOL_WAIT);
     struct protocol_verdict v = protocol_decide(&both, bytes_text(preface));
+    assert_int_equal(v.action, PROTOCOL_SERVE);
+    assert_int_equal(v.transport, TRANSPORT_HTTP2);
+    v = protocol_decide(&only_tls, bytes_text(preface));
     assert_int_equal(v.action, PROTOCOL_REFUSE);
     assert_int_equal(v.answer.len, 9 + 9 + 8);
     assert_int_equal(v.answer.at[3], 4);   /* SETTINGS */
     assert_int_equal(v.answer.at[12], 7);  /* GOAWAY */
-    assert_int_equal(v.answer.at[25], 13); /* HTTP_1_1_REQUIRED */
-    assert_int_equal(protocol_decide(&only_tls, bytes_text(preface)).answer.at[25], 12);
+    assert_int_equal(v.answer.at[25], 12); /* INADEQUATE_SECURITY */
 }
 
 static void plain_http_is_told_to_use_https_when_that_is_all_there_is(void **state)
@@ -73,7 +76,7 @@ static void a_hello_is_waited_for_until_its_last_byte(void **state)
         assert_int_equal(protocol_decide(&both, bytes_of(hello, i)).action, PROTOCOL_WAIT);
     struct protocol_verdict v = protocol_decide(&both, bytes_of(hello, len));
     assert_int_equal(v.action, PROTOCOL_SERVE);
-    assert_int_equal(v.transport, TRANSPORT_HTTP1_TLS);
+    assert_int_equal(v.transport, TRANSPORT_HTTP2_TLS);
 }
 
 static void a_hello_in_many_records_is_put_together(void **state)
@@ -92,7 +95,7 @@ static void a_hello_in_many_records_is_put_together(void **state)
         assert_int_equal(protocol_decide(&both, bytes_of(split, i)).action, PROTOCOL_WAIT);
     struct protocol_verdict v = protocol_decide(&both, bytes_of(split, at));
     assert_int_equal(v.action, PROTOCOL_SERVE);
-    assert_int_equal(v.transport, TRANSPORT_HTTP1_TLS);
+    assert_int_equal(v.transport, TRANSPORT_UNDECLARED_TLS);
 }
 
 static void check_alert(struct protocol_verdict v, uint8_t what)
@@ -104,13 +107,30 @@ static void check_alert(struct protocol_verdict v, uint8_t what)
     assert_int_equal(v.answer.at[6], what);
 }
 
-static void a_hello_that_offers_no_http1_gets_no_application_protocol(void **state)
+static void http2_is_chosen_by_those_who_offer_it_and_http1_by_all_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *alpn;
+        enum protocol_transport transport;
+    } rows[] = {{"\x02h2", TRANSPORT_HTTP2_TLS},
+                {"\x08http/1.1\x02h2", TRANSPORT_HTTP2_TLS},
+                {"\x08http/1.1", TRANSPORT_HTTP1_TLS},
+                {NULL, TRANSPORT_UNDECLARED_TLS}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint8_t hello[2048];
+        size_t len = make_hello(rows[i].alpn, "localhost", hello, sizeof(hello));
+        struct protocol_verdict v = protocol_decide(&both, bytes_of(hello, len));
+        assert_int_equal(v.action, PROTOCOL_SERVE);
+        assert_int_equal(v.transport, rows[i].transport);
+    }
+}
+
+static void a_hello_that_offers_no_http_gets_no_application_protocol(void **state)
 {
     (void)state;
     uint8_t hello[2048];
-    size_t len = make_hello("\x02h2", "localhost", hello, sizeof(hello));
-    check_alert(protocol_decide(&both, bytes_of(hello, len)), 120);
-    len = make_hello("\x04mqtt", "localhost", hello, sizeof(hello));
+    size_t len = make_hello("\x04mqtt", "localhost", hello, sizeof(hello));
     check_alert(protocol_decide(&both, bytes_of(hello, len)), 120);
 }
 
@@ -137,11 +157,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_of_http1_are_served_from_their_first_byte),
-        cmocka_unit_test(the_http2_preface_is_waited_for_and_told_to_use_http1),
+        cmocka_unit_test(
+            the_http2_preface_is_waited_for_and_served_without_tls_only_where_that_is_offered),
         cmocka_unit_test(plain_http_is_told_to_use_https_when_that_is_all_there_is),
         cmocka_unit_test(a_hello_is_waited_for_until_its_last_byte),
         cmocka_unit_test(a_hello_in_many_records_is_put_together),
-        cmocka_unit_test(a_hello_that_offers_no_http1_gets_no_application_protocol),
+        cmocka_unit_test(http2_is_chosen_by_those_who_offer_it_and_http1_by_all_others),
+        cmocka_unit_test(a_hello_that_offers_no_http_gets_no_application_protocol),
         cmocka_unit_test(a_hello_is_refused_where_there_is_no_tls),
         cmocka_unit_test(what_only_begins_like_a_hello_is_refused),
     };

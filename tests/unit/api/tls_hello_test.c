@@ -49,7 +49,7 @@ static const struct {
     const char *alpn;
     enum tls_hello expected;
 } offers[] = {
-    {NULL, TLS_HELLO_HTTP1},
+    {NULL, TLS_HELLO_UNDECLARED},
     {"\x08http/1.1", TLS_HELLO_HTTP1},
     {"\x08http/1.0", TLS_HELLO_HTTP1},
     {"\x02h2", TLS_HELLO_HTTP2_ONLY},

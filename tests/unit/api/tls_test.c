@@ -491,6 +491,16 @@ static void a_failed_reload_changes_nothing(void **state)
 }
 
 static int loaded_freed;
+static void *loaded_make(const struct tls_pair *p)
+{
+    assert_non_null(p->certificate);
+    return &loaded_freed;
+}
+static void *loaded_fail(const struct tls_pair *p)
+{
+    assert_non_null(p->certificate);
+    return NULL;
+}
 static void loaded_free(void *loaded)
 {
     assert_ptr_equal(loaded, &loaded_freed);
@@ -503,8 +513,11 @@ static void what_was_loaded_from_a_pair_is_freed_with_its_last_holder(void **sta
     struct tls *t = open_with(g, NULL);
     struct tls_pair *p = tls_pair_ref(t);
     loaded_freed = 0;
-    p->loaded = &loaded_freed;
-    p->loaded_free = loaded_free;
+    assert_null(tls_pair_loaded(p, TLS_ENGINE_HTTP2, loaded_fail, loaded_free));
+    for (int i = 0; i < 2; i++) /* made once */
+        assert_ptr_equal(
+            tls_pair_loaded(p, TLS_ENGINE_HTTP1, i ? loaded_fail : loaded_make, loaded_free),
+            &loaded_freed);
     tls_close(t);
     assert_int_equal(loaded_freed, 0);
     tls_pair_unref(p);

@@ -14,6 +14,7 @@ struct given {
     struct catalog_reader reader;
     struct scope scope;
     char account[ACCOUNT_BYTES + 1];
+    struct commitment commitment;
     unsigned streams, keys;
 };
 
@@ -40,11 +41,22 @@ static enum status found_key(struct catalog_reader *r, const char *access_key, c
     return OK;
 }
 
+static enum status found_account(struct catalog_reader *r, const struct scope *scope,
+                                 const struct commitment *commitment, struct fault *f)
+{
+    (void)f;
+    struct given *g = (struct given *)((char *)r - offsetof(struct given, reader));
+    g->scope = *scope;
+    g->commitment = *commitment;
+    return OK;
+}
+
 static int setup(void **state)
 {
     static struct given g;
-    g = (struct given){.folder = "/tmp/sluice-catalog-XXXXXX",
-                       .reader = {.stream = found_stream, .key = found_key}};
+    g = (struct given){
+        .folder = "/tmp/sluice-catalog-XXXXXX",
+        .reader = {.stream = found_stream, .key = found_key, .account = found_account}};
     assert_non_null(mkdtemp(g.folder));
     struct catalog_store *s;
     struct fault f;
@@ -60,6 +72,7 @@ static int teardown(void **state)
     return folder_remove(g->folder, NULL);
 }
 
+/* Without a value: takes it out. */
 static void put_raw(struct given *g, const char *key, const char *value)
 {
     char *error = NULL;
@@ -67,7 +80,10 @@ static void put_raw(struct given *g, const char *key, const char *value)
     leveldb_writeoptions_t *write = leveldb_writeoptions_create();
     leveldb_t *db = leveldb_open(options, g->folder, &error);
     assert_null(error);
-    leveldb_put(db, write, key, strlen(key), value, strlen(value), &error);
+    if (value)
+        leveldb_put(db, write, key, strlen(key), value, strlen(value), &error);
+    else
+        leveldb_delete(db, write, key, strlen(key), &error);
     assert_null(error);
     leveldb_close(db);
     leveldb_writeoptions_destroy(write);
@@ -114,6 +130,18 @@ static void a_scope_is_read_as_it_was_written(void **state)
     assert_string_equal(g->account, "123456789012");
 }
 
+static void an_accounts_commitment_is_read_as_it_was_written(void **state)
+{
+    struct given *g = *state;
+    struct fault f = {0};
+    put_raw(g, "account/123456789012/eu-west-1", "{\"started_ms\":5,\"ends_ms\":9}");
+    assert_int_equal(read_back(g, &f), OK);
+    assert_string_equal(g->scope.account, "123456789012");
+    assert_string_equal(g->scope.region, "eu-west-1");
+    assert_int_equal(g->commitment.started_ms, 5);
+    assert_int_equal(g->commitment.ends_ms, 9);
+}
+
 static void what_was_never_written_so_is_refused(void **state)
 {
     struct given *g = *state;
@@ -123,6 +151,11 @@ static void what_was_never_written_so_is_refused(void **state)
         {STREAM_ROW, "{\"account\":\"123456789012\",\"region\":\"EU/west\"," STREAM_REST},
         {STREAM_ROW, "{\"policy\":\"{}\"," STREAM_REST},
         {STREAM_ROW, "{\"policy\":{}," STREAM_REST},
+        {"account/123456789012/", "{\"started_ms\":1,\"ends_ms\":0}"},
+        {"account/123456789012", "{\"started_ms\":1,\"ends_ms\":0}"},
+        {"account/12345678901/eu-west-1", "{\"started_ms\":1,\"ends_ms\":0}"},
+        {"account/123456789012/eu-west-1", "{\"started_ms\":1,\"ends_ms\":-1}"},
+        {"account/123456789012/eu-west-1", "{\"started_ms\":1}"},
         {"key/AKIA1", "{\"secret\":\"s\",\"created_ms\":1,\"account\":\"1\"}"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -131,6 +164,7 @@ static void what_was_never_written_so_is_refused(void **state)
         put_raw(g, rows[i][0], rows[i][1]);
         assert_int_equal(read_back(g, &f), CORRUPT);
         assert_non_null(strstr(f.text, rows[i][0]));
+        put_raw(g, rows[i][0], NULL);
     }
 }
 
@@ -139,6 +173,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_older_than_scopes_name_none, setup, teardown),
         cmocka_unit_test_setup_teardown(a_scope_is_read_as_it_was_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_accounts_commitment_is_read_as_it_was_written, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_was_never_written_so_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

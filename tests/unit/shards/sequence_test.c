@@ -19,14 +19,14 @@ static void numbers_are_those_of_big_integers(void **state)
         struct sequence s;
         const char *text;
     } known[] = {
-        {{1700000000, 0u, 1700000000, 0},
+        {{1700000000, 0u, 1700000000, 0, false},
          "49646437577108476416916876405825929425585429676275269634"},
-        {{1700000000, 1u, 1700000005, 3},
+        {{1700000000, 1u, 1700000005, 3, false},
          "49646437577175378652512468275251745506222989733565300786"},
-        {{1764000000, 9223372036854775807u, 1764000099, 19999},
+        {{1764000000, 9223372036854775807u, 1764000099, 19999, false},
          "49669273540537433325591033640029716059572041910759776754"},
-        {{1, 2u, 3, 4}, "49039857308154458371437717331643026092891848604502720578"},
-        {{1793000000, 123456789u, 1793000001, 17},
+        {{1, 2u, 3, 4, false}, "49039857308154458371437717331643026092891848604502720578"},
+        {{1793000000, 123456789u, 1793000001, 17, false},
          "49679621085986190729350161427856994727505223246464155922"},
     };
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
@@ -43,7 +43,8 @@ static void what_was_printed_parses_back(void **state)
     random_seed(&r, 7);
     for (int i = 0; i < 20000; i++) {
         struct sequence s = {random_next(&r) & 0xfffffffff, random_next(&r) >> 1,
-                             random_next(&r) & 0xfffffffff, (uint32_t)random_next(&r) & INT32_MAX};
+                             random_next(&r) & 0xfffffffff, (uint32_t)random_next(&r) & INT32_MAX,
+                             (random_next(&r) & 1) != 0};
         char text[SEQUENCE_TEXT_BYTES];
         struct sequence back;
         bool shard_known;
@@ -52,7 +53,29 @@ static void what_was_printed_parses_back(void **state)
         assert_true(shard_known);
         assert_true(s.created_s == back.created_s && s.place == back.place);
         assert_true(s.time_s == back.time_s && s.shard == back.shard);
+        assert_true(s.behind == back.behind);
     }
+}
+
+/* Both are 56 digits, so text order is number order. */
+static void a_number_behind_a_record_lies_between_it_and_the_next(void **state)
+{
+    (void)state;
+    struct sequence record = {
+        .created_s = 1700000000, .place = 5, .time_s = 1700000900, .shard = 3};
+    struct sequence early = record, late = record, next = record;
+    early.behind = late.behind = true;
+    early.time_s = 1700000000;
+    late.time_s = 1800000000;
+    next.place = 6;
+    next.time_s = record.time_s;
+    char a[SEQUENCE_TEXT_BYTES], b[SEQUENCE_TEXT_BYTES], c[SEQUENCE_TEXT_BYTES],
+        d[SEQUENCE_TEXT_BYTES];
+    size_t len = sequence_print(&record, a);
+    assert_int_equal(sequence_print(&early, b), len);
+    assert_int_equal(sequence_print(&late, c), len);
+    assert_int_equal(sequence_print(&next, d), len);
+    assert_true(strcmp(a, b) < 0 && strcmp(b, c) < 0 && strcmp(c, d) < 0);
 }
 
 static void neighbours_of_a_new_stream_differ_by_the_known_step(void **state)
@@ -110,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_those_of_big_integers),
         cmocka_unit_test(what_was_printed_parses_back),
+        cmocka_unit_test(a_number_behind_a_record_lies_between_it_and_the_next),
         cmocka_unit_test(neighbours_of_a_new_stream_differ_by_the_known_step),
         cmocka_unit_test(what_no_stream_gave_out_is_refused),
         cmocka_unit_test(small_numbers_name_a_shard_and_nothing_else),

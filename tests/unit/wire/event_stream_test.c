@@ -265,23 +265,38 @@ static void lengths_that_no_frame_has_are_refused(void **state)
     assert_int_equal(parse_made(MIB(1), EVENT_STREAM_HEADER_BYTES_MAX + 1, none), TOO_LARGE);
 }
 
-static enum status parse_headers(struct bytes headers)
-{
-    return parse_made((uint32_t)(16 + headers.len), (uint32_t)headers.len, headers);
-}
-
 static void headers_that_are_broken_are_refused(void **state)
 {
     (void)state;
-    assert_int_equal(parse_headers(BYTES_LITERAL("\1a\0")), OK);
-    assert_int_equal(parse_headers(BYTES_LITERAL("\1a\7\0\0")), OK);
-    assert_int_equal(parse_headers(BYTES_LITERAL("\0\0")), MALFORMED);         /* no name */
-    assert_int_equal(parse_headers(BYTES_LITERAL("\2a\0")), MALFORMED);        /* no type */
-    assert_int_equal(parse_headers(BYTES_LITERAL("\1a\x0a")), MALFORMED);      /* no such type */
-    assert_int_equal(parse_headers(BYTES_LITERAL("\1a\7\0")), MALFORMED);      /* half a length */
-    assert_int_equal(parse_headers(BYTES_LITERAL("\1a\7\0\2x")), MALFORMED);   /* half a string */
-    assert_int_equal(parse_headers(BYTES_LITERAL("\1a\4\0\0\0")), MALFORMED);  /* half a number */
-    assert_int_equal(parse_headers(BYTES_LITERAL("\1a\0\1b\0\1")), MALFORMED); /* a third */
+    static const struct {
+        struct bytes headers;
+        int whole; /* how many are read before the broken one */
+        bool fine;
+    } rows[] = {
+        {BYTES_LITERAL("\1a\0"), 1, true},
+        {BYTES_LITERAL("\1a\7\0\0"), 1, true},
+        {BYTES_LITERAL("\0\0"), 0, false},         /* no name */
+        {BYTES_LITERAL("\2a\0"), 0, false},        /* no type */
+        {BYTES_LITERAL("\1a\x0a"), 0, false},      /* no such type */
+        {BYTES_LITERAL("\1a\7\0"), 0, false},      /* half a length */
+        {BYTES_LITERAL("\1a\7\0\2x"), 0, false},   /* half a string */
+        {BYTES_LITERAL("\1a\4\0\0\0"), 0, false},  /* half a number */
+        {BYTES_LITERAL("\1a\0\1b\0\1"), 2, false}, /* a third */
+        {BYTES_LITERAL("\1a\7\x7f\xff"
+                       "b"),
+         0, false}, /* a string that is not there */
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct bytes rest = rows[i].headers;
+        struct event_stream_header header;
+        uint32_t len = (uint32_t)rest.len;
+        int whole = 0;
+        assert_int_equal(parse_made(16 + len, len, rest), rows[i].fine ? OK : MALFORMED);
+        while (event_stream_header_next(&rest, &header))
+            whole++;
+        assert_int_equal(whole, rows[i].whole);
+        assert_int_equal(rest.len == 0, rows[i].fine);
+    }
 }
 
 static void what_was_written_is_read_again(void **state)

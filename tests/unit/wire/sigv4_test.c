@@ -240,6 +240,36 @@ static void the_host_must_be_signed(void **state)
     arena_fini(&g.a);
 }
 
+/* Signed by the AWS SDK for JavaScript (@smithy/signature-v4), whose HTTP/2 has no Host header. */
+static void the_host_may_be_signed_by_its_name_in_http2(void **state)
+{
+    (void)state;
+    static const struct vector v = {
+        "authority",
+        "POST",
+        "/",
+        "",
+        {{"host", "127.0.0.1:4567"},
+         {"content-type", "application/x-amz-json-1.1"},
+         {"x-amz-target", "Kinesis_20131202.ListStreams"},
+         {"x-amz-date", "20261123T235846Z"}},
+        "{}",
+        "kinesis",
+        "us-east-1",
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/us-east-1/kinesis/aws4_request, "
+        "SignedHeaders=:authority;content-type;x-amz-date;x-amz-target, "
+        "Signature=028332c4c115373c22a9e65f870b53c98777a010e9f7dbbe5fe65849b1f16c92"};
+    struct given g;
+    given_init(&g, &v);
+    assert_int_equal(check(&g), OK);
+    header_set(&g, "host", "127.0.0.1:4568");
+    assert_refused(&g, BAD_SIGNATURE, MISMATCH);
+    header_drop(&g, "host");
+    assert_refused(&g, BAD_SIGNATURE,
+                   "The request has no header ':authority', which its signature names.");
+    arena_fini(&g.a);
+}
+
 static void a_signed_header_that_is_not_there_is_refused(void **state)
 {
     (void)state;
@@ -438,6 +468,7 @@ int main(void)
         cmocka_unit_test(a_signature_is_good_for_fifteen_minutes_either_way),
         cmocka_unit_test(a_presigned_query_lives_as_long_as_it_says),
         cmocka_unit_test(the_host_must_be_signed),
+        cmocka_unit_test(the_host_may_be_signed_by_its_name_in_http2),
         cmocka_unit_test(a_signed_header_that_is_not_there_is_refused),
         cmocka_unit_test(a_header_named_a_thousand_times_is_not_written_out),
         cmocka_unit_test(a_payload_hash_that_is_given_must_be_the_bodys),
