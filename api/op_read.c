@@ -298,7 +298,7 @@ static void after_read(struct reading *r)
     }
     struct fault f = {0};
     enum status st = OK;
-    batch_opener_init(&r->opener, r->view, r->service->master_keys);
+    batch_opener_init(&r->opener, r->view, r->service->streams, r->service->master_keys);
     for (uint32_t i = 0; i < r->read.span_count && st == OK; i++)
         st = walk_span(r, r->read.spans[i], &f);
     batch_opener_fini(&r->opener);
