@@ -31,7 +31,7 @@
 /* One SubscribeToShardEvent: data and keys (a larger record comes alone), records, and what they take while it is made. */
 #define EVENT_BYTES_MAX       MIB(1)
 #define EVENT_RECORDS_MAX     10000
-#define EVENT_ARENA_BYTES_MAX MIB(8)
+#define EVENT_ARENA_BYTES_MAX MIB(24)
 /* All events in memory, of all subscriptions, shared or not. */
 #define PUSH_EVENT_BYTES_MAX MIB(256)
 /* Each takes half a KiB, and its connection. */

@@ -95,7 +95,7 @@ static void work_open(struct work *w, const char *path)
     w->view = stream_view_new(&settings, NULL, 0, 1);
     stream_encryption_unref(settings.encryption);
     must(stream_settings_data_key(&w->view->settings, w->keys, 1, w->key, &f) == OK);
-    batch_opener_init(&w->opener, w->view, w->keys);
+    batch_opener_init(&w->opener, w->view, NULL, w->keys);
     arena_init(&w->arena, 16 << 20);
     w->bare = EVP_CIPHER_CTX_new();
     must(w->bare && EVP_EncryptInit_ex2(w->bare, EVP_aes_256_gcm(), w->key, NULL, NULL) == 1);

@@ -28,15 +28,31 @@ void batch_seal(const uint8_t key[AEAD_KEY_BYTES], struct log_place place, uint3
 }
 
 void batch_opener_init(struct batch_opener *o, const struct stream_view *view,
-                       struct master_keys *keys)
+                       struct stream_table *streams, struct master_keys *keys)
 {
-    *o = (struct batch_opener){.settings = &view->settings, .keys = keys};
+    *o = (struct batch_opener){.settings = &view->settings, .streams = streams, .keys = keys};
 }
 
 void batch_opener_fini(struct batch_opener *o)
 {
     OPENSSL_cleanse(o->key, sizeof(o->key));
     o->epoch = 0;
+    stream_view_unref(o->newer);
+    o->newer = NULL;
+}
+
+/* The view that names a data key is published before anything is sealed with it. */
+static void look_again(struct batch_opener *o)
+{
+    struct stream *stream =
+        o->streams ? stream_table_find_number(o->streams, o->settings->number) : NULL;
+    if (!stream)
+        return;
+    struct stream_view *before = o->newer;
+    o->newer = stream_look(stream);
+    o->settings = &o->newer->settings;
+    stream_view_unref(before);
+    stream_unref(stream);
 }
 
 static enum status take_key(struct batch_opener *o, uint32_t epoch, struct fault *f)
@@ -44,6 +60,9 @@ static enum status take_key(struct batch_opener *o, uint32_t epoch, struct fault
     if (o->epoch == epoch)
         return OK;
     o->epoch = 0;
+    const struct stream_encryption *known = o->settings->encryption;
+    if (!known || epoch >= known->next_epoch)
+        look_again(o);
     enum status st = stream_settings_data_key(o->settings, o->keys, epoch, o->key, f);
     if (st == OK)
         o->epoch = epoch;

@@ -16,7 +16,7 @@
 #include "base/arena.h"
 #include "shards/log.h"
 #include "shards/record.h"
-#include "shards/stream_view.h"
+#include "shards/stream_table.h"
 
 enum { BATCH_CIPHER_HEAD = AEAD_NONCE_BYTES, BATCH_CIPHER_EXTRA = AEAD_EXTRA_BYTES };
 
@@ -29,12 +29,15 @@ void batch_seal(const uint8_t key[AEAD_KEY_BYTES], struct log_place place, uint3
  * owner's memory; the view must outlive it. Thread: its owner's. */
 struct batch_opener {
     const struct stream_settings *settings;
+    struct stream_table *streams;
     struct master_keys *keys;
-    uint32_t epoch; /* of `key`; 0: none yet */
+    struct stream_view *newer; /* referenced; NULL: the reader's own has done so far */
+    uint32_t epoch;            /* of `key`; 0: none yet */
     uint8_t key[AEAD_KEY_BYTES];
 };
+/* A read may meet a data key made since its view was taken: then the view in force now is looked up in `streams` (NULL: it is not). */
 void batch_opener_init(struct batch_opener *o, const struct stream_view *view,
-                       struct master_keys *keys);
+                       struct stream_table *streams, struct master_keys *keys);
 void batch_opener_fini(struct batch_opener *o); /* wipes */
 /* The records of a batch as they were packed, for record_walk_body_init: the body itself, or decrypted into the arena. Any batch, plain or not. KEY_*: the master
  * key is away; CORRUPT: it was not sealed here; NO_MEMORY. */

@@ -18,7 +18,7 @@ static void open_sealed(struct bytes batch, const struct batch_header *h)
     struct arena a;
     struct bytes body;
     struct fault f;
-    batch_opener_init(&o, &v, NULL);
+    batch_opener_init(&o, &v, NULL, NULL);
     memcpy(o.key, key, sizeof(key));
     arena_init(&a, 64 << 20);
     o.epoch = h->key_epoch; /* as if its data key were there */

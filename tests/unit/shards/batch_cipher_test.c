@@ -11,6 +11,7 @@ enum { COUNT = 3, ROOM = 512 };
 
 struct subject {
     struct key_file file;
+    struct stream_table *streams; /* NULL, but where a test sets it */
     struct stream_view *view;
     struct arena arena;
     uint8_t batch[ROOM];
@@ -78,7 +79,7 @@ static enum status opens(struct subject *s, const struct stream_view *v, uint32_
 {
     struct batch_opener o;
     struct fault f;
-    batch_opener_init(&o, v, s->file.keys);
+    batch_opener_init(&o, v, s->streams, s->file.keys);
     enum status st = batch_open(&o, shard, bytes_of(s->batch, s->len), h, &s->arena, body, &f);
     batch_opener_fini(&o);
     return st;
@@ -157,6 +158,27 @@ static void a_key_that_is_away_is_told_of_and_a_plain_batch_needs_none(void **st
     assert_ptr_equal(body.at, s->batch + BATCH_HEADER_BYTES);
 }
 
+/* A reader whose view is older than the data key: the one in force knows it. */
+static void a_key_made_since_the_view_was_taken_is_looked_up(void **state)
+{
+    struct subject *s = *state;
+    struct bytes body;
+    struct stream_settings plain = s->view->settings;
+    plain.encryption = NULL;
+    struct stream_view *old = stream_view_new(&plain, NULL, 0, 1);
+    assert_int_equal(opens(s, old, 4, &s->header, &body), CORRUPT);
+    s->streams = stream_table_new();
+    struct stream *stream = stream_new(stream_view_ref(s->view));
+    stream_table_add(s->streams, stream);
+    assert_int_equal(opens(s, old, 4, &s->header, &body), OK);
+    stream_table_remove(s->streams, stream);
+    assert_int_equal(opens(s, old, 4, &s->header, &body), CORRUPT);
+    stream_unref(stream);
+    stream_table_free(s->streams);
+    s->streams = NULL;
+    stream_view_unref(old);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -164,6 +186,7 @@ int main(void)
         TEST(records_come_back_as_they_were),
         TEST(another_place_epoch_or_count_is_refused),
         TEST(any_changed_bit_is_refused),
+        TEST(a_key_made_since_the_view_was_taken_is_looked_up),
         TEST(a_key_that_is_away_is_told_of_and_a_plain_batch_needs_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
