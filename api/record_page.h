@@ -7,8 +7,8 @@
 #ifndef SLUICE_API_RECORD_PAGE_H
 #define SLUICE_API_RECORD_PAGE_H
 
-#include "base/arena.h"
 #include "api/service.h"
+#include "base/arena.h"
 #include "wire/model/kinesis.h"
 
 struct record_page {

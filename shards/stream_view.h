@@ -15,8 +15,8 @@
 #include "shards/scope.h"
 #include "shards/sequence.h"
 #include "shards/shard_rate.h"
-#include "shards/stream_reshape.h"
 #include "shards/stream_encryption.h"
+#include "shards/stream_reshape.h"
 
 enum shard_state { SHARD_PENDING, SHARD_OPEN, SHARD_CLOSED };
 enum stream_status { STREAM_CREATING, STREAM_ACTIVE, STREAM_UPDATING, STREAM_DELETING };
@@ -65,9 +65,9 @@ struct stream_settings {
     struct shard_rate *
         rate; /* what went through all its shards; the view's reference, shared by all views. NULL: to be made */
     uint32_t tag_count;
-    struct stream_tag *tags;        /* by key, each once (tags.h) */
-    struct policy *policy;          /* counted; NULL: none */
-    struct consumer_set *consumers; /* counted; NULL: none */
+    struct stream_tag *tags;              /* by key, each once (tags.h) */
+    struct policy *policy;                /* counted; NULL: none */
+    struct consumer_set *consumers;       /* counted; NULL: none */
     struct stream_encryption *encryption; /* counted; NULL: never encrypted */
 };
 
