@@ -134,6 +134,16 @@ static void a_put_that_meets_a_seal_is_sealed_anew_for_the_child(void **state)
     reads(l, 2, "K");
 }
 
+/* A put of one, a put of many, and a read that begins with what is encrypted: one answer. */
+static void all_are_refused(struct loopback *l, const char *read, const char *answer)
+{
+    answer_fails(l, "PutRecord", PUT, answer);
+    answer_fails(l, "PutRecords",
+                 "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"k\"}]}",
+                 answer);
+    answer_fails(l, "GetRecords", read, answer);
+}
+
 static void a_key_that_is_away_refuses_puts_and_reads(void **state)
 {
     struct subject *s = *state;
@@ -144,28 +154,25 @@ static void a_key_that_is_away_refuses_puts_and_reads(void **state)
     put(l, true);
     key_file_set(&s->file, "");
     for (int again = 0; again < 2; again++) {
-        answer_fails(l, "PutRecord", PUT, AWAY);
-        answer_fails(l, "PutRecords",
-                     "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"k\"}]}",
-                     AWAY);
         reads(l, 0, "-"); /* what stands before is given */
         iterate(l, 0, ask, sizeof(ask));
         json_t *got = answer_ok(l, "GetRecords", ask);
         snprintf(ask, sizeof(ask), "{\"ShardIterator\":\"%s\"}",
                  json_string_value(json_object_get(got, "NextShardIterator")));
         json_decref(got);
-        answer_fails(l, "GetRecords", ask, AWAY);
+        all_are_refused(l, ask, AWAY);
         loopback_reopen(l);
     }
     key_file_set(&s->file, KEY_A " alias/a disabled " BITS_1);
-    answer_fails(l, "PutRecord", PUT,
-                 "{\"__type\":\"KMSDisabledException\",\"message\":\"arn:aws:kms:us-east-1:"
-                 "000000000000:key/" KEY_A " is disabled.\"}");
+    all_are_refused(l, ask,
+                    "{\"__type\":\"KMSDisabledException\",\"message\":\"arn:aws:kms:us-east-1:"
+                    "000000000000:key/" KEY_A " is disabled.\"}");
     key_file_set(&s->file, KEY_A " alias/a enabled " BITS_2);
-    answer_fails(l, "PutRecord", PUT,
-                 "{\"__type\":\"KMSInvalidStateException\",\"message\":\"arn:aws:kms:us-east-1:"
-                 "000000000000:key/" KEY_A " is in an invalid state: the key material that wrapped "
-                 "a data key is not there.\"}");
+    all_are_refused(l, ask,
+                    "{\"__type\":\"KMSInvalidStateException\",\"message\":\"arn:aws:kms:us-east-1:"
+                    "000000000000:key/" KEY_A
+                    " is in an invalid state: the key material that wrapped "
+                    "a data key is not there.\"}");
     key_file_set(&s->file, ONE_KEY);
     reads(l, 0, "-K");
 }
@@ -249,10 +256,59 @@ static void what_cannot_be_is_refused(void **state)
                  "{\"__type\":\"KMSNotFoundException\",\"message\":\"Alias "
                  "arn:aws:kms:us-east-1:000000000000:alias/b is not found.\"}");
     answer_empty(l, "StopStreamEncryption", START("alias/b")); /* it is stopped */
+    answer_fails(
+        l, "StartStreamEncryption", START("arn:aws:kms:us-east-1:222222222222:alias/a"),
+        "{\"__type\":\"KMSAccessDeniedException\",\"message\":\"The account 000000000000 is not "
+        "authorized to perform: kms:GenerateDataKey on resource: "
+        "arn:aws:kms:us-east-1:222222222222:alias/a\"}");
+    static const char *const both[] = {"StartStreamEncryption", "StopStreamEncryption"};
+    for (int i = 0; i < 2; i++) {
+        answer_fails(l, both[i],
+                     "{\"StreamName\":\"t\",\"EncryptionType\":\"KMS\",\"KeyId\":\"alias/a\"}",
+                     "{\"__type\":\"ResourceNotFoundException\",\"message\":\"Stream t under "
+                     "account 000000000000 not found.\"}");
+        char *denied = call_text(l, both[i],
+                                 "{\"StreamARN\":\"arn:aws:kinesis:us-east-1:222222222222:stream/"
+                                 "s\",\"EncryptionType\":\"KMS\",\"KeyId\":\"alias/a\"}",
+                                 NULL);
+        assert_non_null(strstr(denied, "AccessDeniedException"));
+        mem_free(denied);
+    }
     answer_empty(l, "StartStreamEncryption", START("alias/a"));
     answer_fails(l, "StopStreamEncryption", START("alias/b"),
                  "{\"__type\":\"InvalidArgumentException\",\"message\":\"Stream s under account "
                  "000000000000 is not encrypted under the key alias/b.\"}");
+}
+
+static void changes_are_limited_and_a_key_that_is_disabled_starts_nothing(void **state)
+{
+    struct subject *s = *state;
+    struct loopback *l = &s->loopback;
+    for (int i = 0; i < ENCRYPTION_CHANGES_MAX; i++) {
+        answer_empty(l, "StartStreamEncryption", START("alias/a"));
+        answer_empty(l, "StopStreamEncryption", START("alias/a"));
+    }
+#define LIMITED(what)                                                                              \
+    "{\"__type\":\"LimitExceededException\",\"message\":\"" what                                   \
+    " can take effect 25 times in a rolling 24-hour period for stream s under account "            \
+    "000000000000.\"}"
+    answer_fails(l, "StartStreamEncryption", START("alias/a"), LIMITED("StartStreamEncryption"));
+    clock_manual_advance_ms(&l->clock, 24 * 3600 * 1000);
+    answer_empty(l, "StartStreamEncryption", START("alias/a"));
+    clock_manual_advance_ms(&l->clock, 1000);
+    for (int i = 0; i < ENCRYPTION_CHANGES_MAX; i++) {
+        answer_empty(l, "StopStreamEncryption", START("alias/a"));
+        if (i + 1 < ENCRYPTION_CHANGES_MAX)
+            answer_empty(l, "StartStreamEncryption", START("alias/a"));
+    }
+    key_file_set(&s->file, KEY_A " alias/a disabled " BITS_1);
+    answer_fails(l, "StartStreamEncryption", START("alias/a"),
+                 "{\"__type\":\"KMSDisabledException\",\"message\":\"arn:aws:kms:us-east-1:"
+                 "000000000000:key/" KEY_A " is disabled.\"}");
+    key_file_set(&s->file, ONE_KEY);
+    clock_manual_advance_ms(&l->clock, 24 * 3600 * 1000 - 1000);
+    answer_empty(l, "StartStreamEncryption", START("alias/a"));
+    answer_fails(l, "StopStreamEncryption", START("alias/a"), LIMITED("StopStreamEncryption"));
 }
 
 int main(void)
@@ -267,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_stream_dwells_in_updating_and_comes_out_of_it_after_a_restart, setup_slow, teardown),
         TEST(what_cannot_be_is_refused),
+        TEST(changes_are_limited_and_a_key_that_is_disabled_starts_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
