@@ -11,6 +11,7 @@ import pytest
 
 from server import ACCOUNT, REGION, sluice
 from streams import client, open_shards, read_shard, refused, split, until, wait_active
+from test_fanout import START, Reader, register
 
 DEFAULT = "alias/aws/kinesis"
 MARKER = b"never-in-the-clear-" + b"x" * 40
@@ -277,6 +278,35 @@ def test_a_key_that_is_away_stops_its_streams_alone_until_it_is_back(own, keys, 
     assert [r["Data"] for r in records[:2]] == [b"before", b"secret"]
     assert {r["Data"] for r in records[2:]} == {b"x"}
     stop(kinesis)
+
+
+def test_a_subscription_gets_what_is_encrypted_until_its_key_is_away(own, keys):
+    server, kinesis = own
+    keys.add("alias/other")
+    os.kill(server.pid, signal.SIGHUP)
+    put(kinesis, b"plain")
+    reader = Reader(kinesis, register(kinesis, "s", "one"), position=START)
+    assert reader.records(1)[0] == [b"plain"]
+    start(kinesis)
+    put(kinesis, b"first key")
+    assert reader.records(1)[0] == [b"first key"]
+    until(lambda: not code_of(start, kinesis=kinesis, key="alias/other"), words="the other key")
+    put(kinesis, b"second key")
+    assert reader.records(1)[0] == [b"second key"]
+    keys.lines, lines = [], keys.lines
+    keys.write()
+    hang_up(server, kinesis, lambda: code_of(put, kinesis=kinesis, data=b"x"))
+    again = Reader(kinesis, register(kinesis, "s", "two"), position=START)
+    assert again.records(1)[0] == [b"plain"]
+    end = again.event()
+    assert "KMSNotFoundException" in str(end)
+    keys.lines = lines
+    keys.write()
+    hang_up(server, kinesis, lambda: not code_of(put, kinesis=kinesis, data=b"x"))
+    event = reader.event()
+    while not event["Records"]:
+        event = reader.event()
+    assert event["Records"][0]["EncryptionType"] == "KMS"
 
 
 def test_a_stop_does_not_need_the_key(own, keys):
