@@ -23,6 +23,10 @@ static const struct exception exceptions[] = {
     {UNKNOWN_OPERATION, "UnknownOperationException", 400, "message", true},
     {CORRUPT, "InternalFailure", 500, "message", true},
     {NO_SPACE, "InternalFailure", 500, "message", true},
+    {KEY_NOT_FOUND, "KMSNotFoundException", 400, "message", true},
+    {KEY_DISABLED, "KMSDisabledException", 400, "message", true},
+    {KEY_DENIED, "KMSAccessDeniedException", 400, "message", true},
+    {KEY_INVALID, "KMSInvalidStateException", 400, "message", true},
 };
 
 const struct exception *exception_of(enum status status)

@@ -3,7 +3,8 @@
  *   records -> hash -> shard --pack, one batch a shard--> log_append_all -> ... synced ... -> done, last one -> back to our loop -> reply
  *
  * Records are packed into the exchange's arena in their stored form, and their CRC taken, here on the network's thread; the committer only
- * numbers them.
+ * numbers them. For an encrypted stream they are packed a little further on in a larger place, and sealed there (batch_cipher.h) before the CRC is
+ * taken: the log never sees them plain. A batch that is routed again is packed and sealed anew.
  *
  * P1. A record is answered with a sequence number only if the batch that holds it completed with OK, that is, is synced.
  * P2. Records of one request that fall to one shard keep their order: they are one batch.
@@ -14,9 +15,10 @@
 
 #include "base/digest.h"
 #include "base/must.h"
-#include "shards/record.h"
+#include "shards/batch_cipher.h"
 #include "shards/stream_fault.h"
 
+#include <openssl/crypto.h>
 #include <stdatomic.h>
 
 enum {
@@ -95,6 +97,13 @@ static struct bytes shard_id_of(struct put *p, const struct shard *s)
     return arena_copy(&p->exchange->arena, bytes_text(text));
 }
 
+/* Absent when they were stored plain. */
+static struct bytes encryption_type(const struct put *p)
+{
+    return stream_encryption_epoch(p->view->settings.encryption) ? BYTES_LITERAL("KMS")
+                                                                 : BYTES_NONE;
+}
+
 /* Why a batch was refused, as a client hears it. */
 static enum status refusal(struct put *p, enum status status, const struct shard *s,
                            struct fault *f)
@@ -126,8 +135,11 @@ static void answer_one(struct put *p)
         put_fail(p, &f);
         return;
     }
-    struct kinesis_put_record_output out = {.shard_id = shard_id_of(p, r->shard),
-                                            .sequence_number = sequence_of(p, r)};
+    struct kinesis_put_record_output out = {
+        .shard_id = shard_id_of(p, r->shard),
+        .sequence_number = sequence_of(p, r),
+        .encryption_type = encryption_type(p),
+    };
     put_end(p);
     reply_shape(x, &shape_kinesis_put_record_output, &out);
 }
@@ -177,6 +189,7 @@ static void answer_many(struct put *p)
     struct kinesis_put_records_output out = {
         .failed_record_count = {failed, true},
         .records = {.count = p->count, .present = true, .at = entries},
+        .encryption_type = encryption_type(p),
     };
     put_end(p);
     reply_shape(x, &shape_kinesis_put_records_output, &out);
@@ -250,18 +263,46 @@ static enum status route(struct put *p, struct fault *f)
 /* Thread: the committer's, or ours. */
 static void append_done(struct log_append *a);
 
+/* Bodies, CRCs and what the log is told. With a key they are sealed; `epoch` is its number. */
+static void finish_parts(struct put *p, uint32_t epoch, const uint8_t *key)
+{
+    for (uint32_t i = 0; i < p->part_count; i++) {
+        struct put_part *part = &p->parts[i];
+        size_t head = epoch ? BATCH_CIPHER_HEAD : 0, extra = epoch ? BATCH_CIPHER_EXTRA : 0;
+        must(part->at == part->body + head + part->bytes);
+        struct log *log = part->shard->log;
+        if (epoch)
+            batch_seal(key, log->place, epoch, part->count, part->body, part->bytes);
+        struct bytes body = bytes_of(part->body, part->bytes + extra);
+        part->append = (struct log_append){
+            .log = log,
+            .body = body,
+            .body_crc = crc32c_extend(0, body),
+            .count = part->count,
+            .key_epoch = epoch,
+            .done = append_done,
+        };
+        p->appends[i] = &part->append;
+    }
+}
+
 static enum status pack(struct put *p, struct fault *f)
 {
     struct arena *a = &p->exchange->arena;
+    const struct stream_settings *settings = &p->view->settings;
+    uint8_t key[AEAD_KEY_BYTES];
+    uint32_t epoch = stream_encryption_epoch(settings->encryption);
+    size_t head = epoch ? BATCH_CIPHER_HEAD : 0, extra = epoch ? BATCH_CIPHER_EXTRA : 0;
     p->appends = arena_take(a, (p->part_count + 1) * sizeof(struct log_append *));
     if (!p->appends)
         return fault_set(f, NO_MEMORY, "no memory for the put");
     for (uint32_t i = 0; i < p->part_count; i++) {
         struct put_part *part = &p->parts[i];
         part->put = p;
-        part->body = part->at = arena_take(a, part->bytes ? part->bytes : 1);
+        part->body = arena_take(a, part->bytes + extra + 1);
         if (!part->body)
             return fault_set(f, NO_MEMORY, "no memory for the put");
+        part->at = part->body + head;
     }
     for (uint32_t i = 0; i < p->count; i++) {
         struct put_record *r = &p->records[i];
@@ -270,19 +311,14 @@ static enum status pack(struct put *p, struct fault *f)
         struct put_part *part = &p->parts[r->part];
         part->at = record_pack(part->at, r->key, r->data, r->explicit_hash ? &r->hash : NULL);
     }
-    for (uint32_t i = 0; i < p->part_count; i++) {
-        struct put_part *part = &p->parts[i];
-        must(part->at == part->body + part->bytes);
-        struct bytes body = bytes_of(part->body, part->bytes);
-        part->append = (struct log_append){
-            .log = part->shard->log,
-            .body = body,
-            .body_crc = crc32c_extend(0, body),
-            .count = part->count,
-            .done = append_done,
-        };
-        p->appends[i] = &part->append;
+    if (epoch) {
+        enum status st = stream_settings_data_key(settings, p->service->master_keys, epoch, key, f);
+        if (st != OK)
+            return st;
     }
+    finish_parts(p, epoch, key);
+    if (epoch)
+        OPENSSL_cleanse(key, sizeof(key));
     return OK;
 }
 

@@ -5,7 +5,7 @@
  *   GetRecords: open the token -> log_read (memory answers at once, the disk later) -> past retention? find the horizon, read again
  *   -> walk the batches into records -> reply, with a new token
  *
- * G1. Nothing older than the stream's retention is served, whether its bytes are still there or not (record_page.h, P1).
+ * G1. Nothing older than the stream's retention is served, whether its bytes are still there or not (record_page.h, P1; encrypted ones: P3).
  * G2. The token handed out says exactly where the records given end: none is skipped, none comes twice (P2).
  * G3. A closed shard's reader gets no next token, and its children, only after its last record and once the children are there to be read.
  *
@@ -266,6 +266,8 @@ void op_get_records(struct service *s, struct exchange *x, const void *input)
         return;
     }
     r->page = (struct record_page){
+        .service = s,
+        .view = r->view,
         .shard = r->shard,
         .arena = &x->arena,
         .horizon_ms = horizon_begin_ms(r->view->settings.retention_hours, clock_wall_ms(s->clock)),

@@ -87,6 +87,17 @@ void op_delete_stream(struct service *s, struct exchange *x, const void *input)
 
 /* ---- describe ---- */
 
+static struct bytes encryption_type(const struct stream_settings *s)
+{
+    return s->encryption && s->encryption->on ? BYTES_LITERAL("KMS") : BYTES_LITERAL("NONE");
+}
+
+/* Absent on a plain stream. */
+static struct bytes key_id(const struct stream_settings *s)
+{
+    return s->encryption && s->encryption->on ? bytes_text(s->encryption->key_id) : BYTES_NONE;
+}
+
 static struct bytes mode_name(enum stream_mode mode)
 {
     return bytes_text(mode == STREAM_ON_DEMAND ? "ON_DEMAND" : "PROVISIONED");
@@ -144,7 +155,8 @@ void op_describe_stream(struct service *s, struct exchange *x, const void *input
         .retention_period_hours = {v->settings.retention_hours, true},
         .stream_creation_timestamp = {(int64_t)v->settings.created_ms, true},
         .enhanced_monitoring = monitoring(&d, v->settings.reshape.shard_metrics, &x->arena),
-        .encryption_type = BYTES_LITERAL("NONE"),
+        .encryption_type = encryption_type(&v->settings),
+        .key_id = key_id(&v->settings),
     };
     struct kinesis_describe_stream_output out = {.stream_description = &description};
     if (shards)
@@ -173,7 +185,8 @@ void op_describe_stream_summary(struct service *s, struct exchange *x, const voi
         .retention_period_hours = {settings->retention_hours, true},
         .stream_creation_timestamp = {(int64_t)settings->created_ms, true},
         .enhanced_monitoring = monitoring(&d, settings->reshape.shard_metrics, &x->arena),
-        .encryption_type = BYTES_LITERAL("NONE"),
+        .encryption_type = encryption_type(settings),
+        .key_id = key_id(settings),
         .open_shard_count = {settings->status == STREAM_CREATING ? 0 : v->open_count, true},
         .consumer_count = {consumer_set_count(settings->consumers), true},
         .warm_throughput = settings->warm_given

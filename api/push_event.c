@@ -114,11 +114,17 @@ struct event *event_end(struct pusher *u, const struct codec *codec, const struc
 
 /* ---- exceptions ---- */
 
+static bool is_about_keys(enum status fate)
+{
+    return fate == KEY_NOT_FOUND || fate == KEY_DISABLED || fate == KEY_DENIED ||
+           fate == KEY_INVALID;
+}
+
 /* The names that the model gives to exceptions within the stream. */
 static const char *exception_name(enum status fate)
 {
-    return fate == NOT_FOUND || fate == IN_USE ? exception_of(fate)->name
-                                               : "InternalFailureException";
+    bool named = fate == NOT_FOUND || fate == IN_USE || is_about_keys(fate);
+    return named ? exception_of(fate)->name : "InternalFailureException";
 }
 
 void push_print_in_use(const struct subscription *s, const struct stream_settings *stream,
@@ -142,6 +148,11 @@ static void exception_text(const struct subscription *s, char *text, size_t room
                  (int)key->consumer_len, key->consumer, stream->name, stream->scope.account);
     else if (s->fate == IN_USE)
         push_print_in_use(s, stream, text, room);
+    else if (is_about_keys(s->fate))
+        snprintf(text, room,
+                 "Records of stream %s under account %s are encrypted under a key that cannot be "
+                 "used now.",
+                 stream->name, stream->scope.account);
     else
         snprintf(text, room, "The records of the shard cannot be read.");
 }

@@ -243,6 +243,8 @@ static enum status take_records(struct subscription *s, const struct log_read *r
     struct feed *d = s->feed;
     struct pusher *u = s->pusher;
     struct record_page page = {
+        .service = u->push->service,
+        .view = d->watch->view,
         .shard = d->shard,
         .arena = &u->arena,
         .horizon_ms = horizon_ms(s),

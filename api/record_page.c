@@ -2,9 +2,9 @@
 #include "api/record_page.h"
 
 #include "api/operations.h"
-#include "shards/record.h"
+#include "shards/batch_cipher.h"
 
-static enum status add_record(struct record_page *p, const struct record *record)
+static enum status add_record(struct record_page *p, const struct record *record, bool encrypted)
 {
     struct arena *a = p->arena;
     if (p->count == p->room) {
@@ -27,6 +27,7 @@ static enum status add_record(struct record_page *p, const struct record *record
         .approximate_arrival_timestamp = {(int64_t)record->time_ms, true},
         .data = record->data,
         .partition_key = record->key,
+        .encryption_type = encrypted ? BYTES_LITERAL("KMS") : BYTES_NONE,
     };
     p->bytes += record->data.len + record->key.len;
     p->last_ms = record->time_ms;
@@ -34,8 +35,8 @@ static enum status add_record(struct record_page *p, const struct record *record
 }
 
 /* END when the page is full. */
-static enum status walk_batch(struct record_page *p, struct bytes batch,
-                              const struct batch_header *h, struct fault *f)
+static enum status walk_batch(struct record_page *p, struct batch_opener *opener,
+                              struct bytes batch, const struct batch_header *h, struct fault *f)
 {
     if (h->flags & BATCH_CONTROL) {
         p->next = h->base_offset + h->count;
@@ -43,8 +44,11 @@ static enum status walk_batch(struct record_page *p, struct bytes batch,
     }
     struct record_walk walk;
     struct record record;
-    record_walk_init(&walk, batch, h);
-    enum status st;
+    struct bytes body;
+    enum status st = batch_open(opener, p->shard->index, batch, h, p->arena, &body, f);
+    if (st != OK)
+        return p->count && st != CORRUPT ? END : st; /* P3 */
+    record_walk_body_init(&walk, body, h);
     while ((st = record_walk_next(&walk, &record, f)) == OK) {
         if (record.offset < p->next)
             continue;
@@ -52,7 +56,7 @@ static enum status walk_batch(struct record_page *p, struct bytes batch,
             size_t more = record.data.len + record.key.len;
             if (p->count == p->records_max || (p->count && p->bytes + more > p->bytes_max))
                 return END;
-            if (add_record(p, &record) != OK)
+            if (add_record(p, &record, h->flags & BATCH_ENCRYPTED) != OK)
                 return p->count ? END : fault_set(f, NO_MEMORY, "no memory for the answer");
         }
         p->next = record.offset + 1; /* P2 */
@@ -61,7 +65,8 @@ static enum status walk_batch(struct record_page *p, struct bytes batch,
 }
 
 /* The batches of one stored value; they were checked when it was read. */
-static enum status walk_span(struct record_page *p, const struct log_span *span, struct fault *f)
+static enum status walk_span(struct record_page *p, struct batch_opener *opener,
+                             const struct log_span *span, struct fault *f)
 {
     struct bytes rest = bytes_of(span->bytes, span->len);
     enum status st = OK;
@@ -72,7 +77,7 @@ static enum status walk_span(struct record_page *p, const struct log_span *span,
             return st;
         size_t len = BATCH_HEADER_BYTES + h.body_len;
         if (h.base_offset + h.count > p->next)
-            st = walk_batch(p, bytes_of(rest.at, len), &h, f);
+            st = walk_batch(p, opener, bytes_of(rest.at, len), &h, f);
         rest = bytes_of(rest.at + len, rest.len - len);
     }
     return st;
@@ -81,10 +86,13 @@ static enum status walk_span(struct record_page *p, const struct log_span *span,
 enum status record_page_fill(struct record_page *p, const struct log_read *read, struct fault *f)
 {
     enum status st = OK;
+    struct batch_opener opener;
+    batch_opener_init(&opener, p->view, p->service->streams, p->service->master_keys);
     if (read->offset > p->next)
         p->next = read->offset; /* the log begins later by now */
     for (uint32_t i = 0; i < read->span_count && st == OK; i++)
-        st = walk_span(p, read->spans[i], f);
+        st = walk_span(p, &opener, read->spans[i], f);
+    batch_opener_fini(&opener);
     return st < 0 ? st : OK;
 }
 

@@ -25,6 +25,7 @@ struct service {
     struct catalog *catalog;
     struct stream_table *streams;
     struct log_engine *logs;
+    struct master_keys *master_keys; /* NULL: none */
     const struct clock *clock;
     struct auth_settings auth;
     uint64_t shard_limit, on_demand_limit; /* of each account and region */

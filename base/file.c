@@ -77,13 +77,35 @@ static enum status read_all(int fd, const char *path, struct buf *out, struct fa
     }
 }
 
-enum status file_read(const char *path, struct buf *out, struct fault *f)
+static enum status check_private(int fd, const char *path, struct fault *f)
+{
+    struct stat facts;
+    if (fstat(fd, &facts) != 0)
+        return refused(f, "look at", path);
+    if (facts.st_mode & (S_IRWXG | S_IRWXO))
+        return fault_set(f, ACCESS_DENIED, "%s can be used by others: chmod 600 %s", path, path);
+    return OK;
+}
+
+static enum status read_file(const char *path, bool private, struct buf *out, struct fault *f)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return refused(f, "open", path);
-    enum status st = read_all(fd, path, out, f);
+    enum status st = private ? check_private(fd, path, f) : OK;
+    if (st == OK)
+        st = read_all(fd, path, out, f);
     return close_checked(fd, st, path, f);
+}
+
+enum status file_read(const char *path, struct buf *out, struct fault *f)
+{
+    return read_file(path, false, out, f);
+}
+
+enum status file_read_private(const char *path, struct buf *out, struct fault *f)
+{
+    return read_file(path, true, out, f);
 }
 
 static enum status write_all(int fd, const char *path, struct bytes content, struct fault *f)

@@ -9,6 +9,8 @@
 
 /* Reads all of it; TOO_LARGE when over the buf's ceiling, NOT_FOUND when there is none. */
 enum status file_read(const char *path, struct buf *out, struct fault *f) MUST_USE;
+/* The same of a file that nobody else may read: ACCESS_DENIED when others than its owner may. */
+enum status file_read_private(const char *path, struct buf *out, struct fault *f) MUST_USE;
 /* Atomic and durable: writes path.new, syncs, renames, syncs the folder. Mode 0600. */
 enum status file_replace(const char *path, struct bytes content, struct fault *f) MUST_USE;
 /* mkdir 0700 of the last component, durable in its parent; fine if it is there already. */

@@ -31,7 +31,7 @@
 /* One SubscribeToShardEvent: data and keys (a larger record comes alone), records, and what they take while it is made. */
 #define EVENT_BYTES_MAX       MIB(1)
 #define EVENT_RECORDS_MAX     10000
-#define EVENT_ARENA_BYTES_MAX MIB(8)
+#define EVENT_ARENA_BYTES_MAX MIB(24)
 /* All events in memory, of all subscriptions, shared or not. */
 #define PUSH_EVENT_BYTES_MAX MIB(256)
 /* Each takes half a KiB, and its connection. */
@@ -76,6 +76,11 @@
 /* What one shard takes (AWS): an on-demand stream is scaled by it. */
 #define SHARD_WRITE_BYTES_PER_S   MIB(1)
 #define SHARD_WRITE_RECORDS_PER_S 1000
+/* Encryption: changes of each kind that a stream may have in 24 hours (AWS); data keys that it keeps: one a day for a year, and
+ * as many again and more in haste; lines of the master key file. */
+#define ENCRYPTION_CHANGES_MAX 25
+#define STREAM_DATA_KEYS_MAX   1000
+#define MASTER_KEYS_MAX        256
 /* A settings file: some forty short lines. */
 #define SETTINGS_FILE_BYTES_MAX MIB(1)
 /* Clock skew that a signature may have (AWS). */

@@ -57,6 +57,10 @@ static const char *const error_names[] = {
     ROW(CLOSING),
     ROW(UNSUPPORTED),
     ROW(INTERNAL),
+    ROW(KEY_NOT_FOUND),
+    ROW(KEY_DISABLED),
+    ROW(KEY_DENIED),
+    ROW(KEY_INVALID),
 };
 
 const char *status_name(enum status status)

@@ -35,6 +35,10 @@ enum status {
     CLOSING = -22,              /* the part is shutting down */
     UNSUPPORTED = -23,          /* understood, and not offered */
     INTERNAL = -24,             /* a broken promise of ours */
+    KEY_NOT_FOUND = -25,        /* a master key is not there (AWS: KMSNotFoundException) */
+    KEY_DISABLED = -26,         /* it is marked disabled */
+    KEY_DENIED = -27,           /* it belongs to another account */
+    KEY_INVALID = -28,          /* it is there, but not what a data key was wrapped with */
 };
 
 #define MUST_USE __attribute__((warn_unused_result))

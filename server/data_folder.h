@@ -4,6 +4,7 @@
  *   admin.sock   see admin.h
  *   catalog/     streams, shards, access keys              log/     the records
  *   tls/         the local CA and the server's certificate
+ *   master-keys  the keys of encrypted streams, unless the operator has a file of his own
  */
 #ifndef SLUICE_SERVER_DATA_FOLDER_H
 #define SLUICE_SERVER_DATA_FOLDER_H
@@ -12,7 +13,7 @@
 
 struct data_folder {
     char *path; /* absolute */
-    char *catalog, *log, *tls;
+    char *catalog, *log, *tls, *master_keys;
     int lock_fd;
 };
 

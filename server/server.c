@@ -39,6 +39,7 @@ struct server {
     struct data_folder folder;
     struct log_engine *logs;
     struct stream_table *streams;
+    struct master_keys *master_keys;
     struct catalog *catalog;
     struct keys *keys;
     struct server_keys server_keys;
@@ -100,6 +101,17 @@ static void close_streams(struct server *s)
     stream_table_free(s->streams);
 }
 
+static enum status open_master_keys(struct server *s, struct fault *f)
+{
+    const char *own = s->settings->master_key_file;
+    return master_keys_open(own[0] ? own : s->folder.master_keys, !own[0], &s->master_keys, f);
+}
+
+static void close_master_keys(struct server *s)
+{
+    master_keys_close(s->master_keys);
+}
+
 /* What belongs to no other account and region is of this one. */
 static struct scope home_of(const struct server_settings *s)
 {
@@ -115,6 +127,7 @@ static enum status open_catalog(struct server *s, struct fault *f)
         .logs = s->logs,
         .streams = s->streams,
         .clock = s->clock,
+        .master_keys = s->master_keys,
         .home = home_of(s->settings),
         .shard_limit = s->settings->shard_limit,
         .on_demand_limit = s->settings->on_demand_limit,
@@ -232,6 +245,7 @@ static enum status open_service(struct server *s, struct fault *f)
         .catalog = s->catalog,
         .streams = s->streams,
         .logs = s->logs,
+        .master_keys = s->master_keys,
         .clock = s->clock,
         .auth = {.keys = s->keys,
                  .home = home_of(from),
@@ -316,11 +330,17 @@ static const struct part {
     enum status (*open)(struct server *, struct fault *);
     void (*close)(struct server *);
 } parts[] = {
-    {"data folder", open_folder, close_folder},     {"log engine", open_logs, close_logs},
-    {"streams", open_streams, close_streams},       {"catalog", open_catalog, close_catalog},
-    {"access keys", open_keys, close_keys},         {"TLS", open_tls, close_tls},
-    {"retention", open_retention, close_retention}, {"service", open_service, close_service},
-    {"admin socket", open_admin, close_admin},      {"network", open_network, close_network},
+    {"data folder", open_folder, close_folder},
+    {"log engine", open_logs, close_logs},
+    {"streams", open_streams, close_streams},
+    {"master keys", open_master_keys, close_master_keys},
+    {"catalog", open_catalog, close_catalog},
+    {"access keys", open_keys, close_keys},
+    {"TLS", open_tls, close_tls},
+    {"retention", open_retention, close_retention},
+    {"service", open_service, close_service},
+    {"admin socket", open_admin, close_admin},
+    {"network", open_network, close_network},
 };
 enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
 
@@ -368,6 +388,14 @@ void server_close(struct server *s)
 enum status server_reload_tls(struct server *s, struct fault *f)
 {
     return tls_reload(s->tls, f);
+}
+
+enum status server_reload_master_keys(struct server *s, struct fault *f)
+{
+    enum status st = master_keys_reload(s->master_keys, f);
+    if (st == OK)
+        catalog_rewrap(s->catalog);
+    return st;
 }
 
 void server_describe(const struct server *s, struct server_facts *out)

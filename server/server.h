@@ -26,6 +26,10 @@ void server_close(struct server *s);
 /* Rereads the certificates (SIGHUP). On failure the old ones stay in force. */
 enum status server_reload_tls(struct server *s, struct fault *f) MUST_USE;
 
+/* Rereads the master keys (SIGHUP), and wraps data keys anew under what is current. On failure the
+ * old ones stay in force. */
+enum status server_reload_master_keys(struct server *s, struct fault *f) MUST_USE;
+
 struct server_facts {
     const char *data; /* absolute */
     const char *ca;   /* NULL with a certificate of the operator's own */

@@ -35,6 +35,7 @@ static const struct group {
 } groups[] = {
     {"data", "Where and what"},
     {"plain", "TLS"},
+    {"master-key-file", "Encryption of streams"},
     {"account-id", "As whom"},
     {"threads", "Threads and connections"},
     {"durability", "Durability, memory and disk"},

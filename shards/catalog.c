@@ -108,6 +108,7 @@ static catalog_verb_fn *const verbs[CATALOG_VERBS] = {
     [CATALOG_SET_SHARD_METRICS] = catalog_set_shard_metrics,
     [CATALOG_SET_TAGS] = catalog_set_tags,
     [CATALOG_SET_POLICY] = catalog_set_policy,
+    [CATALOG_SET_ENCRYPTION] = catalog_set_encryption,
     [CATALOG_SETTLE_ACCOUNT] = catalog_settle_account,
     [CATALOG_REAP_SHARDS] = catalog_reap_shards,
     [CATALOG_REGISTER_CONSUMER] = catalog_register_consumer,
@@ -178,6 +179,7 @@ static enum status found_stream(struct catalog_reader *r, const struct stream_se
         found->settings.scope = reading->catalog->settings.home;
     found->settings.tags = stream_tags_copy(s->tags, s->tag_count);
     policy_ref(found->settings.policy);
+    stream_encryption_ref(found->settings.encryption);
     list_append(&reading->found, &found->node);
     table_set(&reading->by_number, bytes_of(&found->settings.number, sizeof(uint64_t)), found);
     return OK;
@@ -269,6 +271,7 @@ static void found_free(struct found *found)
     stream_tags_free(found->settings.tags, found->settings.tag_count);
     consumer_set_unref(found->settings.consumers);
     policy_unref(found->settings.policy);
+    stream_encryption_unref(found->settings.encryption);
     mem_free(found->shards);
     mem_free(found);
 }
@@ -380,6 +383,7 @@ enum status catalog_open(const struct catalog_settings *settings, struct catalog
         free_all(c);
         return st;
     }
+    catalog_rewrap(c); /* the master keys may have changed meanwhile */
     thread_start(&c->thread, THREAD_CATALOG, "catalog", thread_run, c);
     *out = c;
     return OK;

@@ -19,6 +19,7 @@ struct catalog_settings {
     struct log_engine *logs;
     struct stream_table *streams;
     const struct clock *clock;
+    struct master_keys *master_keys;       /* NULL: none */
     struct scope home;                     /* of rows that name none */
     uint64_t shard_limit, on_demand_limit; /* of each scope */
     uint64_t
@@ -41,6 +42,7 @@ enum catalog_verb {
     CATALOG_DEREGISTER_CONSUMER,
     CATALOG_SET_TAGS,
     CATALOG_SET_POLICY,
+    CATALOG_SET_ENCRYPTION,
     CATALOG_SETTLE_ACCOUNT,
     CATALOG_PUT_KEY,
     CATALOG_REMOVE_KEY,
@@ -106,6 +108,10 @@ struct catalog_command {
             struct bytes text; /* absent: the policy there is goes */
         } policy;
         struct {
+            bool start; /* or stop */
+            struct bytes key_id;
+        } encryption;
+        struct {
             enum commitment_wish wish;
             struct commitment commitment; /* as it is then; set before done */
         } account;
@@ -118,7 +124,7 @@ struct catalog_command {
     void (*done)(
         struct catalog_command *); /* Thread: the catalog's. Must not block; may free the command */
     enum status status; /* set before done; NOT_FOUND, IN_USE, LIMIT_EXCEEDED, INVALID_ARGUMENT,
-                           INVALID_VALUE, IO_FAILED, NO_SPACE, CLOSING */
+                           INVALID_VALUE, KEY_*, IO_FAILED, NO_SPACE, CLOSING */
     struct fault fault;
 };
 
@@ -130,6 +136,9 @@ enum status catalog_open(const struct catalog_settings *s, struct catalog **out,
 void catalog_close(struct catalog *c);
 /* Thread: any. */
 void catalog_submit(struct catalog *c, struct catalog_command *command);
+/* Wraps anew, one stream after the other, what is wrapped by an old version of a master key: after these were read anew. Thread:
+ * any. */
+void catalog_rewrap(struct catalog *c);
 /* Fixed at birth. */
 const uint8_t *catalog_iterator_key(const struct catalog *c);
 /* The access keys found at start. Call between open and the first command. */

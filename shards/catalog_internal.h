@@ -108,4 +108,7 @@ void catalog_settle_consumers(struct catalog *c, struct stream *stream);
 /* catalog_attributes.c */
 catalog_verb_fn catalog_set_tags, catalog_set_policy;
 
+/* catalog_encryption.c */
+catalog_verb_fn catalog_set_encryption;
+
 #endif

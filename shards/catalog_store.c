@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "shards/catalog_encryption_row.h"
 #include "shards/catalog_store_internal.h"
 #include "shards/store_wal.h"
 
@@ -94,6 +95,8 @@ void catalog_batch_put_stream(struct catalog_batch *b, const struct stream_setti
         must(json_object_set_new(row, "policy",
                                  json_stringn((const char *)policy.at, policy.len)) == 0);
     }
+    if (s->encryption)
+        must(json_object_set_new(row, "encryption", encryption_row_make(s->encryption)) == 0);
     put_row(b, key, row);
 }
 
@@ -278,12 +281,16 @@ static enum status read_stream(struct catalog_reader *reader, const struct row *
     const char *region = json_string_value(json_object_get(r->object, "region"));
     if ((account || region) && !scope_set(&s.scope, bytes_text(account), bytes_text(region)))
         return row_fault(r, f);
-    if (!read_policy(r, &s))
+    const json_t *encryption = json_object_get(r->object, "encryption");
+    if (!read_policy(r, &s) || (encryption && !encryption_row_read(encryption, &s.encryption))) {
+        policy_unref(s.policy);
         return row_fault(r, f);
+    }
     s.tags = read_tags(json_object_get(r->object, "tags"), &s.tag_count);
     enum status st = reader->stream(reader, &s, f);
     mem_free(s.tags);
     policy_unref(s.policy);
+    stream_encryption_unref(s.encryption);
     return st;
 }
 

@@ -3,7 +3,8 @@
  *   meta/format                      {"format": 1}
  *   meta/next-stream                 {"number": 7}
  *   meta/iterator-key                {"hex": "..."}
- *   stream/<number, 20 digits>       a stream's settings; without "account" and "region": the default ones; "policy": its text
+ *   stream/<number, 20 digits>       a stream's settings; without "account" and "region": the default ones; "policy": its text;
+ *                                    "encryption": catalog_encryption_row.c
  *   shard/<number>/<index, 10>       a shard
  *   consumer/<number>/<name>         a registered consumer
  *   account/<account>/<region>       {"started_ms": ..., "ends_ms": ...}: its billing commitment

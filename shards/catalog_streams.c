@@ -1,7 +1,7 @@
 /* catalog_streams.c: create, delete, retention, reap.
  *
  *   (none) --create--> CREATING --delay--> ACTIVE --delete--> DELETING --delay--> (none)
- *                                          ACTIVE <--> UPDATING: reshard.c
+ *                                          ACTIVE <--> UPDATING: reshard.c; catalog_activate_later
  *
  * With no delay, create goes straight to ACTIVE and delete straight to none. The disk of a deleted stream comes back by log_trim, for
  * which its number is then unknown. */

@@ -1,42 +1,14 @@
-/* iterator.c: AES-256-GCM around a fixed plaintext. One cipher context a thread, since making one
- * costs more than using it. */
+/* iterator.c: AES-256-GCM around a fixed plaintext. */
 #include "shards/iterator.h"
 
-#include "base/must.h"
+#include "base/aead.h"
 #include "base/random.h"
 
-#include <openssl/evp.h>
-#include <pthread.h>
-
-enum { HEAD = 8, NONCE = 12, PLAIN = 180, TAG = 16, NAME_AT = 49 };
+enum { HEAD = 8, NONCE = AEAD_GCM_NONCE_BYTES, PLAIN = 180, TAG = AEAD_TAG_BYTES, NAME_AT = 49 };
 _Static_assert(HEAD + NONCE + PLAIN + TAG == ITERATOR_BYTES, "the drawing in iterator.h");
 _Static_assert(NAME_AT + STREAM_NAME_BYTES_MAX <= PLAIN, "the longest name fits");
 
 static const uint8_t head[HEAD] = {0, 0, 0, 0, 0, 0, 0, 1};
-
-static pthread_key_t context_key;
-static pthread_once_t context_once = PTHREAD_ONCE_INIT;
-
-static void context_free(void *context)
-{
-    EVP_CIPHER_CTX_free(context);
-}
-
-static void context_key_make(void)
-{
-    must(pthread_key_create(&context_key, context_free) == 0);
-}
-
-static EVP_CIPHER_CTX *context(void)
-{
-    must(pthread_once(&context_once, context_key_make) == 0);
-    EVP_CIPHER_CTX *c = pthread_getspecific(context_key);
-    if (!c) {
-        c = EVP_CIPHER_CTX_new();
-        must(c && pthread_setspecific(context_key, c) == 0);
-    }
-    return c;
-}
 
 static void put_number(uint8_t *at, uint64_t value, int bytes)
 {
@@ -68,38 +40,18 @@ void iterator_seal(const struct iterator *it, const uint8_t key[ITERATOR_KEY_BYT
     memcpy(plain + NAME_AT, it->name, name_len);
 
     memcpy(out, head, HEAD);
-    uint8_t *nonce = out + HEAD, *cipher = nonce + NONCE, *tag = cipher + PLAIN;
+    uint8_t *nonce = out + HEAD, *cipher = nonce + NONCE;
     random_bytes(nonce, NONCE);
-    EVP_CIPHER_CTX *c = context();
-    int len = 0;
-    must(EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, key, nonce) == 1);
-    must(EVP_EncryptUpdate(c, NULL, &len, out, HEAD) == 1);
-    must(EVP_EncryptUpdate(c, cipher, &len, plain, PLAIN) == 1 && len == PLAIN);
-    must(EVP_EncryptFinal_ex(c, cipher + PLAIN, &len) == 1 && len == 0);
-    must(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, TAG, tag) == 1);
-}
-
-static bool decrypt(struct bytes sealed, const uint8_t key[ITERATOR_KEY_BYTES],
-                    uint8_t plain[PLAIN])
-{
-    const uint8_t *nonce = sealed.at + HEAD, *cipher = nonce + NONCE;
-    uint8_t tag[TAG];
-    memcpy(tag, cipher + PLAIN, TAG);
-    EVP_CIPHER_CTX *c = context();
-    int len = 0;
-    return EVP_DecryptInit_ex(c, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
-           EVP_DecryptUpdate(c, NULL, &len, sealed.at, HEAD) == 1 &&
-           EVP_DecryptUpdate(c, plain, &len, cipher, PLAIN) == 1 && len == PLAIN &&
-           EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, TAG, tag) == 1 &&
-           EVP_DecryptFinal_ex(c, plain + PLAIN, &len) == 1;
+    aead_gcm_seal(key, nonce, bytes_of(head, HEAD), bytes_of(plain, PLAIN), cipher);
 }
 
 enum status iterator_open(struct bytes sealed, enum iterator_kind kind,
                           const uint8_t key[ITERATOR_KEY_BYTES], struct iterator *out)
 {
-    uint8_t plain[PLAIN + 16];
+    uint8_t plain[PLAIN];
     if (sealed.len != ITERATOR_BYTES || memcmp(sealed.at, head, HEAD) != 0 ||
-        !decrypt(sealed, key, plain))
+        !aead_gcm_open(key, sealed.at + HEAD, bytes_of(head, HEAD),
+                       bytes_of(sealed.at + HEAD + NONCE, PLAIN + TAG), plain))
         return INVALID_ARGUMENT;
     if (get_number(plain, 4) != kind || plain[48] > STREAM_NAME_BYTES_MAX)
         return INVALID_ARGUMENT;

@@ -35,6 +35,7 @@ struct log_append {
     uint32_t body_crc; /* CRC-32C of body */
     uint32_t count;    /* records in it (1 for a control batch) */
     bool control, seals;
+    uint32_t key_epoch; /* 0: the body is plain; else it was sealed by batch_cipher.h */
     void (*done)(struct log_append *); /* Thread: the engine's committer, or the caller's own before
                                           log_append_all returns. Must not block. */
     /* set before done: */

@@ -17,7 +17,7 @@
 
 enum {
     HEAD_CRC_AT = 36,
-    FLAGS_KNOWN = BATCH_CONTROL | BATCH_SEALS,
+    FLAGS_KNOWN = BATCH_CONTROL | BATCH_SEALS | BATCH_ENCRYPTED,
 };
 
 void batch_header_write(const struct batch_header *h, uint8_t out[BATCH_HEADER_BYTES])
@@ -30,8 +30,15 @@ void batch_header_write(const struct batch_header *h, uint8_t out[BATCH_HEADER_B
     put_le32(out + 12, h->body_crc);
     put_le64(out + 16, h->base_offset);
     put_le64(out + 24, h->base_time_ms);
-    put_le32(out + 32, 0);
+    put_le32(out + 32, h->key_epoch);
     put_le32(out + HEAD_CRC_AT, crc32c_extend(0, bytes_of(out, HEAD_CRC_AT)));
+}
+
+static bool epoch_fits(uint8_t flags, uint32_t epoch)
+{
+    if (flags & BATCH_ENCRYPTED)
+        return epoch != 0 && !(flags & (BATCH_CONTROL | BATCH_SEALS));
+    return epoch == 0;
 }
 
 enum status batch_header_read(struct bytes bytes, struct batch_header *out, struct fault *f)
@@ -42,7 +49,8 @@ enum status batch_header_read(struct bytes bytes, struct batch_header *out, stru
                          bytes.len);
     if (get_le32(p + HEAD_CRC_AT) != crc32c_extend(0, bytes_of(p, HEAD_CRC_AT)))
         return fault_set(f, CORRUPT, "a stored batch header fails its check");
-    if (p[0] != BATCH_FORMAT || (p[1] & ~FLAGS_KNOWN) || get_le16(p + 2) || get_le32(p + 32))
+    if (p[0] != BATCH_FORMAT || (p[1] & ~FLAGS_KNOWN) || get_le16(p + 2) ||
+        !epoch_fits(p[1], get_le32(p + 32)))
         return fault_set(f, CORRUPT, "a stored batch is of unknown format %u, flags %u", p[0],
                          p[1]);
     *out = (struct batch_header){
@@ -52,6 +60,7 @@ enum status batch_header_read(struct bytes bytes, struct batch_header *out, stru
         .body_crc = get_le32(p + 12),
         .base_offset = get_le64(p + 16),
         .base_time_ms = get_le64(p + 24),
+        .key_epoch = get_le32(p + 32),
     };
     if (out->body_len > bytes.len - BATCH_HEADER_BYTES)
         return fault_set(f, CORRUPT, "a stored batch of %u bytes has only %zu", out->body_len,
@@ -97,11 +106,22 @@ uint8_t *record_pack(uint8_t *out, struct bytes key, struct bytes data, const u1
     return out + key.len + data.len;
 }
 
-void record_walk_init(struct record_walk *w, struct bytes batch, const struct batch_header *h)
+struct bytes batch_body(struct bytes batch, const struct batch_header *h)
 {
     must(batch.len >= BATCH_HEADER_BYTES && h->body_len <= batch.len - BATCH_HEADER_BYTES);
+    return bytes_of(batch.at + BATCH_HEADER_BYTES, h->body_len);
+}
+
+void record_walk_init(struct record_walk *w, struct bytes batch, const struct batch_header *h)
+{
+    struct bytes body = batch_body(batch, h);
+    record_walk_body_init(w, h->flags & BATCH_ENCRYPTED ? bytes_of(body.at, 0) : body, h);
+}
+
+void record_walk_body_init(struct record_walk *w, struct bytes body, const struct batch_header *h)
+{
     *w = (struct record_walk){
-        .rest = bytes_of(batch.at + BATCH_HEADER_BYTES, h->body_len),
+        .rest = body,
         .left = h->count,
         .offset = h->base_offset,
         .base_time_ms = h->base_time_ms,

@@ -4,9 +4,10 @@
  *
  *   batch:   0        1        2          4         8          12         16            24           32          36          40
  *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+--------- - -
- *            | format | flags  | zero u16 | count   | body len | body CRC | base offset | base time  | zero u32  | head CRC  | body ...
+ *            | format | flags  | zero u16 | count   | body len | body CRC | base offset | base time  | key epoch | head CRC  | body ...
  *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+--------- - -
- *   format 1. flags: bit 0, control batch; bit 1, the log ends behind it. The head CRC covers bytes 0..35; the body CRC the body. Both are CRC-32C.
+ *   format 1. flags: bit 0, control batch; bit 1, the log ends behind it; bit 2, the body is encrypted, by the stream's data key of that epoch
+ *   (u32, from 1; 0 without bit 2; never of a control batch), see batch_cipher.h. The CRCs are of what is stored: of the ciphertext. The head CRC covers bytes 0..35; the body CRC the body. Both are CRC-32C.
  *
  *   body, of a data batch: count records, each:
  *            +--------+-------------+---------------+----------+--------------------------------+-----------+------+
@@ -29,6 +30,7 @@ enum {
     BATCH_FORMAT = 1,
     BATCH_CONTROL = 1,
     BATCH_SEALS = 2,
+    BATCH_ENCRYPTED = 4,
     RECORD_HEADER_BYTES = 11,
     RECORD_EXPLICIT_HASH = 1
 };
@@ -39,6 +41,7 @@ struct batch_header {
     uint32_t body_len, body_crc;
     uint64_t base_offset;
     uint64_t base_time_ms;
+    uint32_t key_epoch; /* of an encrypted one; else 0 */
 };
 
 struct record {
@@ -63,13 +66,18 @@ size_t record_packed_len(size_t key_len, size_t data_len, bool has_explicit_hash
 uint8_t *record_pack(uint8_t *out, struct bytes key, struct bytes data, const u128 *explicit_hash);
 
 /* Walks the records of one batch. Init after batch_check; next gives END after the last, CORRUPT if
- * the body does not hold `count` records exactly. */
+ * the body does not hold `count` records exactly, and at once when it is encrypted: then walk what
+ * batch_cipher.h makes of it, by record_walk_body_init. */
 struct record_walk {
     struct bytes rest;
     uint32_t left;
     uint64_t offset, base_time_ms;
 };
 void record_walk_init(struct record_walk *w, struct bytes batch, const struct batch_header *h);
+/* The same of a body as it was packed, wherever it stands. */
+void record_walk_body_init(struct record_walk *w, struct bytes body, const struct batch_header *h);
+/* The body behind the header; after batch_header_read. */
+struct bytes batch_body(struct bytes batch, const struct batch_header *h);
 enum status record_walk_next(struct record_walk *w, struct record *out, struct fault *f) MUST_USE;
 
 #endif

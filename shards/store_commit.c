@@ -166,18 +166,25 @@ static void group(struct commit *c)
     }
 }
 
+static uint8_t batch_flags(const struct log_append *a)
+{
+    return (uint8_t)((a->control ? BATCH_CONTROL : 0) | (a->seals ? BATCH_SEALS : 0) |
+                     (a->key_epoch ? BATCH_ENCRYPTED : 0));
+}
+
 static uint8_t *write_one(struct store_log *l, struct log_append *a, uint64_t now_ms, uint8_t *at)
 {
     l->last_ms = now_ms > l->last_ms ? now_ms : l->last_ms; /* L3 */
     a->first_offset = l->next;
     a->time_ms = l->last_ms;
     struct batch_header h = {
-        .flags = (uint8_t)((a->control ? BATCH_CONTROL : 0) | (a->seals ? BATCH_SEALS : 0)),
+        .flags = batch_flags(a),
         .count = a->count,
         .body_len = (uint32_t)a->body.len,
         .body_crc = a->body_crc,
         .base_offset = l->next,
         .base_time_ms = l->last_ms,
+        .key_epoch = a->key_epoch,
     };
     batch_header_write(&h, at);
     memcpy(at + BATCH_HEADER_BYTES, a->body.at, a->body.len);

@@ -128,6 +128,18 @@ void stream_tags_free(struct stream_tag *tags, uint32_t count)
     mem_free(tags);
 }
 
+struct encryption_owner stream_settings_owner(const struct stream_settings *s)
+{
+    return (struct encryption_owner){.name = s->name, .scope = s->scope, .stream = s->number};
+}
+
+enum status stream_settings_data_key(const struct stream_settings *s, struct master_keys *keys,
+                                     uint32_t epoch, uint8_t key[AEAD_KEY_BYTES], struct fault *f)
+{
+    struct encryption_owner owner = stream_settings_owner(s);
+    return stream_encryption_key(s->encryption, keys, &owner, epoch, key, f);
+}
+
 struct stream_view *stream_view_new(const struct stream_settings *settings, struct shard **shards,
                                     uint32_t count, uint64_t version)
 {
@@ -139,6 +151,7 @@ struct stream_view *stream_view_new(const struct stream_settings *settings, stru
     consumer_set_ref(v->settings.consumers);
     policy_ref(v->settings.policy);
     v->settings.rate = settings->rate ? shard_rate_ref(settings->rate) : shard_rate_new();
+    stream_encryption_ref(v->settings.encryption);
     v->shard_count = count;
     size_t room = count ? count : 1;
     v->shards = mem_must(room * sizeof(*v->shards));
@@ -171,6 +184,7 @@ void stream_view_unref(struct stream_view *v)
     consumer_set_unref(v->settings.consumers);
     policy_unref(v->settings.policy);
     shard_rate_unref(v->settings.rate);
+    stream_encryption_unref(v->settings.encryption);
     mem_free(v->shards);
     mem_free(v->open);
     mem_free(v->open_starts);

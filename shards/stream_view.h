@@ -15,6 +15,7 @@
 #include "shards/scope.h"
 #include "shards/sequence.h"
 #include "shards/shard_rate.h"
+#include "shards/stream_encryption.h"
 #include "shards/stream_reshape.h"
 
 enum shard_state { SHARD_PENDING, SHARD_OPEN, SHARD_CLOSED };
@@ -45,8 +46,8 @@ struct stream_tag {
 struct stream_tag *stream_tags_copy(const struct stream_tag *tags, uint32_t count);
 void stream_tags_free(struct stream_tag *tags, uint32_t count);
 
-/* What a stream is, beside its shards. Plain values; tags are owned by the view, the policy and
- * the consumers are referenced by it. */
+/* What a stream is, beside its shards. Plain values; tags are owned by the view, the policy,
+ * the consumers and the encryption are referenced by it. */
 struct stream_settings {
     uint64_t number; /* never used again */
     struct scope scope;
@@ -64,10 +65,18 @@ struct stream_settings {
     struct shard_rate *
         rate; /* what went through all its shards; the view's reference, shared by all views. NULL: to be made */
     uint32_t tag_count;
-    struct stream_tag *tags;        /* by key, each once (tags.h) */
-    struct policy *policy;          /* counted; NULL: none */
-    struct consumer_set *consumers; /* counted; NULL: none */
+    struct stream_tag *tags;              /* by key, each once (tags.h) */
+    struct policy *policy;                /* counted; NULL: none */
+    struct consumer_set *consumers;       /* counted; NULL: none */
+    struct stream_encryption *encryption; /* counted; NULL: never encrypted */
 };
+
+/* stream_encryption_key of this stream. */
+enum status stream_settings_data_key(const struct stream_settings *s, struct master_keys *keys,
+                                     uint32_t epoch, uint8_t key[AEAD_KEY_BYTES],
+                                     struct fault *f) MUST_USE;
+/* Views of the settings. */
+struct encryption_owner stream_settings_owner(const struct stream_settings *s);
 
 struct stream_view {
     _Atomic uint32_t refs;

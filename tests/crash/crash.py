@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """crash.py: kills the server with SIGKILL under load, again and again, and accounts for every record.
 
-    tests/crash/crash.py [--kills N] [--seed S] [--binary FILE] [--keep]
+    tests/crash/crash.py [--kills N] [--seed S] [--binary FILE] [--encrypted] [--keep]
 
 16 writers put to 8 shards, one and many at a time; a controller kills and restarts the server on the same folder at random moments; splits and
 merges happen on the way, some with a kill in their middle. A writer whose put fails cannot know whether it was stored: it goes on with NEW
@@ -166,7 +166,7 @@ def is_open(shard):
 
 class Harness:
     def __init__(self, options):
-        self.seed, self.kills = options.seed, options.kills
+        self.seed, self.kills, self.encrypted = options.seed, options.kills, options.encrypted
         self.random = random.Random(self.seed)
         self.folder = tempfile.mkdtemp(prefix="sluice-crash-")
         self.server = Server(
@@ -223,6 +223,15 @@ class Harness:
                 ShardToMerge=open_[k]["ShardId"],
                 AdjacentShardToMerge=open_[k + 1]["ShardId"],
             )
+
+    def encryption(self, change):
+        self.client.call(
+            f"{change}StreamEncryption",
+            StreamName=STREAM,
+            EncryptionType="KMS",
+            KeyId="alias/aws/kinesis",
+        )
+        self.wait_active()
 
     def check_family(self):
         """C4, of the shards."""
@@ -295,6 +304,10 @@ class Harness:
         self.may_write.set()
         self.wait_active()
         self.check_family()
+        if self.encrypted and number % 3 == 2:  # a new data key, and some records plain between
+            self.encryption("Stop")
+            self.nap(0.1)
+            self.encryption("Start")
 
     def try_reshard(self, kind):
         try:
@@ -306,6 +319,8 @@ class Harness:
         self.server.start()
         self.client.call("CreateStream", StreamName=STREAM, ShardCount=SHARDS)
         self.wait_active()
+        if self.encrypted:
+            self.encryption("Start")
         self.writers = [Writer(self, n) for n in range(WRITERS)]
         self.may_write.set()
         for writer in self.writers:
@@ -448,6 +463,9 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     parser.add_argument(
         "--binary", help="the program; else SLUICE_BINARY, else the newest one built"
+    )
+    parser.add_argument(
+        "--encrypted", action="store_true", help="with encryption on, and turned over on the way"
     )
     parser.add_argument("--keep", action="store_true", help="leave the data folder there")
     options = parser.parse_args()

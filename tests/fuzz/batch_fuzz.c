@@ -1,14 +1,40 @@
 /* batch_fuzz.c: any bytes as a stored batch: header, body, records. With its CRCs set right, too,
- * so that the walk behind them is reached. */
+ * so that the walk behind them is reached; and as an encrypted one, whose body must not open. */
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/must.h"
-#include "shards/record.h"
+#include "shards/batch_cipher.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What nobody sealed does not open, nor is it walked as if it were plain. */
+static void open_sealed(struct bytes batch, const struct batch_header *h)
+{
+    static const uint8_t key[AEAD_KEY_BYTES];
+    struct stream_view v = {.settings = {.number = 1}};
+    struct batch_opener o;
+    struct record_walk w;
+    struct record r;
+    struct arena a;
+    struct bytes body;
+    struct fault f;
+    batch_opener_init(&o, &v, NULL, NULL);
+    memcpy(o.key, key, sizeof(key));
+    arena_init(&a, 64 << 20);
+    o.epoch = h->key_epoch; /* as if its data key were there */
+    must(batch_open(&o, 0, batch, h, &a, &body, &f) == CORRUPT);
+    batch_opener_fini(&o);
+    arena_fini(&a);
+    record_walk_init(&w, batch, h);
+    must(record_walk_next(&w, &r, &f) == CORRUPT);
+}
+
 static void walk(struct bytes batch, const struct batch_header *h)
 {
+    if (h->flags & BATCH_ENCRYPTED) {
+        open_sealed(batch, h);
+        return;
+    }
     struct record_walk w;
     struct record r;
     struct fault f;
@@ -34,7 +60,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *batch = mem_must(BATCH_HEADER_BYTES + size);
     memcpy(batch + BATCH_HEADER_BYTES, data + 4, size - 4);
     struct bytes body = bytes_of(batch + BATCH_HEADER_BYTES, size - 4);
-    h = (struct batch_header){.count = data[0],
+    bool encrypted = data[2] & 1;
+    h = (struct batch_header){.flags = encrypted ? BATCH_ENCRYPTED : 0,
+                              .key_epoch = encrypted ? data[3] : 0,
+                              .count = data[0],
                               .body_len = (uint32_t)body.len,
                               .body_crc = crc32c_extend(0, body),
                               .base_offset = data[1]};

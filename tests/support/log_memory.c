@@ -84,12 +84,14 @@ static void append_one(struct memory_engine *e, struct log_append *a)
         s->count = a->count;
         s->first_offset = l->end;
         s->first_ms = s->last_ms = l->last_ms;
-        struct batch_header h = {.flags = a->control ? BATCH_CONTROL : 0,
+        struct batch_header h = {.flags = (uint8_t)((a->control ? BATCH_CONTROL : 0) |
+                                                    (a->key_epoch ? BATCH_ENCRYPTED : 0)),
                                  .count = a->count,
                                  .body_len = (uint32_t)a->body.len,
                                  .body_crc = a->body_crc,
                                  .base_offset = l->end,
-                                 .base_time_ms = l->last_ms};
+                                 .base_time_ms = l->last_ms,
+                                 .key_epoch = a->key_epoch};
         batch_header_write(&h, s->bytes);
         memcpy(s->bytes + BATCH_HEADER_BYTES, a->body.at, a->body.len);
         must(l->count < SPANS_MAX);

@@ -17,11 +17,13 @@ static void open_catalog(struct loopback *l)
     struct fault f;
     struct service *s = &l->service;
     s->streams = stream_table_new();
+    s->master_keys = l->master_keys;
     struct catalog_settings settings = {
         .folder = l->folder,
         .logs = s->logs,
         .streams = s->streams,
         .clock = &l->clock.clock,
+        .master_keys = l->master_keys,
         .home = s->auth.home,
         .shard_limit = s->shard_limit,
         .on_demand_limit = s->on_demand_limit,

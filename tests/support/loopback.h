@@ -11,6 +11,8 @@ struct loopback {
     struct clock_manual clock;
     struct loop *loop;
     struct keys *keys;
+    struct master_keys
+        *master_keys; /* set before open, or before a reopen; NULL: none. The test's */
     char folder[128];
     uint64_t state_delay_ms, shard_limit, on_demand_limit; /* set before open; 0: the defaults */
     const char *access_key, *region; /* of the next calls; NULL: AKIDEXAMPLE, us-east-1 */

@@ -294,6 +294,26 @@ static void the_disk_tells_its_size(void **state)
     assert_int_equal(disk_space("/no/such/folder", &free_bytes, &size_bytes, &f), NOT_FOUND);
 }
 
+static void a_private_file_is_its_owners_alone(void **state)
+{
+    (void)state;
+    struct buf got;
+    char secret[PATH_MAX];
+    snprintf(secret, sizeof(secret), "%s/private", folder);
+    buf_init(&got, 100);
+    assert_int_equal(file_read_private(secret, &got, &f), NOT_FOUND);
+    assert_int_equal(file_replace(secret, BYTES_LITERAL("secret"), &f), OK);
+    assert_int_equal(file_read_private(secret, &got, &f), OK);
+    assert_true(bytes_equal(buf_view(&got), BYTES_LITERAL("secret")));
+    for (mode_t bit = S_IXOTH; bit <= S_IRGRP; bit <<= 1) {
+        assert_int_equal(chmod(secret, 0600 | bit), 0);
+        buf_clear(&got);
+        assert_int_equal(file_read_private(secret, &got, &f), ACCESS_DENIED);
+        assert_int_equal(got.len, 0);
+    }
+    buf_fini(&got);
+}
+
 static void a_path_too_long_is_refused(void **state)
 {
     (void)state;
@@ -320,6 +340,7 @@ int main(void)
         IN_FOLDER(a_lock_is_held_by_one),
         IN_FOLDER(error_numbers_become_statuses),
         IN_FOLDER(the_disk_tells_its_size),
+        IN_FOLDER(a_private_file_is_its_owners_alone),
         IN_FOLDER(a_path_too_long_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

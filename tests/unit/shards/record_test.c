@@ -117,6 +117,40 @@ static void a_body_that_lies_about_its_records_is_refused(void **state)
     }
 }
 
+/* An encrypted batch names its key, no other does, and a control batch is never encrypted. */
+static void flags_and_epoch_must_fit(void **state)
+{
+    static const struct {
+        uint8_t flags;
+        uint32_t epoch;
+        enum status expected;
+    } cases[] = {
+        {0, 0, OK},
+        {BATCH_ENCRYPTED, 1, OK},
+        {BATCH_ENCRYPTED, UINT32_MAX, OK},
+        {0, 1, CORRUPT},
+        {BATCH_ENCRYPTED, 0, CORRUPT},
+        {BATCH_CONTROL | BATCH_ENCRYPTED, 1, CORRUPT},
+        {BATCH_CONTROL | BATCH_SEALS | BATCH_ENCRYPTED, 1, CORRUPT},
+        {BATCH_CONTROL | BATCH_SEALS, 1, CORRUPT},
+        {8, 0, CORRUPT},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        uint8_t bytes[BATCH_HEADER_BYTES];
+        struct fault f;
+        struct batch_header back,
+            h = {.flags = cases[i].flags, .count = 1, .key_epoch = cases[i].epoch};
+        batch_header_write(&h, bytes);
+        assert_int_equal(batch_header_read(bytes_of(bytes, sizeof(bytes)), &back, &f),
+                         cases[i].expected);
+        if (cases[i].expected == OK) {
+            assert_int_equal(back.key_epoch, cases[i].epoch);
+            assert_int_equal(back.flags, cases[i].flags);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +159,7 @@ int main(void)
         cmocka_unit_test(any_flipped_bit_is_seen),
         cmocka_unit_test(a_batch_cut_anywhere_is_seen),
         cmocka_unit_test(a_body_that_lies_about_its_records_is_refused),
+        cmocka_unit_test(flags_and_epoch_must_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
