@@ -10,6 +10,7 @@
  * P3. A batch that meets the seal of its shard was not stored: its records are routed again by the next view of the stream, and only they.
  *
  * Thread: the exchange's loop; append_done on the committer's. */
+#include "api/inject_gate.h"
 #include "api/operations.h"
 
 #include "base/digest.h"
@@ -429,6 +430,25 @@ static enum status check_ordering(const struct put *p, struct bytes number, stru
                      BYTES_ARGS(number), p->view->settings.name, p->view->settings.scope.account);
 }
 
+/* Refuses what an injected throttle hits: once, before the first routing. OK, or why the one record of a PutRecord is refused. */
+static enum status inject_refusals(struct put *p, struct fault *f)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct put_record *r = &p->records[i];
+        const struct shard *s = stream_view_route(p->view, r->hash);
+        if (r->refused || !inject_throttles_shard(p->service, p->exchange, p->view, s))
+            continue;
+        metric_add(p->service->data.write_throttled, 1);
+        refusal(p, THROTTLED, s, f);
+        if (p->one)
+            return f->status;
+        r->refused = true;
+        r->error_code = "ProvisionedThroughputExceededException";
+        r->error_text = arena_copy(&p->exchange->arena, bytes_text(f->text));
+    }
+    return OK;
+}
+
 void op_put_record(struct service *s, struct exchange *x, const void *input)
 {
     const struct kinesis_put_record_input *in = input;
@@ -447,6 +467,8 @@ void op_put_record(struct service *s, struct exchange *x, const void *input)
         st = size_fault(p, r, &f);
     if (st == OK)
         st = check_ordering(p, in->sequence_number_for_ordering, &f);
+    if (st == OK && inject_is_on(s))
+        st = inject_refusals(p, &f);
     if (st == OK)
         send_off(p);
     else
@@ -490,6 +512,8 @@ void op_put_records(struct service *s, struct exchange *x, const void *input)
     enum status st = find_stream(p, in->stream_name, in->stream_arn, &f);
     if (st == OK)
         st = take_records(p, in, &f);
+    if (st == OK && inject_is_on(s))
+        st = inject_refusals(p, &f);
     if (st == OK)
         send_off(p);
     else
