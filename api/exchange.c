@@ -75,6 +75,7 @@ void exchange_stream(struct exchange *x, struct exchange_source *source)
     must(!x->is_finished && x->reply.len == 0); /* X1 */
     must(x->http_status >= 200 && x->http_status <= 599);
     x->is_finished = true;
+    x->lost = false; /* who streams has begun to answer */
     x->source = source;
     x->finished(x);
 }

@@ -66,6 +66,8 @@ struct exchange {
     size_t reply_header_count;
     struct buf reply; /* the body */
     bool close_after; /* close the connection after this reply */
+    bool
+        lost; /* close the connection instead of sending the reply: an injected fault. Not for a reply that goes on */
 
     struct exchange_source *source; /* of a reply that goes on; set by exchange_stream */
 

@@ -134,6 +134,8 @@ static enum MHD_Result queue_reply(struct request *r)
 {
     struct exchange *x = &r->exchange;
     struct connection *c = r->connection;
+    if (x->lost)
+        return MHD_NO; /* closes the connection */
     size_t len = x->reply.len;
     void *at = len == 0 ? (void *)"" : x->reply.at;
     struct MHD_Response *response =

@@ -314,6 +314,10 @@ static void submit(struct http2_request *r)
         bytes_equal(x->method, BYTES_LITERAL("HEAD")) || (x->source == NULL && x->reply.len == 0);
     r->stage = HTTP2_ANSWERED;
     begin_waiting(r, x->source != NULL ? &s->core->streaming : &s->core->sending);
+    if (x->lost) { /* the others of the connection have nothing to do with it */
+        http2_request_reset(r, NGHTTP2_INTERNAL_ERROR);
+        return;
+    }
     if (bodiless)
         source_close(r);
     int error = nghttp2_submit_response(s->ng, r->id, fields, count, bodiless ? NULL : &body);

@@ -11,6 +11,7 @@
  * P3. A batch that meets the seal of its shard was not stored: its records are routed again by the next view of the stream, and only they.
  *
  * Thread: the exchange's loop; append_done on the committer's. */
+#include "api/inject_gate.h"
 #include "api/operations.h"
 
 #include "base/digest.h"
@@ -205,7 +206,7 @@ static bool within_quota(struct put *p, const struct shard *s, const struct put_
                                    KIB(p->view->settings.record_kib_max));
 }
 
-static enum status refusal_by_quota(struct put *p, const struct shard *s, struct fault *f)
+static enum status refusal_by_rate(struct put *p, const struct shard *s, struct fault *f)
 {
     metric_add(p->service->data.write_throttled, 1);
     shard_rate_write_refused(s->rate, 1);
@@ -213,10 +214,10 @@ static enum status refusal_by_quota(struct put *p, const struct shard *s, struct
     return refusal(p, THROTTLED, s, f);
 }
 
-static void refuse_by_quota(struct put *p, const struct shard *s, struct put_record *r)
+static void refuse_by_rate(struct put *p, const struct shard *s, struct put_record *r)
 {
     struct fault f = {0};
-    r->refused = refusal_by_quota(p, s, &f) != OK;
+    r->refused = refusal_by_rate(p, s, &f) != OK;
     r->error_code = "ProvisionedThroughputExceededException";
     r->error_text = arena_copy(&p->exchange->arena, bytes_text(f.text));
 }
@@ -242,8 +243,8 @@ static enum status route(struct put *p, struct fault *f)
         uint32_t place = stream_view_place(v, r->hash);
         if (!within_quota(p, v->open[place], r)) {
             if (p->one)
-                return refusal_by_quota(p, v->open[place], f);
-            refuse_by_quota(p, v->open[place], r);
+                return refusal_by_rate(p, v->open[place], f);
+            refuse_by_rate(p, v->open[place], r);
             continue;
         }
         uint32_t *slot = p->one ? &(uint32_t){0} : &part_of[place];
@@ -512,6 +513,21 @@ static enum status check_ordering(const struct put *p, struct bytes number, stru
                      BYTES_ARGS(number), p->view->settings.name, p->view->settings.scope.account);
 }
 
+/* Refuses what an injected throttle hits: once, before the first routing. OK, or why the one record of a PutRecord is refused. */
+static enum status inject_refusals(struct put *p, struct fault *f)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct put_record *r = &p->records[i];
+        const struct shard *s = stream_view_route(p->view, r->hash);
+        if (r->refused || !inject_throttles_shard(p->service, p->exchange, p->view, s))
+            continue;
+        if (p->one)
+            return refusal_by_rate(p, s, f);
+        refuse_by_rate(p, s, r);
+    }
+    return OK;
+}
+
 void op_put_record(struct service *s, struct exchange *x, const void *input)
 {
     const struct kinesis_put_record_input *in = input;
@@ -530,6 +546,8 @@ void op_put_record(struct service *s, struct exchange *x, const void *input)
         st = size_fault(p, r, &f);
     if (st == OK)
         st = check_ordering(p, in->sequence_number_for_ordering, &f);
+    if (st == OK && inject_is_on(s))
+        st = inject_refusals(p, &f);
     if (st == OK)
         send_off(p);
     else
@@ -573,6 +591,8 @@ void op_put_records(struct service *s, struct exchange *x, const void *input)
     enum status st = find_stream(p, in->stream_name, in->stream_arn, &f);
     if (st == OK)
         st = take_records(p, in, &f);
+    if (st == OK && inject_is_on(s))
+        st = inject_refusals(p, &f);
     if (st == OK)
         send_off(p);
     else

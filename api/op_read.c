@@ -10,6 +10,7 @@
  * G3. A closed shard's reader gets no next token, and its children, only after its last record and once the children are there to be read.
  *
  * Thread: the exchange's loop; read_done also on a disk reader's. */
+#include "api/inject_gate.h"
 #include "api/operations.h"
 #include "api/position.h"
 #include "api/record_page.h"
@@ -223,17 +224,23 @@ static void begin_ms_text(uint64_t made_ms, uint64_t now_ms, struct fault *f)
               made, now, ITERATOR_LIFE_MS);
 }
 
-static enum status open_token(const struct service *s, struct bytes text, struct iterator *out,
-                              struct fault *f)
+enum status shard_iterator_open(const struct service *s, struct bytes text, struct iterator *out)
 {
     uint8_t sealed[512 + 8];
     size_t len = 0;
     if (text.len >= 2 && text.at[0] == '"' &&
         text.at[text.len - 1] == '"') /* AWS takes it in quotes too */
         text = bytes_of(text.at + 1, text.len - 2);
-    if (text.len > 512 || base64_decode(text, sealed, &len, NULL) != OK ||
-        iterator_open(bytes_of(sealed, len), ITERATOR_SHARD, catalog_iterator_key(s->catalog),
-                      out) != OK)
+    if (text.len > 512 || base64_decode(text, sealed, &len, NULL) != OK)
+        return INVALID_ARGUMENT;
+    return iterator_open(bytes_of(sealed, len), ITERATOR_SHARD, catalog_iterator_key(s->catalog),
+                         out);
+}
+
+static enum status open_token(const struct service *s, struct bytes text, struct iterator *out,
+                              struct fault *f)
+{
+    if (shard_iterator_open(s, text, out) != OK)
         return fault_set(f, INVALID_ARGUMENT, "Invalid ShardIterator.");
     uint64_t now_ms = clock_wall_ms(s->clock);
     if (now_ms > out->made_ms + ITERATOR_LIFE_MS) {
@@ -255,6 +262,11 @@ void op_get_records(struct service *s, struct exchange *x, const void *input)
         st = request_stream_number(s, x, &r->position, &r->view, &f);
     if (st == OK) {
         r->shard = stream_view_shard(r->view, r->position.shard);
+        if (r->shard && inject_is_on(s) && inject_throttles_shard(s, x, r->view, r->shard)) {
+            r->read.status = THROTTLED;
+            reading_fail_log(r);
+            return;
+        }
         if (!r->shard)
             st = fault_shard_missing(&f, r->position.shard, bytes_text(r->position.name),
                                      r->view->settings.scope.account);

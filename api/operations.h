@@ -15,6 +15,8 @@ typedef void operation_fn(struct service *, struct exchange *, const void *input
 #define OPERATION(name, index, handler) operation_fn handler;
 #include "api/operations.def"
 #undef OPERATION
+/* Of our own, beside AWS's. */
+operation_fn op_get_fault_rules, op_put_fault_rules;
 
 /* The stream that a request means by StreamName or StreamARN (either may be absent, not both): in the
  * caller's scope, or where the ARN says. Whether it is there, and the caller may touch it
@@ -36,6 +38,9 @@ enum status request_resource_stream(struct bytes resource_arn, struct bytes *str
 enum status request_stream_number(const struct service *s, const struct exchange *x,
                                   const struct iterator *it, struct stream_view **view,
                                   struct fault *f) MUST_USE;
+/* A ShardIterator as clients hold it; of any age. INVALID_ARGUMENT. */
+enum status shard_iterator_open(const struct service *s, struct bytes text,
+                                struct iterator *out) MUST_USE;
 /* What a ResourceARN names: a stream, or a consumer of one. INVALID_ARGUMENT, NOT_FOUND. */
 struct resource {
     struct bytes stream_arn; /* a view of it */

@@ -9,6 +9,7 @@
  * Thread: the exchange's loop. */
 #include "api/codec.h"
 #include "api/health.h"
+#include "api/inject_gate.h"
 #include "api/operations.h"
 #include "api/push.h"
 
@@ -34,6 +35,12 @@ static const struct operation_row rows[] = {
 #undef OPERATION
 };
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
+
+/* Of our own: by sluice_operations, and there only when faults may be injected, since so far all are about that. */
+static const struct operation_row our_rows[] = {
+    {BYTES_LITERAL("GetFaultRules"), SLUICE_OP_GET_FAULT_RULES, op_get_fault_rules},
+    {BYTES_LITERAL("PutFaultRules"), SLUICE_OP_PUT_FAULT_RULES, op_put_fault_rules},
+};
 
 enum content { CONTENT_NONE, CONTENT_JSON11, CONTENT_CBOR11, CONTENT_JSON, CONTENT_OTHER };
 
@@ -121,6 +128,18 @@ static const struct operation_row *operation_of(struct bytes target)
     return NULL;
 }
 
+static const struct operation_row *our_operation_of(const struct service *s, struct bytes target)
+{
+    static const struct bytes prefix = BYTES_LITERAL(SLUICE_TARGET_PREFIX ".");
+    if (!s->inject || !bytes_present(target) || !bytes_starts_with(target, prefix))
+        return NULL;
+    struct bytes name = bytes_of(target.at + prefix.len, target.len - prefix.len);
+    for (size_t i = 0; i < sizeof(our_rows) / sizeof(*our_rows); i++)
+        if (bytes_equal(our_rows[i].name, name))
+            return &our_rows[i];
+    return NULL;
+}
+
 /* "Service.Operation", both there */
 static bool target_is_complete(struct bytes target)
 {
@@ -177,22 +196,43 @@ static enum status decode(struct exchange *x, const struct shape *shape, void **
     return st == OK ? check(shape, *input, f) : st;
 }
 
+/* What AWS says of a request whose signature is wrong: first of all, whether its body would parse. */
+static enum status verify(struct service *s, struct exchange *x, struct fault *f)
+{
+    enum status st = auth_verify(&s->auth, x, "kinesis", f);
+    return st == OK || is_structure(x) ? st : fault_set(f, MALFORMED, "%s", "");
+}
+
 static void run(struct service *s, struct exchange *x, const struct operation_row *row)
 {
     struct fault f = {0};
     void *input = NULL;
     x->action = row->name;
-    enum status st = auth_verify(&s->auth, x, "kinesis", &f);
-    if (st != OK && !is_structure(x))
-        st = fault_set(&f, MALFORMED, "%s", "");
+    enum status st = verify(s, x, &f);
     if (st == OK)
         st = decode(x, kinesis_operations[row->model].input, &input, &f);
     if (st == OK && s->quotas)
         st = quotas_call(s->quotas, row->name, &x->scope, &f);
     if (st != OK)
         reply_fault(x, &f);
+    else if (inject_is_on(s))
+        inject_gate(s, x, &kinesis_operations[row->model], row->run, input);
     else
         row->run(s, x, input);
+}
+
+/* No rule of fault injection applies to it: whoever shut himself out can take it back. */
+static void run_ours(struct service *s, struct exchange *x, const struct operation_row *row)
+{
+    struct fault f = {0};
+    void *input = NULL;
+    enum status st = verify(s, x, &f);
+    if (st == OK)
+        st = decode(x, sluice_operations[row->model].input, &input, &f);
+    if (st == OK)
+        row->run(s, x, input);
+    else
+        reply_fault(x, &f);
 }
 
 static void handle(struct exchange_handler *handler, struct exchange *x)
@@ -217,6 +257,8 @@ static void handle(struct exchange_handler *handler, struct exchange *x)
     if (row) {
         x->metrics = &s->metrics[row - rows];
         run(s, x, row);
+    } else if ((row = our_operation_of(s, target)) != NULL) {
+        run_ours(s, x, row);
     } else {
         answer_type(x, is_structure(x) ? "UnknownOperationException" : "SerializationException");
     }

@@ -29,8 +29,9 @@ struct service {
     const struct clock *clock;
     struct auth_settings auth;
     uint64_t shard_limit, on_demand_limit; /* of each account and region */
-    const char *durability;                /* "synced" or "relaxed", for the status page */
-    uint64_t (*connections)(void *);       /* for the status page; may be NULL */
+    struct inject *inject;  /* NULL: no faults are injected, and no operation can change that */
+    const char *durability; /* "synced" or "relaxed", for the status page */
+    uint64_t (*connections)(void *); /* for the status page; may be NULL */
     void *connections_arg;
     uint64_t started_ms;
     struct data_metrics data;          /* made by service_init */

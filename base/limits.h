@@ -83,6 +83,10 @@
 #define MASTER_KEYS_MAX        256
 /* A settings file: some forty short lines. */
 #define SETTINGS_FILE_BYTES_MAX MIB(1)
+/* Rules of fault injection, as text, and how many. All are looked at for each request. */
+#define INJECT_BYTES_MAX      KIB(256)
+#define INJECT_RULES_MAX      256
+#define INJECT_LATENCY_MS_MAX 60000
 /* Clock skew that a signature may have (AWS). */
 #define SIGNATURE_SKEW_MS (15 * 60 * 1000ull)
 

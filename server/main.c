@@ -2,7 +2,7 @@
  *
  *   starting --opened--> serving --SIGTERM, SIGINT--> finishing --closed--> exit 0
  *                        | SIGHUP: certificates,    | a second one:
- *                        | master keys, log level   | exit 1 at once
+ *                        | keys, faults, log level  | exit 1 at once
  *
  * Signals are blocked in every thread and read from a descriptor by the main thread's loop, which
  * else serves the admin socket only: so nothing ever runs inside a signal handler, but for leaving
@@ -64,9 +64,11 @@ static void serve_help(void)
         "or here;\n"
         "the later wins. Sizes are written 64MiB or 1GiB, times 250ms, 5s or 2m.\n");
     server_settings_help(&out);
-    buf_append_text(&out, "\nSignals: SIGTERM or SIGINT finishes what is in flight, then ends; a "
-                          "second one ends at once.\n"
-                          "SIGHUP rereads the certificates, the master keys and log-level.\n");
+    buf_append_text(
+        &out,
+        "\nSignals: SIGTERM or SIGINT finishes what is in flight, then ends; a "
+        "second one ends at once.\n"
+        "SIGHUP rereads the certificates, the master keys, the file of --inject, and log-level.\n");
     print(stdout, &out);
     buf_fini(&out);
 }
@@ -76,11 +78,14 @@ static void reload(struct serving *s)
     struct server_settings now;
     struct fault f = {.status = OK};
     int used = 0;
-    trace(TRACE_INFO, "server", "SIGHUP: rereading certificates, master keys and log-level");
+    trace(TRACE_INFO, "server",
+          "SIGHUP: rereading certificates, master keys, faults and log-level");
     if (server_reload_tls(s->server, &f) != OK)
         trace(TRACE_WARN, "server", "the certificates in force stay: %s", f.text);
     if (server_reload_master_keys(s->server, &f) != OK)
         trace(TRACE_WARN, "server", "the master keys in force stay: %s", f.text);
+    if (server_reload_inject(s->server, &f) != OK)
+        trace(TRACE_WARN, "server", "the faults in force stay: %s", f.text);
     if (server_settings_load(s->words, environ, &now, &used, &f) != OK) {
         trace(TRACE_WARN, "server", "the log level in force stays: %s", f.text);
         return;

@@ -11,8 +11,11 @@
  * Thread: main. */
 #include "server/server.h"
 
+#include "api/inject.h"
 #include "api/network.h"
 #include "api/service.h"
+#include "base/file.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/trace.h"
@@ -45,6 +48,7 @@ struct server {
     struct server_keys server_keys;
     struct tls *tls;
     struct retention *retention;
+    struct inject *inject; /* NULL: neither --inject nor --dev */
     struct service service;
     struct admin *admin;
     _Atomic(struct network *)
@@ -231,6 +235,42 @@ static void close_retention(struct server *s)
     retention_close(s->retention);
 }
 
+/* Puts the rules of --inject in force, if it names a file; those before stay when it cannot be read. */
+static enum status read_rules(struct server *s, struct fault *f)
+{
+    const char *path = s->settings->inject;
+    struct inject_rules *rules;
+    struct fault why = {0};
+    struct buf text;
+    if (path[0] == '\0')
+        return OK;
+    buf_init(&text, INJECT_BYTES_MAX);
+    enum status st = file_read(path, &text, &why);
+    if (st == OK)
+        st = inject_rules_parse(buf_view(&text), &rules, &why);
+    buf_fini(&text);
+    if (st != OK)
+        return fault_set(f, st, "--inject %.500s: %.1400s", path, why.text);
+    inject_set(s->inject, rules);
+    return OK;
+}
+
+static enum status open_inject(struct server *s, struct fault *f)
+{
+    if (s->settings->inject[0] == '\0' && !s->settings->dev)
+        return OK;
+    s->inject = inject_new();
+    enum status st = read_rules(s, f);
+    if (st != OK)
+        inject_free(s->inject);
+    return st;
+}
+
+static void close_inject(struct server *s)
+{
+    inject_free(s->inject);
+}
+
 static uint64_t connections(void *arg)
 {
     struct network *network = ((struct server *)arg)->network;
@@ -254,6 +294,7 @@ static enum status open_service(struct server *s, struct fault *f)
                  .clock = s->clock},
         .shard_limit = from->shard_limit,
         .on_demand_limit = from->on_demand_limit,
+        .inject = s->inject,
         .durability = from->durability == DURABILITY_RELAXED ? "relaxed" : "synced",
         .connections = connections,
         .connections_arg = s,
@@ -338,6 +379,7 @@ static const struct part {
     {"access keys", open_keys, close_keys},
     {"TLS", open_tls, close_tls},
     {"retention", open_retention, close_retention},
+    {"faults", open_inject, close_inject},
     {"service", open_service, close_service},
     {"admin socket", open_admin, close_admin},
     {"network", open_network, close_network},
@@ -396,6 +438,11 @@ enum status server_reload_master_keys(struct server *s, struct fault *f)
     if (st == OK)
         catalog_rewrap(s->catalog);
     return st;
+}
+
+enum status server_reload_inject(struct server *s, struct fault *f)
+{
+    return read_rules(s, f);
 }
 
 void server_describe(const struct server *s, struct server_facts *out)

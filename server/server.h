@@ -25,6 +25,8 @@ enum status server_open(const struct server_settings *settings, struct loop *mai
 void server_close(struct server *s);
 /* Rereads the certificates (SIGHUP). On failure the old ones stay in force. */
 enum status server_reload_tls(struct server *s, struct fault *f) MUST_USE;
+/* Rereads the file of --inject, if there is one (SIGHUP). On failure the rules in force stay. */
+enum status server_reload_inject(struct server *s, struct fault *f) MUST_USE;
 
 /* Rereads the master keys (SIGHUP), and wraps data keys anew under what is current. On failure the
  * old ones stay in force. */

@@ -1,6 +1,7 @@
 /* loopback.c: see loopback.h. */
 #include "support/loopback.h"
 
+#include "api/inject.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/must.h"
@@ -54,6 +55,7 @@ void loopback_open(struct loopback *l)
                                      .any_credentials = true,
                                      .clock = &l->clock.clock};
     s->logs = log_memory_new(s->clock);
+    s->inject = l->inject ? inject_new() : NULL;
     open_catalog(l);
     service_init(s);
 }
@@ -88,6 +90,7 @@ void loopback_close(struct loopback *l)
     struct fault f;
     close_catalog(l);
     l->service.logs->ops->close(l->service.logs);
+    inject_free(l->service.inject);
     service_fini(&l->service);
     keys_free(l->keys);
     loop_free(l->loop);
@@ -122,7 +125,8 @@ void call_start_as(struct call *c, struct loopback *l, const char *operation,
 {
     static _Thread_local char target[128], scope[256];
     static _Thread_local struct sigv4_header headers[5];
-    snprintf(target, sizeof(target), "Kinesis_20131202.%s", operation);
+    snprintf(target, sizeof(target), "%s%s", strchr(operation, '.') ? "" : "Kinesis_20131202.",
+             operation);
     snprintf(scope, sizeof(scope),
              "AWS4-HMAC-SHA256 Credential=%s/20231114/%s/kinesis/aws4_request, "
              "SignedHeaders=host;x-amz-date, Signature=0000",

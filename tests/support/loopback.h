@@ -15,6 +15,7 @@ struct loopback {
         *master_keys; /* set before open, or before a reopen; NULL: none. The test's */
     char folder[128];
     uint64_t state_delay_ms, shard_limit, on_demand_limit; /* set before open; 0: the defaults */
+    bool inject;                     /* set before open: faults may be injected */
     const char *access_key, *region; /* of the next calls; NULL: AKIDEXAMPLE, us-east-1 */
 };
 void loopback_open(struct loopback *l);
@@ -35,7 +36,7 @@ struct call {
     int status;
     const char *text; /* the answer's body, NUL-terminated */
 };
-/* Starts Kinesis_20131202.<operation> with that JSON; it may finish before it returns. */
+/* Starts Kinesis_20131202.<operation>, or an operation named in full, with that JSON; it may finish before it returns. */
 void call_start(struct call *c, struct loopback *l, const char *operation, const char *json);
 /* The same with any content type and body. */
 void call_start_as(struct call *c, struct loopback *l, const char *operation,
