@@ -1,7 +1,7 @@
 /* quotas.c: a table of buckets, made when they are first needed.
  *
  * A bucket that is full again says the same as none. So when the table has grown to BUCKETS_KEPT, those are thrown out; what then is still there
- * was called within the last second. */
+ * was called within the last second. The next look comes when it has doubled, so that a new bucket costs no walk on the average. */
 #include "api/quotas.h"
 
 #include "base/limits.h"
@@ -29,6 +29,7 @@ static const struct quota_row {
 struct quotas {
     const struct clock *clock; /* fixed at birth */
     struct lock mu;
+    size_t forget_at;     /* under mu: how many entries are enough to look for full ones */
     struct table entries; /* under mu; by key */
 };
 
@@ -43,6 +44,7 @@ struct quotas *quotas_new(const struct clock *clock)
     struct quotas *q = MEM_NEW(struct quotas);
     q->clock = clock;
     lock_init(&q->mu, LOCK_QUOTA);
+    q->forget_at = BUCKETS_KEPT;
     table_init(&q->entries);
     return q;
 }
@@ -94,8 +96,10 @@ static struct entry *entry_of(struct quotas *q, struct bytes key, uint64_t now_n
     struct entry *e = table_find(&q->entries, key);
     if (e)
         return e;
-    if (q->entries.count >= BUCKETS_KEPT)
+    if (q->entries.count >= q->forget_at) {
         forget(q, now_ns);
+        q->forget_at = q->entries.count * 2 > BUCKETS_KEPT ? q->entries.count * 2 : BUCKETS_KEPT;
+    }
     if (q->entries.count >= BUCKETS_MAX)
         return NULL;
     e = mem_must(sizeof(*e) + key.len);
