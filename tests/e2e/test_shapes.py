@@ -88,9 +88,18 @@ def on_attributes(kinesis, name):
     kinesis.delete_resource_policy(ResourceARN=arn(name))
 
 
+def on_encryption(kinesis, name):
+    key = {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+    kinesis.start_stream_encryption(StreamName=name, **key)
+    wait_active(kinesis, name)
+    kinesis.describe_stream(StreamName=name)
+    kinesis.describe_stream_summary(StreamName=name)
+    on_records(kinesis, name)
+    kinesis.stop_stream_encryption(StreamName=name, **key)
+    wait_active(kinesis, name)
+
+
 def on_consumers(kinesis, name):
-    if "RegisterStreamConsumer" not in SERVED:
-        return
     made = kinesis.register_stream_consumer(StreamARN=arn(name), ConsumerName="reader")
     consumer = made["Consumer"]["ConsumerARN"]
     kinesis.describe_stream_consumer(ConsumerARN=consumer)
@@ -104,7 +113,8 @@ def test_every_operation_answers_in_its_shape(new_server, new_name, caplog):
         "before-parse.kinesis", lambda operation_model, **_: seen.add(operation_model.name)
     )
     caplog.set_level(logging.WARNING)
-    for tour in (on_streams, on_records, on_shapes_of_streams, on_attributes, on_consumers):
+    tours = (on_streams, on_records, on_shapes_of_streams, on_attributes, on_encryption, on_consumers)
+    for tour in tours:
         tour(kinesis, name)
     assert SERVED - EVENT_STREAMS == seen
     assert [record.getMessage() for record in caplog.records] == []
