@@ -8,6 +8,7 @@
  *
  * G1. A segment's folder is synced into its parent, and its row into the index, before anything in it is acknowledged.
  * G2. Each byte is written twice: to LevelDB's write-ahead log, and once into a table when the segment is sealed. Nothing is compacted.
+ * G3. A sealed segment is opened and closed under the cache's lock, so no two have it open: LevelDB would refuse the second.
  *
  * Thread: committers take, the sealer seals, readers open. */
 #include "shards/store_internal.h"
@@ -184,22 +185,36 @@ static struct segment *cache_find(struct store *s, uint64_t number)
     return NULL;
 }
 
-/* Takes over the reference; returns who had to go, to be unreferenced outside the lock. Those in
- * use stay: their folder cannot be opened twice. */
-static struct segment *cache_add_locked(struct store *s, struct segment *g)
+/* G3: closed under the lock. LevelDB lets a folder be open once: whoever finds a segment absent here may open it. */
+static void cache_remove_locked(struct store *s, struct segment *g)
+{
+    list_remove(&g->node);
+    s->cached_count--;
+    segment_unref(g);
+}
+
+/* Makes room for one more; those in use stay. */
+static void cache_evict_locked(struct store *s)
 {
     struct segment *oldest = NULL;
-    if (s->cached_count >= s->settings.open_segments_max)
-        LIST_EACH(node, keep, &s->cached)
-    if (atomic_load(&LIST_OWNER(node, struct segment, node)->refs) == 1)
-        oldest = LIST_OWNER(node, struct segment, node);
+    if (s->cached_count < s->settings.open_segments_max)
+        return;
+    LIST_EACH(node, keep, &s->cached)
+    {
+        struct segment *g = LIST_OWNER(node, struct segment, node);
+        if (atomic_load(&g->refs) == 1)
+            oldest = g;
+    }
     if (oldest)
-        list_remove(&oldest->node);
-    else
-        s->cached_count++;
+        cache_remove_locked(s, oldest);
+}
+
+/* Takes over the reference. */
+static void cache_add_locked(struct store *s, struct segment *g)
+{
     g->used_us = clock_mono_us(s->settings.clock);
     list_prepend(&s->cached, &g->node);
-    return oldest;
+    s->cached_count++;
 }
 
 /* What a crash left torn at the end of its write-ahead log is cut off; LevelDB would refuse it. */
@@ -220,13 +235,14 @@ enum status segment_open_sealed(struct store *s, uint64_t number, struct segment
     /* Opening under the lock: LevelDB lets a folder be open once, and readers of one segment want
      * it at once. */
     lock_take(&s->cache_mu);
-    struct segment *g = cache_find(s, number), *oldest = NULL;
+    struct segment *g = cache_find(s, number);
     leveldb_t *db;
     enum status st = g ? OK : open_mended(s, number, &db, f);
     if (st == OK && !g) {
         g = segment_new(number, db);
         g->state = SEGMENT_SEALED;
-        oldest = cache_add_locked(s, g);
+        cache_evict_locked(s);
+        cache_add_locked(s, g);
     }
     if (st == OK) {
         g->used_us = clock_mono_us(s->settings.clock);
@@ -235,33 +251,22 @@ enum status segment_open_sealed(struct store *s, uint64_t number, struct segment
         *out = segment_ref(g);
     }
     lock_drop(&s->cache_mu);
-    segment_unref(oldest);
     return st;
 }
 
 void segment_cache_drop(struct store *s, uint64_t number, bool idle_only)
 {
-    struct list out;
-    list_init(&out);
     uint64_t now_us = clock_mono_us(s->settings.clock);
     lock_take(&s->cache_mu);
     LIST_EACH(node, keep, &s->cached)
     {
         struct segment *g = LIST_OWNER(node, struct segment, node);
-        bool in_use = atomic_load(&g->refs) > 1;
-        if (!in_use &&
-            (idle_only ? now_us - g->used_us > IDLE_US : number == 0 || g->number == number)) {
-            list_remove(node);
-            list_append(&out, node);
-            s->cached_count--;
-        }
+        bool wanted =
+            idle_only ? now_us - g->used_us > IDLE_US : number == 0 || g->number == number;
+        if (wanted && atomic_load(&g->refs) == 1)
+            cache_remove_locked(s, g);
     }
     lock_drop(&s->cache_mu);
-    LIST_EACH(node, keep, &out)
-    {
-        list_remove(node);
-        segment_unref(LIST_OWNER(node, struct segment, node));
-    }
 }
 
 /* ---- the sealer ---- */
@@ -316,26 +321,27 @@ bool segment_has_table(leveldb_t *db)
 static void seal(struct store *s, struct segment *g)
 {
     struct fault f = {0};
-    struct segment *oldest = NULL;
     store_flush(s, g);               /* G2 */
     if (!segment_has_table(g->db)) { /* it does not say that it failed */
         store_flush_failed(s, g);
         return;
     }
     enum status st = write_rows(s, g, &f);
+    lock_take(&s->cache_mu); /* not under mu: it closes files */
+    cache_evict_locked(s);
+    lock_drop(&s->cache_mu);
     lock_take(&s->mu);
     if (st == OK) {
         g->state = SEGMENT_SEALED;
         s->sealing_bytes -= g->bytes;
         list_remove(&g->node);
         lock_take(&s->cache_mu); /* stays open for those who read what is new, until it is idle */
-        oldest = cache_add_locked(s, g);
+        cache_add_locked(s, g);
         lock_drop(&s->cache_mu);
     }
     signal_all(&s->sealing);
     lock_drop(&s->mu);
     if (st == OK) {
-        segment_unref(oldest);
         malloc_trim(0);
     } else {
         TRACE_SELDOM(TRACE_WARN, "store", "segment %020" PRIu64 " is not sealed yet: %s", g->number,

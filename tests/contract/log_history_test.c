@@ -164,6 +164,23 @@ static void what_a_deleted_stream_left_in_the_index_goes_too(void **state)
     assert_int_equal(bounds.end, 0);
 }
 
+/* More readers than segments that may be open: each evicts what another is about to open. */
+static void many_readers_of_many_segments_are_all_answered(void **state)
+{
+    enum { RECORDS = 300, READS = 60, ROUNDS = 30 };
+    struct log_fixture *x = *state;
+    log_fixture_close(x);
+    x->settings.open_segments_max = 1;
+    x->settings.readers = 4;
+    log_fixture_open(x);
+    struct log *l = driver_open(x->engine, 1, 0);
+    assert_int_equal(driver_append_many(x->engine, l, "r", RECORDS, 10000), RECORDS);
+    log_fixture_reopen(x);
+    l = driver_open(x->engine, 1, 0);
+    for (int i = 0; i < ROUNDS; i++)
+        assert_int_equal(driver_read_many(l, READS, RECORDS / READS), READS);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, log_fixture_setup, log_fixture_teardown)
@@ -174,6 +191,7 @@ int main(void)
         TEST(a_log_that_lost_all_to_retention_still_knows_its_end),
         TEST(a_log_begins_behind_what_was_dropped_even_if_older_segments_stay),
         TEST(what_a_deleted_stream_left_in_the_index_goes_too),
+        TEST(many_readers_of_many_segments_are_all_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

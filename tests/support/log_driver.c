@@ -188,6 +188,43 @@ enum status driver_read(struct log *l, uint64_t from, uint64_t *next,
     return st;
 }
 
+struct many {
+    struct log_read read;
+    struct latch *latch;
+};
+
+static void one_was_read(struct log_read *r)
+{
+    latch_count(LIST_OWNER(r, struct many, read)->latch);
+}
+
+unsigned driver_read_many(struct log *l, unsigned count, uint64_t step)
+{
+    struct latch latch;
+    struct many *all = mem_must(count * sizeof(*all));
+    unsigned good = 0;
+    latch_init(&latch, count);
+    for (unsigned i = 0; i < count; i++) {
+        all[i].latch = &latch;
+        all[i].read = (struct log_read){.log = l,
+                                        .kind = LOG_READ_FROM,
+                                        .from = i * step,
+                                        .bytes_max = 1 << 20,
+                                        .count_max = 10000,
+                                        .done = one_was_read};
+        log_read(&all[i].read);
+    }
+    latch_wait(&latch);
+    for (unsigned i = 0; i < count; i++) {
+        good += all[i].read.status == OK;
+        if (all[i].read.status != OK)
+            fprintf(stderr, "a read: %s\n", all[i].read.fault.text);
+        log_read_release(&all[i].read);
+    }
+    mem_free(all);
+    return good;
+}
+
 static void join(void *arg, uint64_t offset, const char *text)
 {
     struct buf *b = arg;

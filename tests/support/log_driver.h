@@ -17,6 +17,8 @@ unsigned driver_append_many(struct log_engine *e, struct log *l, const char *pre
 enum status driver_read(struct log *l, uint64_t from, uint64_t *next,
                         void (*each)(void *, uint64_t offset, const char *text), void *arg,
                         struct fault *f);
+/* `count` reads in flight at once, each from the next multiple of `step` on; how many of them were answered with records. */
+unsigned driver_read_many(struct log *l, unsigned count, uint64_t step);
 /* Everything there is, joined by commas: mem_free it. */
 char *driver_all(struct log *l);
 enum status driver_find_time(struct log *l, uint64_t time_ms, uint64_t *offset);
