@@ -185,7 +185,14 @@ public final class Kcl {
         URI endpoint = URI.create(System.getenv("AWS_ENDPOINT_URL_KINESIS"));
         KinesisProducer producer = new KinesisProducer(new KinesisProducerConfiguration().setRegion(System.getenv("AWS_REGION"))
                 .setKinesisEndpoint(endpoint.getHost()).setKinesisPort(endpoint.getPort()).setCaCertFile(System.getenv("AWS_CA_BUNDLE"))
-                .setTempDirectory(System.getProperty("java.io.tmpdir")).setRecordMaxBufferedTime(1000).setMetricsLevel("none"));
+                .setTempDirectory(System.getProperty("java.io.tmpdir")).setRecordMaxBufferedTime(500).setMetricsLevel("none"));
+        for (int at = from; at < to; at += Records.KEYS) { // a record a key, then the next: it keeps no order among those under way
+            produce(producer, at, at + Records.KEYS);
+        }
+        producer.destroy();
+    }
+
+    private void produce(KinesisProducer producer, int from, int to) throws Exception {
         List<ListenableFuture<UserRecordResult>> results = new ArrayList<>();
         for (int i = from; i < to; i++) {
             results.add(producer.addUserRecord(stream, Records.keyOf(i), Records.dataOf(i).asByteBuffer()));
@@ -193,7 +200,6 @@ public final class Kcl {
         for (ListenableFuture<UserRecordResult> result : results) {
             Records.demand(result.get(60, TimeUnit.SECONDS).isSuccessful(), "a record was refused");
         }
-        producer.destroy();
     }
 
     // ---- the play
