@@ -35,4 +35,4 @@ def spark(java_trust, dynamo_tls, tmp_path_factory):
 @pytest.mark.whole
 def test_spark(play, spark):
     """Spark's Kinesis source, which reads by the Kinesis Client Library 1."""
-    play(spark, name="spark", steps=STEPS, seconds=300)
+    play(spark, name="spark", steps=STEPS, seconds=600)

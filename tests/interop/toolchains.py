@@ -106,7 +106,18 @@ def pin(made, env):
 # What Flink and Spark reach into; each tells its users to open it.
 OPEN = [
     f"--add-opens=java.base/{package}=ALL-UNNAMED"
-    for package in ("java.lang", "java.lang.invoke", "java.util", "java.util.concurrent", "java.io", "java.net", "java.nio", "java.time", "sun.nio.ch", "sun.security.action")
+    for package in (
+        "java.io",
+        "java.lang",
+        "java.lang.invoke",
+        "java.net",
+        "java.nio",
+        "java.time",
+        "java.util",
+        "java.util.concurrent",
+        "sun.nio.ch",
+        "sun.security.action",
+    )
 ]
 
 

@@ -13,7 +13,7 @@ import software.amazon.awssdk.services.kinesis.model.StreamStatus;
 
 /** The stream that a framework (KCL, Flink, Spark) reads: made, filled, resharded and deleted by the AWS SDK, while the framework runs. */
 final class Stage {
-    private static final Duration PATIENCE = Duration.ofSeconds(90);
+    private static final Duration PATIENCE = Duration.ofSeconds(180);
 
     final KinesisAsyncClient kinesis;
     final String stream;
