@@ -140,3 +140,14 @@ def test_every_operation_is_parsed_without_a_warning(tmp_path, caplog):
     assert tour.take(kinesis, "every") == tour.SERVED - tour.EVENT_STREAMS
     assert [record.getMessage() for record in caplog.records] == []
     server.stop()
+
+
+def test_operations_that_are_not_served_are_refused_by_name(kinesis, environment):
+    """boto3 knows operations newer than the model that is served: it is told so, and nothing worse."""
+    key = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+    lenient = streams.client(environment["AWS_ENDPOINT_URL_KINESIS"], *key)  # of parameters
+    names = lenient.meta.method_to_api_mapping
+    assert tour.SERVED < set(names.values())
+    for method, operation in names.items():
+        if operation not in tour.SERVED:
+            assert streams.refused(getattr(lenient, method))[0] == "UnknownOperationException", method
