@@ -131,6 +131,7 @@ def test_play(kinesis):
     kinesis.get_waiter("stream_not_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
 
 
+@pytest.mark.whole  # plain, it is in ../e2e
 def test_every_operation_is_parsed_without_a_warning(tmp_path, caplog):
     """Over TLS, its certificate verified; the answers are held to botocore's model besides."""
     caplog.set_level(logging.WARNING)
