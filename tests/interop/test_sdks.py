@@ -11,6 +11,8 @@ STEPS = [
     "put",
     "read",
     "split",
+    "merge",
+    "update shard count",
     "register consumer",
     "subscribe",
     "deregister consumer",
@@ -52,13 +54,19 @@ def test_rust(play):
     play(toolchains.rust(), name="rust", steps=STEPS)
 
 
-def test_cli(environment, tmp_path):
-    """AWS CLI: a stream made, written, read and deleted, over TLS."""
+@pytest.fixture
+def aws(environment, tmp_path):
+    """The AWS CLI, as a person types it."""
 
-    def aws(*words):
+    def run(*words):
         told = toolchains.run(["aws", "kinesis", *words], tmp_path, environment, 60)
         return json.loads(told) if told.strip() else {}
 
+    return run
+
+
+def test_cli(aws):
+    """AWS CLI: a stream made, written, read and deleted."""
     aws("create-stream", "--stream-name", "cli", "--shard-count", "1")
     aws("wait", "stream-exists", "--stream-name", "cli")
     put = aws("put-record", "--stream-name", "cli", "--partition-key", "k", "--data", "hello")
@@ -69,3 +77,30 @@ def test_cli(environment, tmp_path):
     assert (record["PartitionKey"], record["Data"]) == ("k", "aGVsbG8=")
     assert record["SequenceNumber"] == put["SequenceNumber"]
     aws("delete-stream", "--stream-name", "cli")
+
+
+@pytest.mark.whole
+def test_cli_reshards_and_registers(aws):
+    """AWS CLI: split, merge, UpdateShardCount; a consumer. It has no subscribe-to-shard."""
+    here = ["--stream-name", "cli-shards"]
+    open_ids = lambda: [s["ShardId"][-2:] for s in aws("list-shards", *here, "--shard-filter", "Type=AT_LATEST")["Shards"]]
+    aws("create-stream", *here, "--shard-count", "1")
+    aws("wait", "stream-exists", *here)
+    aws("split-shard", *here, "--shard-to-split", "0", "--new-starting-hash-key", str(2**127))
+    aws("wait", "stream-exists", *here)
+    assert open_ids() == ["01", "02"]
+    aws("merge-shards", *here, "--shard-to-merge", "1", "--adjacent-shard-to-merge", "2")
+    aws("wait", "stream-exists", *here)
+    assert open_ids() == ["03"]
+    aws("update-shard-count", *here, "--target-shard-count", "2", "--scaling-type", "UNIFORM_SCALING")
+    aws("wait", "stream-exists", *here)
+    assert open_ids() == ["04", "05"]
+
+    arn = aws("describe-stream-summary", *here)["StreamDescriptionSummary"]["StreamARN"]
+    name = ["--stream-arn", arn, "--consumer-name", "push"]
+    made = aws("register-stream-consumer", *name)["Consumer"]
+    (listed,) = aws("list-stream-consumers", "--stream-arn", arn)["Consumers"]
+    assert listed["ConsumerARN"] == made["ConsumerARN"]
+    aws("deregister-stream-consumer", *name)
+    aws("delete-stream", *here, "--enforce-consumer-deletion")
+    aws("wait", "stream-not-exists", *here)

@@ -8,6 +8,7 @@ tool's own words.
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -85,8 +86,39 @@ def go():
 def rust():
     made = copy_of("rust", "Cargo.toml", "src/main.rs")
     env = os.environ | {"CARGO_HOME": str(BUILD / "cargo"), "CARGO_TARGET_DIR": str(made / "target")}
-    run(["cargo", "build", "--quiet", "--manifest-path", made / "Cargo.toml"], made, env)
+    pin(made, env)
+    run(["cargo", "build", "--quiet", "--locked", "--manifest-path", made / "Cargo.toml"], made, env)
     return [made / "target" / "debug" / "play"]
+
+
+def pin(made, env):
+    """Makes Cargo.lock of ours, which names no registry: the one that this machine's Cargo takes goes in."""
+    wanted, stamp = (HERE / "rust" / "Cargo.lock.in").read_text(), made / "Cargo.lock.in"
+    if stamp.exists() and stamp.read_text() == wanted and (made / "Cargo.lock").exists():
+        return
+    (made / "Cargo.lock").unlink(missing_ok=True)
+    run(["cargo", "generate-lockfile", "--quiet", "--manifest-path", made / "Cargo.toml"], made, env)
+    source = re.search(r"^source = .*\n", (made / "Cargo.lock").read_text(), re.M)[0]
+    (made / "Cargo.lock").write_text(wanted.replace("checksum = ", source + "checksum = "))
+    stamp.write_text(wanted)
+
+
+# What Flink and Spark reach into; each tells its users to open it.
+OPEN = [
+    f"--add-opens=java.base/{package}=ALL-UNNAMED"
+    for package in (
+        "java.io",
+        "java.lang",
+        "java.lang.invoke",
+        "java.net",
+        "java.nio",
+        "java.time",
+        "java.util",
+        "java.util.concurrent",
+        "sun.nio.ch",
+        "sun.security.action",
+    )
+]
 
 
 def java(name):

@@ -130,7 +130,7 @@ func (p player) readShard(shard types.Shard) (records []types.Record) {
 		records = append(records, page.Records...)
 		at = page.NextShardIterator
 		if at == nil {
-			demand(closed && len(page.ChildShards) == 2, "%s ended with %d children", *shard.ShardId, len(page.ChildShards))
+			demand(closed && len(page.ChildShards) > 0, "%s ended with %d children", *shard.ShardId, len(page.ChildShards))
 			return records
 		}
 		if !closed && len(page.Records) == 0 && *page.MillisBehindLatest == 0 {
@@ -151,7 +151,15 @@ func (p player) summary() *types.StreamDescriptionSummary {
 	return must(p.DescribeStreamSummary(p.ctx, &kinesis.DescribeStreamSummaryInput{StreamName: p.stream})).StreamDescriptionSummary
 }
 
-func (p player) split() string {
+func (p player) waitOpenShards(count int32) {
+	until(fmt.Sprintf("%d open shards", count), func() bool {
+		s := p.summary()
+		return s.StreamStatus == types.StreamStatusActive && *s.OpenShardCount == count
+	})
+}
+
+// The shard that was split, and its children.
+func (p player) split() (parent string, children []*string) {
 	shard := p.shards()[0]
 	low, _ := new(big.Int).SetString(*shard.HashKeyRange.StartingHashKey, 10)
 	high, _ := new(big.Int).SetString(*shard.HashKeyRange.EndingHashKey, 10)
@@ -159,11 +167,28 @@ func (p player) split() string {
 	must(p.SplitShard(p.ctx, &kinesis.SplitShardInput{
 		StreamName: p.stream, ShardToSplit: shard.ShardId, NewStartingHashKey: aws.String(middle.String()),
 	}))
-	until("the end of the split", func() bool {
-		s := p.summary()
-		return s.StreamStatus == types.StreamStatusActive && *s.OpenShardCount == 3
-	})
-	return *shard.ShardId
+	p.waitOpenShards(3)
+	for _, one := range p.shards() {
+		if aws.ToString(one.ParentShardId) == *shard.ShardId {
+			children = append(children, one.ShardId)
+		}
+	}
+	demand(len(children) == 2, "%d children", len(children))
+	return *shard.ShardId, children
+}
+
+func (p player) merge(children []*string) {
+	must(p.MergeShards(p.ctx, &kinesis.MergeShardsInput{
+		StreamName: p.stream, ShardToMerge: children[0], AdjacentShardToMerge: children[1],
+	}))
+	p.waitOpenShards(2)
+}
+
+func (p player) updateShardCount(count int32) {
+	must(p.UpdateShardCount(p.ctx, &kinesis.UpdateShardCountInput{
+		StreamName: p.stream, TargetShardCount: aws.Int32(count), ScalingType: types.ScalingTypeUniformScaling,
+	}))
+	p.waitOpenShards(count)
 }
 
 type pushed struct {
@@ -267,12 +292,22 @@ func main() {
 	p.readAll(100)
 	ok("read", "100 records")
 
-	parent := p.split()
+	parent, children := p.split()
 	p.putBatch(100, 150)
 	p.readAll(150)
 	ok("split", "150 records across it")
 
-	p.fanOut(parent, 150)
+	p.merge(children)
+	p.putBatch(150, 200)
+	p.readAll(200)
+	ok("merge", "200 records across it")
+
+	p.updateShardCount(4)
+	p.putBatch(200, 250)
+	p.readAll(250)
+	ok("update shard count", "250 records across it")
+
+	p.fanOut(parent, 250)
 
 	must(p.DeleteStream(ctx, &kinesis.DeleteStreamInput{StreamName: p.stream}))
 	check(kinesis.NewStreamNotExistsWaiter(p, func(o *kinesis.StreamNotExistsWaiterOptions) { o.MinDelay = time.Second }).Wait(ctx, describe, patience))

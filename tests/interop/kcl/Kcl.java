@@ -1,25 +1,22 @@
-import com.google.protobuf.ByteString;
-import java.io.ByteArrayOutputStream;
-import java.math.BigInteger;
-import java.security.MessageDigest;
-import java.time.Duration;
+import com.google.common.util.concurrent.ListenableFuture;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.net.URI;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
+import java.util.concurrent.atomic.AtomicInteger;
 import software.amazon.awssdk.core.SdkBytes;
 import software.amazon.awssdk.services.cloudwatch.CloudWatchAsyncClient;
 import software.amazon.awssdk.services.dynamodb.DynamoDbAsyncClient;
 import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
-import software.amazon.awssdk.services.kinesis.model.PutRecordsRequestEntry;
-import software.amazon.awssdk.services.kinesis.model.PutRecordsResponse;
 import software.amazon.awssdk.services.kinesis.model.Record;
-import software.amazon.awssdk.services.kinesis.model.Shard;
-import software.amazon.awssdk.services.kinesis.model.StreamDescriptionSummary;
-import software.amazon.awssdk.services.kinesis.model.StreamStatus;
 import software.amazon.kinesis.common.ConfigsBuilder;
 import software.amazon.kinesis.common.InitialPositionInStream;
 import software.amazon.kinesis.common.InitialPositionInStreamExtended;
@@ -28,51 +25,49 @@ import software.amazon.kinesis.common.StreamIdentifier;
 import software.amazon.kinesis.coordinator.Scheduler;
 import software.amazon.kinesis.exceptions.InvalidStateException;
 import software.amazon.kinesis.exceptions.ShutdownException;
+import software.amazon.kinesis.leases.LeaseManagementConfig;
 import software.amazon.kinesis.lifecycle.events.InitializationInput;
 import software.amazon.kinesis.lifecycle.events.LeaseLostInput;
 import software.amazon.kinesis.lifecycle.events.ProcessRecordsInput;
 import software.amazon.kinesis.lifecycle.events.ShardEndedInput;
 import software.amazon.kinesis.lifecycle.events.ShutdownRequestedInput;
 import software.amazon.kinesis.metrics.NullMetricsFactory;
+import software.amazon.kinesis.processor.RecordProcessorCheckpointer;
 import software.amazon.kinesis.processor.ShardRecordProcessor;
 import software.amazon.kinesis.processor.SingleStreamTracker;
-import software.amazon.kinesis.retrieval.AggregatorUtil;
+import software.amazon.kinesis.producer.KinesisProducer;
+import software.amazon.kinesis.producer.KinesisProducerConfiguration;
+import software.amazon.kinesis.producer.UserRecordResult;
 import software.amazon.kinesis.retrieval.KinesisClientRecord;
 import software.amazon.kinesis.retrieval.RetrievalSpecificConfig;
 import software.amazon.kinesis.retrieval.fanout.FanOutConfig;
-import software.amazon.kinesis.retrieval.kpl.Messages;
 import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
 /**
- * The Kinesis Client Library 3: {@code Kcl STREAM polling|fanout}. Records put before a split, after it, and at the end as the Kinesis Producer
- * Library aggregates them (its envelope, without its native program) are all processed, each once, each key's in order; the parent's end is
- * told before its children's beginning.
+ * The Kinesis Client Library 3: {@code Kcl STREAM polling|fanout}. A worker in another process is killed when it has processed and checkpointed the first
+ * records; one in this process takes its leases over, and goes on across a split, a merge, and what the Kinesis Producer Library writes. Every record is
+ * processed once, each key's in order, and the end of a shard is told before its children's beginning.
  *
  * <p>The Kinesis client is as the library makes it. Leases are in DynamoDB, or what stands in for it at AWS_ENDPOINT_URL_DYNAMODB. Only waits were
  * shortened; metrics, which would go to CloudWatch, are off.
  */
 public final class Kcl {
-    private static final Duration PATIENCE = Duration.ofSeconds(90);
+    private static final String TOOK = "took ";
 
-    /** What the processors of all shards have been given, in order. */
-    private final ConcurrentLinkedQueue<KinesisClientRecord> given = new ConcurrentLinkedQueue<>();
+    /** What the processors of all shards have been given, and checkpointed, in order. */
+    private final ConcurrentLinkedQueue<Record> given = new ConcurrentLinkedQueue<>();
     private final List<String> began = Collections.synchronizedList(new ArrayList<>());
     private final List<String> ended = Collections.synchronizedList(new ArrayList<>());
+    private final AtomicInteger aggregated = new AtomicInteger();
     private final KinesisAsyncClient kinesis = KinesisClientUtil.createKinesisAsyncClient(KinesisAsyncClient.builder());
+    private final Stage stage;
     private final String stream;
+    private final String way;
 
-    private Kcl(String stream) {
+    private Kcl(String stream, String way) {
+        this.stage = new Stage(kinesis, stream);
         this.stream = stream;
-    }
-
-    private static void ok(String step, String detail) {
-        System.out.println(("ok " + step + " " + detail).strip());
-    }
-
-    private static void until(String words, BooleanSupplier condition) throws InterruptedException {
-        for (long end = System.nanoTime() + PATIENCE.toNanos(); !condition.getAsBoolean(); Thread.sleep(50)) {
-            Records.demand(System.nanoTime() < end, words + " did not come within " + PATIENCE);
-        }
+        this.way = way;
     }
 
     private final class Processor implements ShardRecordProcessor {
@@ -86,7 +81,14 @@ public final class Kcl {
 
         @Override
         public void processRecords(ProcessRecordsInput input) {
-            given.addAll(input.records());
+            List<Record> records = new ArrayList<>();
+            for (KinesisClientRecord one : input.records()) {
+                records.add(Record.builder().partitionKey(one.partitionKey()).data(SdkBytes.fromByteBuffer(one.data()))
+                        .approximateArrivalTimestamp(one.approximateArrivalTimestamp()).build());
+                aggregated.addAndGet(one.aggregated() ? 1 : 0);
+            }
+            checkpoint(input.checkpointer());
+            given.addAll(records);
         }
 
         @Override
@@ -95,145 +97,162 @@ public final class Kcl {
         @Override
         public void shardEnded(ShardEndedInput input) {
             ended.add(shard);
-            try {
-                input.checkpointer().checkpoint();
-            } catch (InvalidStateException | ShutdownException e) {
-                throw new IllegalStateException(e);
-            }
+            checkpoint(input.checkpointer());
         }
 
         @Override
         public void shutdownRequested(ShutdownRequestedInput input) {
+            checkpoint(input.checkpointer());
+        }
+
+        private static void checkpoint(RecordProcessorCheckpointer checkpointer) {
             try {
-                input.checkpointer().checkpoint();
+                checkpointer.checkpoint();
             } catch (InvalidStateException | ShutdownException e) {
                 throw new IllegalStateException(e);
             }
         }
     }
 
-    private Scheduler scheduler(boolean fanout, DynamoDbAsyncClient dynamo, CloudWatchAsyncClient watch) {
+    private Scheduler scheduler(DynamoDbAsyncClient dynamo, CloudWatchAsyncClient watch) {
         InitialPositionInStreamExtended beginning =
                 InitialPositionInStreamExtended.newInitialPosition(InitialPositionInStream.TRIM_HORIZON);
         SingleStreamTracker tracker = new SingleStreamTracker(StreamIdentifier.singleStreamInstance(stream), beginning);
         ConfigsBuilder configs = new ConfigsBuilder(tracker, stream, kinesis, dynamo, watch, UUID.randomUUID().toString(), Processor::new);
-        RetrievalSpecificConfig retrieval = fanout
+        RetrievalSpecificConfig retrieval = way.equals("fanout")
                 ? new FanOutConfig(kinesis).streamName(stream).applicationName(stream)
                 : new PollingConfig(stream, kinesis).idleTimeBetweenReadsInMillis(200);
+        LeaseManagementConfig leases = configs.leaseManagementConfig().shardSyncIntervalMillis(1000).failoverTimeMillis(2000)
+                .leasesRecoveryAuditorExecutionFrequencyMillis(2000)
+                .dynamoDbLockBasedLeaderLeaseDurationInMillis(4000).dynamoDbLockBasedLeaderHeartbeatPeriodInMillis(1000);
+        leases.workerUtilizationAwareAssignmentConfig().inMemoryWorkerMetricsCaptureFrequencyMillis(500).workerMetricsReporterFreqInMillis(1000);
         return new Scheduler(
                 configs.checkpointConfig(),
                 configs.coordinatorConfig().parentShardPollIntervalMillis(500).shardConsumerDispatchPollIntervalMillis(200),
-                configs.leaseManagementConfig().shardSyncIntervalMillis(1000).failoverTimeMillis(2000)
-                        .leasesRecoveryAuditorExecutionFrequencyMillis(2000),
+                leases,
                 configs.lifecycleConfig(),
                 configs.metricsConfig().metricsFactory(new NullMetricsFactory()),
                 configs.processorConfig(),
                 configs.retrievalConfig().retrievalSpecificConfig(retrieval));
     }
 
-    // ---- putting
-
-    private void put(List<PutRecordsRequestEntry> entries) {
-        PutRecordsResponse answer = kinesis.putRecords(r -> r.streamName(stream).records(entries)).join();
-        Records.demand(answer.failedRecordCount() == 0, "records were refused");
+    private static void start(Scheduler scheduler) {
+        Thread worker = new Thread(scheduler, "scheduler");
+        worker.setDaemon(true);
+        worker.start();
     }
 
-    private void putPlain(int from, int to) {
-        List<PutRecordsRequestEntry> entries = new ArrayList<>();
-        for (int i = from; i < to; i++) {
-            entries.add(PutRecordsRequestEntry.builder().partitionKey(Records.keyOf(i)).data(Records.dataOf(i)).build());
-        }
-        put(entries);
-    }
+    // ---- a worker that is killed
 
-    /** As the KPL does: magic, protobuf, MD5. The records of one key together: they belong to one shard. */
-    private static SdkBytes aggregate(String key, List<SdkBytes> records) throws Exception {
-        Messages.AggregatedRecord.Builder all = Messages.AggregatedRecord.newBuilder().addPartitionKeyTable(key);
-        for (SdkBytes data : records) {
-            all.addRecords(Messages.Record.newBuilder().setPartitionKeyIndex(0).setData(ByteString.copyFrom(data.asByteArray())));
-        }
-        byte[] message = all.build().toByteArray();
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        out.write(AggregatorUtil.AGGREGATED_RECORD_MAGIC);
-        out.write(message);
-        out.write(MessageDigest.getInstance("MD5").digest(message));
-        return SdkBytes.fromByteArray(out.toByteArray());
-    }
-
-    private void putAggregated(int from, int to, int keys) throws Exception {
-        List<PutRecordsRequestEntry> entries = new ArrayList<>();
-        for (int key = 0; key < keys; key++) {
-            List<SdkBytes> records = new ArrayList<>();
-            for (int i = from + key; i < to; i += keys) {
-                records.add(Records.dataOf(i));
+    /** Tells the number of each record that is checkpointed, until somebody ends the process, or who started it has ended. */
+    private void work() throws InterruptedException {
+        start(scheduler(DynamoDbAsyncClient.create(), CloudWatchAsyncClient.create()));
+        for (ProcessHandle parent = ProcessHandle.current().parent().orElseThrow(); parent.isAlive(); Thread.sleep(20)) {
+            for (Record one = given.poll(); one != null; one = given.poll()) {
+                System.out.println(TOOK + Records.numberOf(one));
             }
-            String name = Records.keyOf(from + key);
-            entries.add(PutRecordsRequestEntry.builder().partitionKey(name).data(aggregate(name, records)).build());
         }
-        put(entries);
+    }
+
+    /** Has another process process {@code count} records, and ends it as a power cut would. */
+    private void workAndDie(int count) throws IOException, InterruptedException {
+        List<String> words = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        words.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        words.addAll(List.of("-cp", System.getProperty("java.class.path"), "Kcl", stream, way, "worker"));
+        Process worker = new ProcessBuilder(words).redirectErrorStream(true).start();
+        try (BufferedReader told = worker.inputReader()) {
+            List<Integer> taken = new ArrayList<>();
+            while (taken.size() < count) {
+                String line = told.readLine();
+                Records.demand(line != null, "the worker ended after " + taken);
+                if (line.startsWith(TOOK)) {
+                    taken.add(Integer.parseInt(line.substring(TOOK.length())));
+                } else {
+                    System.out.println("worker: " + line);
+                }
+            }
+            Records.demand(new HashSet<>(taken).size() == count, "the worker took " + taken);
+        } finally {
+            worker.destroyForcibly().waitFor();
+        }
+        Stage.ok("read", count + " records processed by a worker that was killed then");
+    }
+
+    // ---- the Kinesis Producer Library
+
+    /** By its native program, which gathers the records of a shard into one. */
+    private void produce(int from, int to) throws Exception {
+        URI endpoint = URI.create(System.getenv("AWS_ENDPOINT_URL_KINESIS"));
+        KinesisProducer producer = new KinesisProducer(new KinesisProducerConfiguration().setRegion(System.getenv("AWS_REGION"))
+                .setKinesisEndpoint(endpoint.getHost()).setKinesisPort(endpoint.getPort()).setCaCertFile(System.getenv("AWS_CA_BUNDLE"))
+                .setTempDirectory(System.getProperty("java.io.tmpdir")).setRecordMaxBufferedTime(500).setMetricsLevel("none"));
+        for (int at = from; at < to; at += Records.KEYS) { // a record a key, then the next: it keeps no order among those under way
+            produce(producer, at, at + Records.KEYS);
+        }
+        producer.destroy();
+    }
+
+    private void produce(KinesisProducer producer, int from, int to) throws Exception {
+        List<ListenableFuture<UserRecordResult>> results = new ArrayList<>();
+        for (int i = from; i < to; i++) {
+            results.add(producer.addUserRecord(stream, Records.keyOf(i), Records.dataOf(i).asByteBuffer()));
+        }
+        for (ListenableFuture<UserRecordResult> result : results) {
+            Records.demand(result.get(60, TimeUnit.SECONDS).isSuccessful(), "a record was refused");
+        }
     }
 
     // ---- the play
 
-    private StreamDescriptionSummary summary() {
-        return kinesis.describeStreamSummary(r -> r.streamName(stream)).join().streamDescriptionSummary();
+    /** Exactly the records [from, to) have been processed here. */
+    private void expect(int from, int to, String step) throws InterruptedException {
+        Stage.until((to - from) + " records", () -> given.size() >= to - from);
+        Records.compare(List.of(List.copyOf(given)), from, to);
+        Stage.ok(step, (to - from) + " records processed so far");
     }
 
-    private String split() throws InterruptedException {
-        Shard shard = kinesis.listShards(r -> r.streamName(stream)).join().shards().get(0);
-        BigInteger middle = new BigInteger(shard.hashKeyRange().startingHashKey())
-                .add(new BigInteger(shard.hashKeyRange().endingHashKey())).shiftRight(1);
-        kinesis.splitShard(r -> r.streamName(stream).shardToSplit(shard.shardId()).newStartingHashKey(middle.toString())).join();
-        until("the end of the split", () -> summary().streamStatus() == StreamStatus.ACTIVE);
-        return shard.shardId();
+    private void untilEnded(List<String> parents, int shards) throws InterruptedException {
+        Stage.until("the end of " + parents, () -> ended.containsAll(parents));
+        Stage.until("their children", () -> began.size() == shards);
     }
 
-    private void expect(int count, String step) throws InterruptedException {
-        until(count + " records (" + given.size() + " came)", () -> given.size() >= count);
-        List<Record> all = given.stream().map(r -> Record.builder().partitionKey(r.partitionKey())
-                .data(SdkBytes.fromByteBuffer(r.data())).approximateArrivalTimestamp(r.approximateArrivalTimestamp()).build()).toList();
-        Records.compare(List.of(all), count);
-        ok(step, count + " records processed so far");
-    }
+    private void run() throws Exception {
+        stage.create(2);
+        stage.put(0, 50);
+        workAndDie(50);
 
-    private void run(boolean fanout) throws Exception {
-        kinesis.createStream(r -> r.streamName(stream).shardCount(2)).join();
-        until("an ACTIVE stream", () -> summary().streamStatus() == StreamStatus.ACTIVE);
-        ok("create", stream);
-        putPlain(0, 50);
-
+        stage.put(50, 100);
         try (DynamoDbAsyncClient dynamo = DynamoDbAsyncClient.create(); CloudWatchAsyncClient watch = CloudWatchAsyncClient.create()) {
-            Scheduler scheduler = scheduler(fanout, dynamo, watch);
-            Thread worker = new Thread(scheduler, "scheduler");
-            worker.setDaemon(true);
-            worker.start();
-            expect(50, "read");
+            Scheduler scheduler = scheduler(dynamo, watch);
+            start(scheduler);
+            expect(50, 100, "take-over");
 
-            String parent = split();
-            putPlain(50, 100);
-            expect(100, "split");
-            until("the end of the parent", () -> ended.contains(parent));
-            until("both children", () -> began.size() == 4);
-            Records.demand(ended.equals(List.of(parent)), "shards that ended: " + ended);
-            ok("parent ended", parent + ", then came " + began.subList(2, 4));
+            String parent = stage.split();
+            stage.put(100, 150);
+            expect(50, 150, "split");
+            untilEnded(List.of(parent), 4);
+            List<String> parents = stage.merge();
+            stage.put(150, 200);
+            expect(50, 200, "merge");
+            untilEnded(parents, 5);
+            Records.demand(ended.size() == 3, "shards that ended: " + ended);
+            Stage.ok("parents ended", ended + " of " + began);
 
-            putAggregated(100, 150, 10);
-            expect(150, "aggregated");
-            Records.demand(given.stream().filter(KinesisClientRecord::aggregated).count() == 50, "50 records were aggregated");
-            if (fanout) {
-                Records.demand(summary().consumerCount() == 1, "the library has a consumer registered");
-                ok("fan-out", "1 consumer registered");
+            produce(200, 250);
+            expect(50, 250, "aggregated");
+            Records.demand(aggregated.get() > 0, "the producer aggregated no record");
+            if (way.equals("fanout")) {
+                Records.demand(stage.summary().consumerCount() == 1, "the library has a consumer registered");
+                Stage.ok("fan-out", "1 consumer registered");
             }
             Records.demand(scheduler.startGracefulShutdown().get(60, TimeUnit.SECONDS), "the library shut down");
-            ok("shutdown", "");
+            Stage.ok("shutdown", "");
         }
-        kinesis.deleteStream(r -> r.streamName(stream).enforceConsumerDeletion(true)).join();
-        kinesis.waiter().waitUntilStreamNotExists(r -> r.streamName(stream)).join();
-        ok("delete", "");
+        stage.delete();
     }
 
-    public static void main(String[] args) throws Exception {
-        new Kcl(args[0]).run(args[1].equals("fanout"));
-        System.exit(0); // the library leaves threads behind
+    public static void main(String[] args) {
+        Kcl kcl = new Kcl(args[0], args[1]);
+        Stage.end(args.length > 2 ? kcl::work : kcl::run);
     }
 }

@@ -23,6 +23,10 @@ interface Calls {
 
     SplitShardResponse call(SplitShardRequest request);
 
+    MergeShardsResponse call(MergeShardsRequest request);
+
+    UpdateShardCountResponse call(UpdateShardCountRequest request);
+
     RegisterStreamConsumerResponse call(RegisterStreamConsumerRequest request);
 
     DescribeStreamConsumerResponse call(DescribeStreamConsumerRequest request);
@@ -45,6 +49,8 @@ interface Calls {
             public GetShardIteratorResponse call(GetShardIteratorRequest r) { return client.getShardIterator(r); }
             public GetRecordsResponse call(GetRecordsRequest r) { return client.getRecords(r); }
             public SplitShardResponse call(SplitShardRequest r) { return client.splitShard(r); }
+            public MergeShardsResponse call(MergeShardsRequest r) { return client.mergeShards(r); }
+            public UpdateShardCountResponse call(UpdateShardCountRequest r) { return client.updateShardCount(r); }
             public RegisterStreamConsumerResponse call(RegisterStreamConsumerRequest r) { return client.registerStreamConsumer(r); }
             public DescribeStreamConsumerResponse call(DescribeStreamConsumerRequest r) { return client.describeStreamConsumer(r); }
             public DeregisterStreamConsumerResponse call(DeregisterStreamConsumerRequest r) { return client.deregisterStreamConsumer(r); }
@@ -65,6 +71,8 @@ interface Calls {
             public GetShardIteratorResponse call(GetShardIteratorRequest r) { return of(client.getShardIterator(r)); }
             public GetRecordsResponse call(GetRecordsRequest r) { return of(client.getRecords(r)); }
             public SplitShardResponse call(SplitShardRequest r) { return of(client.splitShard(r)); }
+            public MergeShardsResponse call(MergeShardsRequest r) { return of(client.mergeShards(r)); }
+            public UpdateShardCountResponse call(UpdateShardCountRequest r) { return of(client.updateShardCount(r)); }
             public RegisterStreamConsumerResponse call(RegisterStreamConsumerRequest r) { return of(client.registerStreamConsumer(r)); }
             public DescribeStreamConsumerResponse call(DescribeStreamConsumerRequest r) { return of(client.describeStreamConsumer(r)); }
             public DeregisterStreamConsumerResponse call(DeregisterStreamConsumerRequest r) { return of(client.deregisterStreamConsumer(r)); }
