@@ -125,11 +125,23 @@ static enum status read_filter(const struct kinesis_shard_filter *filter, uint64
     }
 }
 
-/* Was it open at that time? The first shards begin with their stream, whatever the fraction of
- * their second. */
-static bool open_at(const struct shard *s, uint64_t time_ms)
+/* Had it been made by that time? A child is there from the moment its parents closed, although its numbers begin with the next second:
+ * at any time the shards that were open cover all keys. Parents that are gone closed before every time that is asked for. */
+static bool opened_by(const struct stream_view *v, const struct shard *s, uint64_t time_ms)
 {
-    return s->created_s * 1000 <= time_ms && (s->state == SHARD_OPEN || s->closed_ms >= time_ms);
+    const int64_t parents[] = {s->parent, s->adjacent};
+    for (int i = 0; i < 2; i++) {
+        const struct shard *parent =
+            parents[i] == SHARD_NONE ? NULL : stream_view_shard(v, (uint32_t)parents[i]);
+        if (parent && parent->closed_ms >= time_ms)
+            return false;
+    }
+    return true;
+}
+
+static bool open_at(const struct stream_view *v, const struct shard *s, uint64_t time_ms)
+{
+    return opened_by(v, s, time_ms) && (s->state == SHARD_OPEN || s->closed_ms >= time_ms);
 }
 
 static bool listed(const struct listing *l, const struct stream_view *v, const struct shard *s,
@@ -145,9 +157,9 @@ static bool listed(const struct listing *l, const struct stream_view *v, const s
     case KINESIS_SHARD_FILTER_TYPE_AT_LATEST:
         return open;
     case KINESIS_SHARD_FILTER_TYPE_AT_TRIM_HORIZON:
-        return open_at(s, begin_ms);
+        return open_at(v, s, begin_ms);
     case KINESIS_SHARD_FILTER_TYPE_AT_TIMESTAMP:
-        return open_at(s, time_ms);
+        return open_at(v, s, time_ms);
     case KINESIS_SHARD_FILTER_TYPE_FROM_TIMESTAMP:
         return open || s->closed_ms >= time_ms;
     default:

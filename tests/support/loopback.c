@@ -39,9 +39,10 @@ static void open_catalog(struct loopback *l)
 void loopback_open(struct loopback *l)
 {
     struct fault f;
-    snprintf(l->folder, sizeof(l->folder), "/tmp/sluice-test-XXXXXX");
-    must(mkdtemp(l->folder));
-    clock_manual_init(&l->clock, UINT64_C(1700000000000));
+    snprintf(l->folder, sizeof(l->folder), "%s",
+             l->catalog_folder ? l->catalog_folder : "/tmp/sluice-test-XXXXXX");
+    must(l->catalog_folder || mkdtemp(l->folder));
+    clock_manual_init(&l->clock, l->begin_ms ? l->begin_ms : UINT64_C(1700000000000));
     thread_assume(THREAD_LOOP);
     must(loop_new(&l->loop, &clock_system, &f) == OK);
     l->keys = keys_new();
@@ -54,7 +55,7 @@ void loopback_open(struct loopback *l)
                                      .any_region = true,
                                      .any_credentials = true,
                                      .clock = &l->clock.clock};
-    s->logs = log_memory_new(s->clock);
+    s->logs = l->logs ? l->logs : log_memory_new(s->clock);
     s->inject = l->inject ? inject_new() : NULL;
     open_catalog(l);
     service_init(s);
@@ -94,7 +95,7 @@ void loopback_close(struct loopback *l)
     service_fini(&l->service);
     keys_free(l->keys);
     loop_free(l->loop);
-    must(folder_remove(l->folder, &f) == OK);
+    must(l->catalog_folder || folder_remove(l->folder, &f) == OK);
 }
 
 static void finished(struct exchange *x)

@@ -15,7 +15,11 @@ struct loopback {
         *master_keys; /* set before open, or before a reopen; NULL: none. The test's */
     char folder[128];
     uint64_t state_delay_ms, shard_limit, on_demand_limit; /* set before open; 0: the defaults */
-    bool inject;                     /* set before open: faults may be injected */
+    const char
+        *catalog_folder;     /* set before open: one that is there and stays; NULL: a fresh one */
+    struct log_engine *logs; /* set before open: closed with the loopback; NULL: one in memory */
+    uint64_t begin_ms;       /* set before open: the clock's; 0: some day in 2023 */
+    bool inject;             /* set before open: faults may be injected */
     const char *access_key, *region; /* of the next calls; NULL: AKIDEXAMPLE, us-east-1 */
 };
 void loopback_open(struct loopback *l);
