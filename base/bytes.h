@@ -45,7 +45,14 @@ bool bytes_equal_constant_time(struct bytes a, struct bytes b);
 /* <0, 0, >0; by bytes, the shorter first when one is a prefix of the other. */
 int bytes_compare(struct bytes a, struct bytes b);
 bool bytes_starts_with(struct bytes b, struct bytes prefix);
-bool bytes_equal_ignore_case(struct bytes a, struct bytes b); /* ASCII only */
+/* ASCII only. Most names that are compared differ in length: no call for those. */
+bool bytes_same_letters(const uint8_t *a, const uint8_t *b, size_t len);
+static inline bool bytes_equal_ignore_case(struct bytes a, struct bytes b)
+{
+    return a.len == b.len && bytes_same_letters(a.at, b.at, a.len);
+}
+/* Copies, A to Z as a to z; `out` takes b.len bytes, all others than b's own. ASCII only. */
+void bytes_lower_into(uint8_t *out, struct bytes b);
 /* Cuts ASCII spaces and tabs from both ends. */
 struct bytes bytes_trim(struct bytes b);
 /* Strict decimal: digits only, at least one, no overflow. */

@@ -1,5 +1,4 @@
-/* digest.h: MD5, SHA-256, HMAC-SHA-256 and CRC-32C, and hex. Thread: any (per-thread OpenSSL
- * contexts inside). */
+/* digest.h: MD5, SHA-256, HMAC-SHA-256 and CRC-32C, and hex. Thread: any. */
 #ifndef SLUICE_BASE_DIGEST_H
 #define SLUICE_BASE_DIGEST_H
 
@@ -15,7 +14,7 @@ void digest_hmac_sha256(struct bytes key, struct bytes data, uint8_t out[SHA256_
 uint32_t crc32c_extend(uint32_t crc, struct bytes data);
 /* Lower-case hex; `out` takes 2 * data.len bytes and a NUL. */
 void hex_print(struct bytes data, char *out);
-/* Both cases; false unless text is exactly 2 * len hex digits. */
+/* Both cases; false unless text is exactly 2 * len hex digits; then `out` holds anything. */
 bool hex_parse(struct bytes text, uint8_t *out, size_t len);
 
 #endif

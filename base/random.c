@@ -12,6 +12,7 @@
 #include "base/must.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -79,6 +80,23 @@ uint64_t random_next(struct random *r)
     s[2] ^= shifted;
     s[3] = rotate(s[3], 45);
     return result;
+}
+
+void random_noise(void *out, size_t len)
+{
+    static _Thread_local struct random own;
+    static _Thread_local bool seeded;
+    if (!seeded)
+        random_bytes(&own, sizeof(own));
+    seeded = true;
+    uint8_t *at = out;
+    while (len > 0) {
+        uint64_t word = random_next(&own);
+        size_t piece = len < sizeof(word) ? len : sizeof(word);
+        memcpy(at, &word, piece);
+        at += piece;
+        len -= piece;
+    }
 }
 
 uint64_t random_below(struct random *r, uint64_t below)

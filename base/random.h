@@ -1,5 +1,5 @@
 /* random.h: the only source of chance. random_bytes is the operating system's (getrandom), for keys
- * and ids; struct random is seeded and repeatable (xoshiro256**), for jitter and tests. */
+ * and ids; random_noise is quick and no secret; struct random is seeded and repeatable (xoshiro256**), for jitter and tests. */
 #ifndef SLUICE_BASE_RANDOM_H
 #define SLUICE_BASE_RANDOM_H
 
@@ -8,6 +8,9 @@
 
 /* Thread: any. Buffered per thread: a few ns a byte. Dies if the system has none. */
 void random_bytes(void *out, size_t len);
+/* For what need only differ and may be guessed; never for keys or tokens. From a generator of the
+ * thread's own that the system seeded: no system call. Thread: any. */
+void random_noise(void *out, size_t len);
 
 struct random {
     uint64_t state[4];

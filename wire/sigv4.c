@@ -146,7 +146,7 @@ static bool host_is_signed(struct bytes names)
 {
     struct bytes name;
     while (sigv4_next_name(&names, &name)) {
-        if (name.len == 4 && bytes_equal_ignore_case(name, BYTES_LITERAL("host")))
+        if (bytes_equal_ignore_case(name, BYTES_LITERAL("host")))
             return true;
         if (sigv4_is_authority(name))
             return true;
@@ -214,8 +214,7 @@ static enum status signed_headers_of(const struct sigv4_request *r, struct arena
         uint8_t *lower = arena_take(a, name.len + 1);
         if (lower == NULL)
             return fault_set(f, NO_MEMORY, "no memory for the signed headers");
-        for (size_t k = 0; k < name.len; k++)
-            lower[k] = name.at[k] >= 'A' && name.at[k] <= 'Z' ? name.at[k] | 0x20 : name.at[k];
+        bytes_lower_into(lower, name);
         name = bytes_of(lower, name.len);
         room += name.len + 1;
         size_t at = i;

@@ -25,7 +25,7 @@
 struct bytes sigv4_header_find(const struct sigv4_request *r, struct bytes name)
 {
     for (size_t i = 0; i < r->header_count; i++) {
-        if (r->headers[i].name.len == name.len && bytes_equal_ignore_case(r->headers[i].name, name))
+        if (bytes_equal_ignore_case(r->headers[i].name, name))
             return r->headers[i].value;
     }
     return BYTES_NONE;
@@ -144,10 +144,8 @@ static void put_lower(struct sigv4_text *t, struct bytes name)
         t->over = true;
         return;
     }
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.at[i];
-        t->at[t->len++] = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-    }
+    bytes_lower_into(t->at + t->len, name);
+    t->len += name.len;
 }
 
 /* Trimmed, and each run of spaces as one. */
@@ -172,7 +170,7 @@ static bool put_header(struct sigv4_text *t, const struct sigv4_request *r, stru
     bool found = false;
     for (size_t i = 0; i < r->header_count; i++) {
         const struct sigv4_header *h = &r->headers[i];
-        if (h->name.len != held.len || !bytes_equal_ignore_case(h->name, held))
+        if (!bytes_equal_ignore_case(h->name, held))
             continue;
         if (found) {
             sigv4_put_byte(t, ',');

@@ -63,6 +63,40 @@ static void case_is_ignored_for_ascii_letters_only(void **state)
     assert_false(bytes_equal_ignore_case(BYTES_LITERAL("\xc9"), BYTES_LITERAL("\xe9")));
 }
 
+/* The loop that says what both must do, against steps of eight: each byte at each place, each length. */
+static uint8_t lower_one(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+static void case_is_ignored_at_every_place_of_every_length(void **state)
+{
+    (void)state;
+    enum { LONGEST = 26 };
+    uint8_t text[LONGEST], same[LONGEST], lower[LONGEST + 1];
+    for (size_t len = 1; len <= LONGEST; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned c = 0; c < 256; c++) {
+                memset(text, 'q', sizeof(text));
+                memset(same, 'Q', sizeof(same));
+                text[at] = (uint8_t)c;
+                same[at] = lower_one((uint8_t)c);
+                assert_true(bytes_equal_ignore_case(bytes_of(text, len), bytes_of(same, len)));
+                same[at] = (uint8_t)(c ^ 0x20);
+                bool letter = lower_one((uint8_t)c) == lower_one((uint8_t)(c ^ 0x20));
+                assert_int_equal(bytes_equal_ignore_case(bytes_of(text, len), bytes_of(same, len)),
+                                 letter);
+                memset(lower, '!', sizeof(lower));
+                bytes_lower_into(lower, bytes_of(text, len));
+                assert_int_equal(lower[at], lower_one((uint8_t)c));
+                assert_int_equal(lower[len], '!');
+            }
+        }
+    }
+    assert_true(bytes_equal_ignore_case(BYTES_NONE, BYTES_LITERAL("")));
+    bytes_lower_into(NULL, BYTES_NONE);
+}
+
 static void blanks_are_cut_from_the_ends_only(void **state)
 {
     (void)state;
@@ -97,6 +131,7 @@ int main(void)
         cmocka_unit_test(order_is_by_bytes_then_by_length),
         cmocka_unit_test(a_prefix_is_no_longer_than_the_whole),
         cmocka_unit_test(case_is_ignored_for_ascii_letters_only),
+        cmocka_unit_test(case_is_ignored_at_every_place_of_every_length),
         cmocka_unit_test(blanks_are_cut_from_the_ends_only),
         cmocka_unit_test(a_decimal_is_digits_only_and_fits),
     };

@@ -66,21 +66,26 @@ static void large_bounds_are_not_biased(void **state)
     assert_in_range(low, 9500, 10500);
 }
 
-static void system_bytes_differ_each_time(void **state)
+static void assert_differs_each_time(void (*draw)(void *, size_t))
 {
-    (void)state;
     enum { PIECES = 500, SIZE = 16 };
     static uint8_t pieces[PIECES][SIZE];
     for (int i = 0; i < PIECES; i++) {
-        random_bytes(pieces[i], SIZE);
+        draw(pieces[i], SIZE);
         for (int j = 0; j < i; j++)
             assert_memory_not_equal(pieces[i], pieces[j], SIZE);
     }
 }
 
-static void any_length_is_filled(void **state)
+static void bytes_differ_each_time(void **state)
 {
     (void)state;
+    assert_differs_each_time(random_bytes);
+    assert_differs_each_time(random_noise);
+}
+
+static void assert_fills_any_length(void (*draw)(void *, size_t))
+{
     static uint8_t data[5000];
     static const size_t lengths[] = {0, 1, 255, 256, 257, 1023, 1024, 1025, 4999};
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
@@ -88,7 +93,7 @@ static void any_length_is_filled(void **state)
         bool last_changed = len == 0;
         for (int tries = 0; tries < 64 && !last_changed; tries++) {
             memset(data, 0, sizeof(data));
-            random_bytes(data, len);
+            draw(data, len);
             last_changed = data[len - 1] != 0;
             assert_int_equal(data[len], 0);
         }
@@ -96,22 +101,38 @@ static void any_length_is_filled(void **state)
     }
 }
 
-static void take_id(void *arg)
+static void any_length_is_filled(void **state)
 {
-    uuid_make(arg);
+    (void)state;
+    assert_fills_any_length(random_bytes);
+    assert_fills_any_length(random_noise);
 }
 
-static void threads_draw_different_ids(void **state)
+struct drawn {
+    char id[UUID_BYTES];
+    uint8_t noise[16];
+};
+
+static void take_drawn(void *arg)
+{
+    struct drawn *d = arg;
+    uuid_make(d->id);
+    random_noise(d->noise, sizeof(d->noise));
+}
+
+static void threads_draw_differently(void **state)
 {
     (void)state;
     struct thread threads[4] = {0};
-    char ids[4][UUID_BYTES];
+    struct drawn drawn[4];
     for (int i = 0; i < 4; i++)
-        thread_start(&threads[i], THREAD_READER, "ids", take_id, ids[i]);
+        thread_start(&threads[i], THREAD_READER, "ids", take_drawn, &drawn[i]);
     for (int i = 0; i < 4; i++) {
         thread_join(&threads[i]);
-        for (int j = 0; j < i; j++)
-            assert_string_not_equal(ids[i], ids[j]);
+        for (int j = 0; j < i; j++) {
+            assert_string_not_equal(drawn[i].id, drawn[j].id);
+            assert_memory_not_equal(drawn[i].noise, drawn[j].noise, sizeof(drawn[i].noise));
+        }
     }
 }
 
@@ -136,9 +157,9 @@ int main(void)
         cmocka_unit_test(the_row_of_seed_0_is_the_published_one),
         cmocka_unit_test(every_number_below_comes_about_equally_often),
         cmocka_unit_test(large_bounds_are_not_biased),
-        cmocka_unit_test(system_bytes_differ_each_time),
+        cmocka_unit_test(bytes_differ_each_time),
         cmocka_unit_test(any_length_is_filled),
-        cmocka_unit_test(threads_draw_different_ids),
+        cmocka_unit_test(threads_draw_differently),
         cmocka_unit_test(a_uuid_has_the_form_of_version_4),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
