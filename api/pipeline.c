@@ -13,6 +13,7 @@
 #include "api/inject_gate.h"
 #include "api/operations.h"
 #include "api/push.h"
+#include "api/quota_gate.h"
 
 #include "base/mem.h"
 #include "base/metric.h"
@@ -193,14 +194,12 @@ static void run(struct service *s, struct exchange *x, const struct operation_ro
     enum status st = verify(s, x, &f);
     if (st == OK)
         st = decode(x, kinesis_operations[row->model].input, &input, &f);
-    if (st == OK && s->quotas)
-        st = quotas_call(s->quotas, row->name, &x->scope, &f);
     if (st != OK)
         reply_fault(x, &f);
     else if (inject_is_on(s))
         inject_gate(s, x, &kinesis_operations[row->model], row->run, input);
     else
-        row->run(s, x, input);
+        quota_gate(s, x, &kinesis_operations[row->model], row->run, input);
 }
 
 /* No rule of fault injection applies to it: whoever shut himself out can take it back. */

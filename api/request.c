@@ -60,8 +60,8 @@ static enum status admit(const struct service *s, const struct exchange *x,
                          const struct stream_view *view, struct fault *f)
 {
     enum status st = access_check(x, scope, name, view, f);
-    if (st == OK && s->quotas)
-        st = quotas_call_stream(s->quotas, x->action, scope, name, f);
+    if (st == OK && s->quotas && !quotas_call_stream(s->quotas, x->action, scope, name))
+        st = fault_rate_exceeded(f, name, scope->account);
     return st;
 }
 

@@ -95,3 +95,11 @@ enum status fault_warm_most(struct fault *f, int64_t mibps)
                      "WarmThroughputMiBps can be at most %d. Specified value was %lld",
                      WARM_MIBPS_MAX, (long long)mibps);
 }
+
+enum status fault_rate_exceeded(struct fault *f, struct bytes stream, const char *account)
+{
+    if (!bytes_present(stream))
+        return fault_set(f, LIMIT_EXCEEDED, "Rate exceeded for account %s.", account);
+    return fault_set(f, LIMIT_EXCEEDED, "Rate exceeded for stream %.*s under account %s.",
+                     BYTES_ARGS(stream), account);
+}

@@ -29,6 +29,8 @@ enum status fault_tags_too_many(struct fault *f, struct bytes stream, const char
 /* WarmThroughputMiBps for a stream that is not ON_DEMAND; more of it than there is. Not AWS's own words. */
 enum status fault_warm_mode(struct fault *f);
 enum status fault_warm_most(struct fault *f, int64_t mibps);
+/* Too many calls about a stream, or (absent) of an account. */
+enum status fault_rate_exceeded(struct fault *f, struct bytes stream, const char *account);
 const char *stream_status_name(enum stream_status status);
 
 #endif
