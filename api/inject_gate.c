@@ -27,7 +27,8 @@ struct passing {
 static void throttle(const struct passing *p)
 {
     struct fault f;
-    (void)fault_rate_exceeded(&f, p->target.stream, p->target.scope.account); /* the reply says it */
+    (void)fault_rate_exceeded(&f, p->target.stream,
+                              p->target.scope.account); /* the reply says it */
     reply_fault(p->exchange, &f);
 }
 
@@ -73,7 +74,8 @@ void inject_gate(struct service *s, struct exchange *x, const struct operation_m
         reply_fault(x, &(struct fault){.status = NO_MEMORY});
         return;
     }
-    *p = (struct passing){.service = s, .exchange = x, .operation = operation, .run = run, .input = input};
+    *p = (struct passing){
+        .service = s, .exchange = x, .operation = operation, .run = run, .input = input};
     request_target_find(s, x, operation->input, input, &p->target);
     inject_judge(s->inject,
                  &(struct inject_question){.operation = operation,

@@ -26,6 +26,13 @@ enum status fault_stream_busy(struct fault *f, struct bytes name, const char *ac
                      BYTES_ARGS(name), account, stream_status_name(status));
 }
 
+enum status fault_stream_unsettled(struct fault *f, const struct stream_settings *s)
+{
+    return fault_set(f, IN_USE,
+                     "Stream %s under account %s not ACTIVE or UPDATING, instead in state %s",
+                     s->name, s->scope.account, stream_status_name(s->status));
+}
+
 enum status fault_shard_not_found(struct fault *f, struct bytes shard_id, struct bytes stream,
                                   const char *account)
 {

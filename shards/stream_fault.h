@@ -13,6 +13,8 @@ enum status fault_stream_exists(struct fault *f, struct bytes name, const char *
 /* not ACTIVE */
 enum status fault_stream_busy(struct fault *f, struct bytes name, const char *account,
                               enum stream_status status);
+/* neither ACTIVE nor UPDATING, where either would do */
+enum status fault_stream_unsettled(struct fault *f, const struct stream_settings *s);
 enum status fault_shard_not_found(struct fault *f, struct bytes shard_id, struct bytes stream,
                                   const char *account); /* "Could not find shard" */
 enum status fault_shard_missing(struct fault *f, uint32_t index, struct bytes stream,

@@ -151,9 +151,11 @@ static void lose_one(struct loopback *l, const char *operation, const char *json
 static void what_an_injected_fault_keeps_from_the_service_is_not_counted(void **state)
 {
     struct loopback *l = *state;
-    rules(l, "[{\"Operation\":\"ListStreams\",\"Times\":5,\"Throttle\":true},"
-             "{\"Operation\":\"ListStreams\",\"Times\":5,\"Error\":{\"Name\":\"ThrottlingException\"}},"
-             "{\"Operation\":\"ListStreams\",\"Times\":5,\"Drop\":\"BEFORE\"}]");
+    rules(
+        l,
+        "[{\"Operation\":\"ListStreams\",\"Times\":5,\"Throttle\":true},"
+        "{\"Operation\":\"ListStreams\",\"Times\":5,\"Error\":{\"Name\":\"ThrottlingException\"}},"
+        "{\"Operation\":\"ListStreams\",\"Times\":5,\"Drop\":\"BEFORE\"}]");
     for (int i = 0; i < 5; i++)
         answer_refused(l, "ListStreams", "{}", "LimitExceededException", OF_ACCOUNT);
     for (int i = 0; i < 5; i++)
