@@ -110,9 +110,7 @@ static struct load_figure load(struct compared *t, bool http2, unsigned connecti
         usleep(10000);
     process_kill(client); /* has ended: nothing is left of it */
     cpu_s = process_cpu_s(t->server.pid) - cpu_s;
-    struct load_figure figure = read_output(t, cpu_s);
-    disk_settle(t->bench->folder, 5);
-    return figure;
+    return read_output(t, cpu_s);
 }
 
 static void compare(struct compared *t, unsigned connections, unsigned streams, bool held)
@@ -121,6 +119,7 @@ static void compare(struct compared *t, unsigned connections, unsigned streams, 
     for (unsigned i = 0; i < t->bench->rounds; i++) {
         struct load_figure one = load(t, false, t->bench->connections, 1);
         struct load_figure two = load(t, true, connections, streams);
+        disk_settle(t->bench->folder, 5);
         series_add(&http1, one.calls_per_s);
         series_add(&http2, two.calls_per_s);
         series_add(&cpu1, one.server_us);
@@ -169,6 +168,6 @@ static void run(struct bench *b)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.seconds = 4, .rounds = 5, .connections = 64, .limit_s = 300};
+    struct bench b = {.seconds = 3, .rounds = 5, .connections = 64, .limit_s = 300};
     return bench_main(&b, "PutRecord over HTTP/2 beside HTTP/1.1", argc, argv, run);
 }
