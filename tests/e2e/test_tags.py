@@ -59,7 +59,7 @@ def test_tags_outlive_a_restart_and_a_kill(new_server):
 def test_a_consumer_has_tags_of_its_own(new_server):
     server = new_server()
     kinesis = client(server.endpoint)
-    kinesis.create_stream(StreamName="s", ShardCount=1, Tags={"a": "the stream's"})
+    kinesis.create_stream(StreamName="s", ShardCount=1, Tags={"a": "its own"})
     at = kinesis.register_stream_consumer(StreamARN=arn("s"), ConsumerName="c", Tags={"a": "1", "b": "2"})[
         "Consumer"
     ]["ConsumerARN"]
@@ -71,6 +71,6 @@ def test_a_consumer_has_tags_of_its_own(new_server):
         {"Key": "b", "Value": "2"},
         {"Key": "c", "Value": "3"},
     ]
-    assert tags(kinesis, "s") == ([("a", "the stream's")], False)
+    assert tags(kinesis, "s") == ([("a", "its own")], False)
     kinesis.deregister_stream_consumer(ConsumerARN=at)
     assert refused(kinesis.list_tags_for_resource, ResourceARN=at)[0] == "ResourceNotFoundException"
