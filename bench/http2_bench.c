@@ -29,8 +29,9 @@ struct load_figure {
 struct compared {
     struct bench *bench;
     struct server server;
-    struct buf head, body; /* signed; the head's lines are h2load's options */
-    const char *body_path, *output;
+    struct buf head, body;          /* signed; the head's lines are h2load's options */
+    const char *body_path, *output; /* output: of the last load */
+    unsigned loads;
 };
 
 static void write_body(struct compared *t)
@@ -43,7 +44,6 @@ static void write_body(struct compared *t)
     buf_append_text(b, "\"}");
     must(b->status == OK);
     t->body_path = text_of("%s/body.json", t->bench->folder);
-    t->output = text_of("%s/h2load.output", t->bench->folder);
     FILE *file = fopen(t->body_path, "w");
     if (!file || fwrite(b->at, 1, b->len, file) != b->len || fclose(file) != 0)
         die("%s cannot be written: %m", t->body_path);
@@ -104,6 +104,7 @@ static struct load_figure load(struct compared *t, bool http2, unsigned connecti
     count += header_options(t, argv + count);
     argv[count++] = text_of("http://127.0.0.1:%u/", (unsigned)t->server.port);
     argv[count] = NULL;
+    t->output = text_of("%s/h2load-%u.output", t->bench->folder, t->loads++);
     double cpu_s = process_cpu_s(t->server.pid);
     pid_t client = process_start(argv, t->output);
     while (!process_ended(client))
