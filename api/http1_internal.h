@@ -28,10 +28,16 @@ enum phase {
     PHASES
 };
 
+/* One libmicrohttpd. Whenever one of its suspended connections is resumed it walks all of them, so only so many may come to
+ * rest in one: http1_daemon.c opens the next. */
 struct http1_daemon {
+    struct http1 *http1;
     struct MHD_Daemon *mhd;
+    struct list node;        /* of its transport's */
     struct loop_watch watch; /* of its epoll descriptor */
-    bool dirty;              /* wants MHD_run in this turn */
+    struct list waking;      /* in http1.dirty: it wants MHD_run in this turn */
+    size_t connections;
+    size_t streams; /* of these: replies that go on */
 };
 
 struct http1 {
@@ -39,13 +45,13 @@ struct http1 {
     const struct network_settings *settings;
     struct network_counts *counts;
     struct loop *loop;
-    struct http1_daemon
-        daemons[TRANSPORTS]; /* by enum protocol_transport; mhd is NULL where not offered */
     uint64_t sweep_ms;
 
     /* the loop's own */
-    uint64_t now_us;            /* of this turn */
-    struct list phases[PHASES]; /* connections, longest there first */
+    struct list daemons[TRANSPORTS]; /* by enum protocol_transport; none where not offered */
+    struct list dirty;               /* daemons that want MHD_run */
+    uint64_t now_us;                 /* of this turn */
+    struct list phases[PHASES];      /* connections, longest there first */
     size_t connections;
     struct connection *arriving; /* inside MHD_add_connection */
     struct buffers buffers;
@@ -96,8 +102,23 @@ struct request {
     struct sigv4_header headers[EXCHANGE_HEADERS_MAX];
 };
 
+/* http1_daemon.c */
+/* Opens the first of a transport. */
+enum status daemons_open(struct http1 *h, enum protocol_transport transport,
+                         struct fault *f) MUST_USE;
+void daemons_close(struct http1 *h, enum protocol_transport transport);
+/* Whose the next connection of that transport will be. */
+struct http1_daemon *daemon_for_next(struct http1 *h, enum protocol_transport transport);
+/* It has something to do in this turn, or else in the next. */
+void daemon_wake(struct http1_daemon *d);
+/* Gives all that want it their run; true when some want another at once. */
+bool daemons_run(struct http1 *h);
+
 /* http1.c */
 void connection_enter(struct connection *c, enum phase phase);
+/* For MHD_OPTION_NOTIFY_CONNECTION; `arg` is the struct http1. */
+void connection_notified(void *arg, struct MHD_Connection *mhd, void **context,
+                         enum MHD_ConnectionNotificationCode code);
 /* Ends it soon: libmicrohttpd sees the closed socket and cleans up. */
 void connection_cut(struct connection *c);
 

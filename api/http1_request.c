@@ -47,7 +47,7 @@ static void on_finished(struct exchange *x)
         return; /* request_access answers when the handler has returned */
     MHD_set_connection_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned int)NEVER_S);
     MHD_resume_connection(c->mhd);
-    c->daemon->dirty = true;
+    daemon_wake(c->daemon);
 }
 
 static struct request *request_take(struct http1 *h)

@@ -24,7 +24,7 @@ static void resume(struct connection *c)
 {
     connection_enter(c, PHASE_STREAMING);
     MHD_resume_connection(c->mhd);
-    c->daemon->dirty = true;
+    daemon_wake(c->daemon);
 }
 
 static ssize_t on_room(void *arg, uint64_t position, char *at, size_t room)
@@ -55,6 +55,7 @@ enum MHD_Result stream_queue(struct request *r)
 {
     struct exchange *x = &r->exchange;
     struct connection *c = r->connection;
+    c->daemon->streams++; /* until stream_end */
     struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_room, r, NULL);
     if (response == NULL)
@@ -84,6 +85,7 @@ void stream_end(struct request *r)
 {
     struct exchange_source *source = r->exchange.source;
     r->exchange.source = NULL;
+    r->connection->daemon->streams--;
     source->closed(source); /* I1 */
 }
 

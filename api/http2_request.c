@@ -464,6 +464,7 @@ void http2_request_head_end(struct http2_request *r, bool bodiless)
     struct network_counts *counts = s->core->counts;
     if (r->stage != HTTP2_HEAD)
         return;
+    x->headers = r->headers;
     if (r->head_status == NO_MEMORY) {
         http2_request_reset(r, NGHTTP2_REFUSED_STREAM);
         return;
@@ -477,7 +478,6 @@ void http2_request_head_end(struct http2_request *r, bool bodiless)
         refuse(r, &refusal_bodies_full);
         return;
     }
-    x->headers = r->headers;
     if (!bytes_present(x->path)) /* CONNECT has none */
         x->path = x->query = BYTES_LITERAL("");
     body_expect(&r->body, bodiless ? 0 : r->length);

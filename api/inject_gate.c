@@ -1,6 +1,6 @@
 /* inject_gate.c: in the order in which a network and AWS would come between:
  *
- *   decoded -> latency (a timer: the loop serves on) -> error, throttle or drop -> the operation
+ *   decoded -> latency (a timer: the loop serves on) -> error, throttle or drop -> AWS's quotas (quota_gate.c) -> the operation
  *
  * Throttles of PutRecord, PutRecords and GetRecords are asked for by those themselves, once they know the shard, which makes them look as
  * AWS's do: record by record in a PutRecords.
@@ -8,12 +8,15 @@
  * Thread: the exchange's loop. */
 #include "api/inject_gate.h"
 
+#include "api/quota_gate.h"
 #include "api/request_target.h"
+#include "shards/stream_fault.h"
 
 /* A request at the gate. In the exchange's arena. */
 struct passing {
     struct service *service;
     struct exchange *exchange;
+    const struct operation_model *operation;
     operation_fn *run;
     const void *input;
     struct request_target target;
@@ -21,18 +24,20 @@ struct passing {
     struct loop_timer latency;
 };
 
-static void throttle(struct exchange *x, const struct request_target *target)
+static void throttle(const struct passing *p)
 {
     struct fault f;
-    if (bytes_present(target->stream))
-        fault_set(&f, LIMIT_EXCEEDED, "Rate exceeded for stream %.*s under account %s.",
-                  BYTES_ARGS(target->stream), target->scope.account);
-    else
-        fault_set(&f, LIMIT_EXCEEDED, "Rate exceeded for account %s.", x->scope.account);
-    reply_fault(x, &f);
+    (void)fault_rate_exceeded(&f, p->target.stream,
+                              p->target.scope.account); /* the reply says it */
+    reply_fault(p->exchange, &f);
 }
 
-static void obey(struct passing *p)
+static void go_on(const struct passing *p)
+{
+    quota_gate(p->service, p->exchange, p->operation, p->run, p->input);
+}
+
+static void obey(const struct passing *p)
 {
     struct exchange *x = p->exchange;
     const struct inject_verdict *verdict = &p->verdict;
@@ -41,7 +46,7 @@ static void obey(struct passing *p)
         reply_error(x, verdict->http_status, verdict->name, "message", verdict->text);
         break;
     case INJECT_THROTTLE:
-        throttle(x, &p->target);
+        throttle(p);
         break;
     case INJECT_DROP_BEFORE:
         x->lost = true;
@@ -49,10 +54,10 @@ static void obey(struct passing *p)
         break;
     case INJECT_DROP_AFTER:
         x->lost = true;
-        p->run(p->service, x, p->input);
+        go_on(p);
         break;
     default:
-        p->run(p->service, x, p->input);
+        go_on(p);
     }
 }
 
@@ -69,7 +74,8 @@ void inject_gate(struct service *s, struct exchange *x, const struct operation_m
         reply_fault(x, &(struct fault){.status = NO_MEMORY});
         return;
     }
-    *p = (struct passing){.service = s, .exchange = x, .run = run, .input = input};
+    *p = (struct passing){
+        .service = s, .exchange = x, .operation = operation, .run = run, .input = input};
     request_target_find(s, x, operation->input, input, &p->target);
     inject_judge(s->inject,
                  &(struct inject_question){.operation = operation,

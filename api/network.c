@@ -177,17 +177,26 @@ static uint32_t cores(void)
 }
 
 /* As many descriptors as the connections may need, if the hard limit lets us. */
-static void raise_descriptors(uint64_t connections_max)
+static void raise_descriptors(const struct network_settings *s)
 {
     struct rlimit limit;
-    uint64_t wanted = connections_max + DESCRIPTORS_BESIDES;
+    uint64_t wanted = network_descriptors_max(s) + DESCRIPTORS_BESIDES;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
     limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        trace(TRACE_WARN, "network",
-              "at most %llu files can be open: too few for %llu connections (raise the hard limit)",
-              (unsigned long long)limit.rlim_cur, (unsigned long long)connections_max);
+        trace(
+            TRACE_WARN, "network",
+            "at most %llu files can be open, and %llu connections can come to need %llu (raise the "
+            "hard limit, ulimit -n)",
+            (unsigned long long)limit.rlim_cur, (unsigned long long)s->connections_max,
+            (unsigned long long)wanted);
+}
+
+uint64_t network_descriptors_max(const struct network_settings *s)
+{
+    enum { OF_UNDECLARED = 3 };
+    return s->connections_max * (s->tls != NULL ? OF_UNDECLARED : 1);
 }
 
 static enum status lanes_open(struct network *n, struct fault *f)
@@ -228,7 +237,7 @@ enum status network_open(const struct network_settings *s, struct network **out,
 {
     must(s->handler != NULL && s->clock != NULL);
     must(s->plain || s->tls != NULL);
-    raise_descriptors(s->connections_max);
+    raise_descriptors(s);
     struct network *n = MEM_NEW(struct network);
     n->settings = *s;
     network_counts_init(&n->counts, s->body_bytes_max);

@@ -84,7 +84,7 @@ void op_deregister_stream_consumer(struct service *s, struct exchange *x, const 
     c->command.verb = CATALOG_DEREGISTER_CONSUMER;
     c->command.consumer.name = name.consumer;
     c->command.consumer.created_s = name.created_s;
-    control_command_run(s, c, BYTES_NONE, name.stream_arn);
+    control_command_run_on(s, c, BYTES_NONE, name.stream_arn, &name);
 }
 
 /* ---- describe ---- */
@@ -147,7 +147,8 @@ void op_list_stream_consumers(struct service *s, struct exchange *x, const void 
     struct fault f = {0};
     struct iterator after = {0};
     struct stream_view *v;
-    if (request_stream(s, x, BYTES_NONE, in->stream_arn, NULL, &v, &f) != OK) {
+    if (request_stream(s, x, BYTES_NONE, in->stream_arn, NULL, &v, &f) != OK ||
+        request_made(v, &f) != OK) {
         reply_fault(x, &f);
         return;
     }

@@ -334,7 +334,8 @@ static enum status find_shard(struct reading *r, const struct kinesis_get_shard_
     struct stream *stream = stream_table_find(s->streams, &scope, name);
     r->view = stream ? stream_look(stream) : NULL;
     stream_unref(stream);
-    st = access_check(r->exchange, &scope, name, r->view, f);
+    st = access_check(r->exchange,
+                      &(struct access_target){.scope = scope, .stream = name, .view = r->view}, f);
     if (st != OK)
         return st;
     if (!r->view)

@@ -220,7 +220,7 @@ void op_list_shards(struct service *s, struct exchange *x, const void *input)
     struct fault f = {0};
     struct listing l = {0};
     struct stream_view *v;
-    if (start_page(s, x, in, &l, &v, &f) != OK) {
+    if (start_page(s, x, in, &l, &v, &f) != OK || request_made(v, &f) != OK) {
         reply_fault(x, &f);
         return;
     }
@@ -231,8 +231,7 @@ void op_list_shards(struct service *s, struct exchange *x, const void *input)
     struct kinesis_list_shards_output out = {.shards = {.present = true, .at = shards}};
     enum status st = shards ? OK : NO_MEMORY;
     uint64_t now_ms = clock_wall_ms(s->clock);
-    bool shown = v->settings.status != STREAM_CREATING;
-    for (uint32_t i = 0; st == OK && shown && i < v->shard_count; i++) {
+    for (uint32_t i = 0; st == OK && i < v->shard_count; i++) {
         if (!listed(&l, v, v->shards[i], now_ms))
             continue;
         if (out.shards.count == most) {

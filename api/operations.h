@@ -31,9 +31,8 @@ enum status request_stream(const struct service *s, const struct exchange *x,
                            struct bytes stream_name, struct bytes stream_arn,
                            struct stream **stream, struct stream_view **view,
                            struct fault *f) MUST_USE;
-/* The stream's ARN, when that is what it names; no other resource can be looked up. */
-enum status request_resource_stream(struct bytes resource_arn, struct bytes *stream_arn,
-                                    struct fault *f) MUST_USE;
+/* For what can be looked at as soon as its stream is there: IN_USE while that is CREATING; the view is then given back. */
+enum status request_made(struct stream_view *v, struct fault *f) MUST_USE;
 /* The stream that an iterator or a page token is bound to, likewise. */
 enum status request_stream_number(const struct service *s, const struct exchange *x,
                                   const struct iterator *it, struct stream_view **view,
@@ -68,6 +67,13 @@ enum status request_consumer(const struct service *s, const struct exchange *x,
                              const struct consumer_asked *asked, struct stream **stream,
                              struct stream_view **view, struct consumer **consumer,
                              struct fault *f) MUST_USE;
+/* What bears tags and policies: the stream or the consumer (`consumer` is absent: the stream) that a ResourceARN names. */
+enum status request_bearer_name(struct bytes resource_arn, struct consumer_name *out,
+                                struct fault *f) MUST_USE;
+/* Looks it up and asks whether the caller may: the view is referenced, and has the consumer; NULL: it is the stream itself. */
+enum status request_bearer(const struct service *s, const struct exchange *x,
+                           const struct consumer_name *name, struct stream_view **view,
+                           struct consumer **consumer, struct fault *f) MUST_USE;
 /* "arn:...:stream/NAME/consumer/CONSUMER:SECONDS" in the arena. */
 struct bytes consumer_arn_print(struct arena *a, const struct scope *scope, const char *stream,
                                 const struct consumer *c);
@@ -83,6 +89,10 @@ struct control_command {
 struct control_command *control_command_new(struct exchange *x);
 void control_command_run(const struct service *s, struct control_command *c,
                          struct bytes stream_name, struct bytes stream_arn);
+/* The same of a consumer, or of the stream itself when of->consumer is absent. */
+void control_command_run_on(const struct service *s, struct control_command *c,
+                            struct bytes stream_name, struct bytes stream_arn,
+                            const struct consumer_name *of);
 /* The ARN of the command's stream, for an answer. */
 struct bytes control_command_arn(const struct control_command *c);
 /* The same of a command that is about no stream. */

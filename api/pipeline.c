@@ -8,10 +8,12 @@
  *
  * Thread: the exchange's loop. */
 #include "api/codec.h"
+#include "api/content.h"
 #include "api/health.h"
 #include "api/inject_gate.h"
 #include "api/operations.h"
 #include "api/push.h"
+#include "api/quota_gate.h"
 
 #include "base/mem.h"
 #include "base/metric.h"
@@ -41,8 +43,6 @@ static const struct operation_row our_rows[] = {
     {BYTES_LITERAL("GetFaultRules"), SLUICE_OP_GET_FAULT_RULES, op_get_fault_rules},
     {BYTES_LITERAL("PutFaultRules"), SLUICE_OP_PUT_FAULT_RULES, op_put_fault_rules},
 };
-
-enum content { CONTENT_NONE, CONTENT_JSON11, CONTENT_CBOR11, CONTENT_JSON, CONTENT_OTHER };
 
 /* ---- answers before any operation is known ---- */
 
@@ -98,23 +98,6 @@ static void answer_type(struct exchange *x, const char *name)
 static bool is_structure(const struct exchange *x)
 {
     return codec_of(x)->is_structure(bytes_of(x->body, x->body_len));
-}
-
-static enum content content_of(const struct exchange *x)
-{
-    struct bytes type = exchange_header(x, "Content-Type");
-    if (!bytes_present(type))
-        return CONTENT_NONE;
-    const uint8_t *end = memchr(type.at, ';', type.len);
-    if (end)
-        type.len = (size_t)(end - type.at);
-    type = bytes_trim(type);
-    if (bytes_equal_ignore_case(type, BYTES_LITERAL("application/x-amz-json-1.1")))
-        return CONTENT_JSON11;
-    if (bytes_equal_ignore_case(type, BYTES_LITERAL("application/x-amz-cbor-1.1")))
-        return CONTENT_CBOR11;
-    return bytes_equal_ignore_case(type, BYTES_LITERAL("application/json")) ? CONTENT_JSON
-                                                                            : CONTENT_OTHER;
 }
 
 static const struct operation_row *operation_of(struct bytes target)
@@ -212,14 +195,12 @@ static void run(struct service *s, struct exchange *x, const struct operation_ro
     enum status st = verify(s, x, &f);
     if (st == OK)
         st = decode(x, kinesis_operations[row->model].input, &input, &f);
-    if (st == OK && s->quotas)
-        st = quotas_call(s->quotas, row->name, &x->scope, &f);
     if (st != OK)
         reply_fault(x, &f);
     else if (inject_is_on(s))
         inject_gate(s, x, &kinesis_operations[row->model], row->run, input);
     else
-        row->run(s, x, input);
+        quota_gate(s, x, &kinesis_operations[row->model], row->run, input);
 }
 
 /* No rule of fault injection applies to it: whoever shut himself out can take it back. */
@@ -251,7 +232,7 @@ static void handle(struct exchange_handler *handler, struct exchange *x)
     common_headers(x);
     struct bytes target = exchange_header(x, "X-Amz-Target");
     enum content content = content_of(x);
-    x->codec = content == CONTENT_CBOR11 ? CODEC_CBOR : CODEC_JSON;
+    x->codec = content_codec(content);
     if (answer_by_head(x, content, target))
         return;
     const struct operation_row *row = operation_of(target);

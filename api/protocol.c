@@ -35,6 +35,10 @@ static const struct bytes https_only =
                   "Content-Length: 37\r\nConnection: close\r\n\r\n" HTTPS_WORDS);
 _Static_assert(sizeof(HTTPS_WORDS) - 1 == 37, "the Content-Length above");
 
+/* RFC 9113, section 3.4. */
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_Static_assert(sizeof(PREFACE) - 1 == PREFACE_BYTES, "as the header says");
+
 static struct protocol_verdict wait_for_more(void)
 {
     return (struct protocol_verdict){.action = PROTOCOL_WAIT};
@@ -122,7 +126,7 @@ static const struct row {
     struct protocol_verdict (*decide)(const struct protocol_offer *, struct bytes peeked);
 } rows[] = {
     {BYTES_LITERAL("\x16"), decide_tls},
-    {BYTES_LITERAL("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), decide_http2},
+    {BYTES_LITERAL(PREFACE), decide_http2},
     {BYTES_LITERAL(""), decide_http1},
 };
 
@@ -134,4 +138,12 @@ struct protocol_verdict protocol_decide(const struct protocol_offer *offer, stru
         if (bytes_starts_with(row->begins, peeked))
             return wait_for_more();
     }
+}
+
+enum protocol_preface protocol_preface(struct bytes heard)
+{
+    static const struct bytes preface = BYTES_LITERAL(PREFACE);
+    if (bytes_starts_with(heard, preface))
+        return PREFACE_WHOLE;
+    return bytes_starts_with(preface, heard) ? PREFACE_BEGUN : PREFACE_NOT;
 }

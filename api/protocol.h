@@ -37,4 +37,10 @@ enum { PROTOCOL_PEEK_MAX = 16 * 1024 + 5 };
  * PROTOCOL_PEEK_MAX of them. */
 struct protocol_verdict protocol_decide(const struct protocol_offer *offer, struct bytes peeked);
 
+/* What speaks inside TLS and did not say so in its hello: HTTP/2 when it begins with the whole preface, HTTP/1.1 with the first byte that is
+ * not the preface's. At most PREFACE_BYTES need be heard. */
+enum protocol_preface { PREFACE_BEGUN, PREFACE_WHOLE, PREFACE_NOT };
+enum { PREFACE_BYTES = 24 };
+enum protocol_preface protocol_preface(struct bytes heard);
+
 #endif

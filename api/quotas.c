@@ -126,21 +126,15 @@ static bool take(struct quotas *q, const struct quota_row *row, const struct sco
     return taken;
 }
 
-enum status quotas_call(struct quotas *q, struct bytes operation, const struct scope *caller,
-                        struct fault *f)
+bool quotas_call(struct quotas *q, struct bytes operation, const struct scope *caller)
 {
     const struct quota_row *row = row_of(operation);
-    if (!row || row->of != ACCOUNT || take(q, row, caller, BYTES_LITERAL("")))
-        return OK;
-    return fault_set(f, LIMIT_EXCEEDED, "Rate exceeded for account %s.", caller->account);
+    return !row || row->of != ACCOUNT || take(q, row, caller, BYTES_LITERAL(""));
 }
 
-enum status quotas_call_stream(struct quotas *q, struct bytes operation, const struct scope *scope,
-                               struct bytes stream, struct fault *f)
+bool quotas_call_stream(struct quotas *q, struct bytes operation, const struct scope *scope,
+                        struct bytes stream)
 {
     const struct quota_row *row = row_of(operation);
-    if (!row || row->of != STREAM || take(q, row, scope, stream))
-        return OK;
-    return fault_set(f, LIMIT_EXCEEDED, "Rate exceeded for stream %.*s under account %s.",
-                     BYTES_ARGS(stream), scope->account);
+    return !row || row->of != STREAM || take(q, row, scope, stream);
 }

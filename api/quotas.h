@@ -13,11 +13,10 @@ void quotas_free(struct quotas *q);
 /* What shards' buckets count in. */
 uint64_t quotas_now_ns(const struct quotas *q);
 
-/* One call of an operation by somebody of that scope: LIMIT_EXCEEDED in AWS's words. OK for operations that have no such quota. */
-enum status quotas_call(struct quotas *q, struct bytes operation, const struct scope *caller,
-                        struct fault *f) MUST_USE;
+/* One call of an operation by somebody of that scope: false when it is one too many. True for operations that have no such quota. */
+bool quotas_call(struct quotas *q, struct bytes operation, const struct scope *caller) MUST_USE;
 /* The same of a stream's, for operations that are counted by stream. */
-enum status quotas_call_stream(struct quotas *q, struct bytes operation, const struct scope *scope,
-                               struct bytes stream, struct fault *f) MUST_USE;
+bool quotas_call_stream(struct quotas *q, struct bytes operation, const struct scope *scope,
+                        struct bytes stream) MUST_USE;
 
 #endif

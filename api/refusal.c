@@ -1,24 +1,20 @@
 /* refusal.c: what a transport answers when the handler is not asked, or his answer cannot be sent. */
 #include "api/refusal.h"
 
+#include "api/codec.h"
+#include "api/content.h"
+
 #define FULL "ProvisionedThroughputExceededException"
 
-const struct refusal refusal_bad_framing = {400, NULL, "", true};
-const struct refusal refusal_too_many_headers = {431, NULL, "", true};
-const struct refusal refusal_unknown_encoding = {501, NULL, "", true};
-const struct refusal refusal_broken_reply = {500, "InternalFailure",
-                                             "{\"__type\":\"InternalFailure\"}", false};
+const struct refusal refusal_bad_framing = {400, NULL, NULL, true};
+const struct refusal refusal_too_many_headers = {431, NULL, NULL, true};
+const struct refusal refusal_unknown_encoding = {501, NULL, NULL, true};
+const struct refusal refusal_broken_reply = {500, "InternalFailure", NULL, false};
 const struct refusal refusal_bodies_full = {
-    400, FULL,
-    "{\"__type\":\"" FULL "\",\"message\":\"Too many bytes of requests are in memory. Try again "
-    "later.\"}",
-    false};
+    400, FULL, "Too many bytes of requests are in memory. Try again later.", false};
 const struct refusal refusal_replies_full = {
-    400, FULL,
-    "{\"__type\":\"" FULL "\",\"message\":\"Too many bytes of answers are in memory. Try again "
-    "later.\"}",
-    false};
-static const struct refusal body_too_large = {413, NULL, "", true};
+    400, FULL, "Too many bytes of answers are in memory. Try again later.", false};
+static const struct refusal body_too_large = {413, NULL, NULL, true};
 
 const struct refusal *refusal_of_body(const struct body *body, struct network_counts *counts)
 {
@@ -34,10 +30,11 @@ void refusal_write(const struct refusal *refusal, struct exchange *x)
     x->close_after = refusal->close;
     uuid_make(x->request_id);
     exchange_reply_header(x, "x-amzn-RequestId", x->request_id);
-    if (refusal->error != NULL) {
-        exchange_reply_header(x, "Content-Type", "application/x-amz-json-1.1");
-        exchange_reply_header(x, "x-amzn-ErrorType", refusal->error);
-    }
     buf_clear(&x->reply);
-    buf_append_text(&x->reply, refusal->body);
+    if (refusal->error == NULL)
+        return;
+    x->codec = content_codec(content_of(x)); /* the handler may not have been asked */
+    exchange_reply_header(x, "Content-Type", codec_of(x)->content_type);
+    exchange_reply_header(x, "x-amzn-ErrorType", refusal->error);
+    codec_of(x)->encode_error(&x->reply, refusal->error, "message", bytes_text(refusal->text));
 }

@@ -54,25 +54,25 @@ enum status request_stream_name(const struct exchange *x, struct bytes stream_na
     return OK;
 }
 
-/* Whether the caller may touch the stream (`view` is NULL when there is none), and that often. */
+/* Whether the caller may touch it, and that often. */
 static enum status admit(const struct service *s, const struct exchange *x,
-                         const struct scope *scope, struct bytes name,
-                         const struct stream_view *view, struct fault *f)
+                         const struct access_target *t, struct fault *f)
 {
-    enum status st = access_check(x, scope, name, view, f);
-    if (st == OK && s->quotas)
-        st = quotas_call_stream(s->quotas, x->action, scope, name, f);
+    enum status st = access_check(x, t, f);
+    if (st == OK && s->quotas && !quotas_call_stream(s->quotas, x->action, &t->scope, t->stream))
+        st = fault_rate_exceeded(f, t->stream, t->scope.account);
     return st;
 }
 
-/* The stream, or NULL when there is none, if the caller may touch it. */
+/* The stream, or NULL when there is none, if the caller may touch what it asks for: the stream, or a consumer of it. */
 static enum status look_up(const struct service *s, const struct exchange *x,
-                           const struct scope *scope, struct bytes name, struct stream **stream,
+                           struct access_target *t, struct stream **stream,
                            struct stream_view **view, struct fault *f)
 {
-    *stream = stream_table_find(s->streams, scope, name);
+    *stream = stream_table_find(s->streams, &t->scope, t->stream);
     *view = *stream ? stream_look(*stream) : NULL;
-    enum status st = admit(s, x, scope, name, *view, f);
+    t->view = *view;
+    enum status st = admit(s, x, t, f);
     if (st != OK) {
         stream_view_unref(*view);
         stream_unref(*stream);
@@ -82,25 +82,44 @@ static enum status look_up(const struct service *s, const struct exchange *x,
     return st;
 }
 
+/* By name or ARN; `of` is the consumer, or NULL. References nothing unless OK. */
+static enum status find(const struct service *s, const struct exchange *x, struct bytes stream_name,
+                        struct bytes stream_arn, const struct consumer_name *of,
+                        struct stream **stream, struct stream_view **view,
+                        struct consumer **consumer, struct fault *f)
+{
+    struct access_target t = {.view = NULL};
+    struct stream *found = NULL;
+    if (of) {
+        t.consumer_name = of->consumer;
+        t.consumer_created_s = of->created_s;
+    }
+    enum status st = request_stream_name(x, stream_name, stream_arn, &t.scope, &t.stream, f);
+    if (st == OK)
+        st = look_up(s, x, &t, &found, view, f);
+    if (st != OK)
+        return st;
+    if (!found)
+        return fault_stream_not_found(f, t.stream, t.scope.account);
+    if (consumer)
+        *consumer = access_consumer(&t);
+    if (bytes_present(t.consumer_name) && !access_consumer(&t)) {
+        st = fault_consumer_not_found(f, t.consumer_name, t.stream, t.scope.account);
+        stream_view_unref(*view);
+        stream_unref(found);
+    } else if (stream) {
+        *stream = found;
+    } else {
+        stream_unref(found);
+    }
+    return st;
+}
+
 enum status request_stream(const struct service *s, const struct exchange *x,
                            struct bytes stream_name, struct bytes stream_arn,
                            struct stream **stream, struct stream_view **view, struct fault *f)
 {
-    struct scope scope;
-    struct bytes name;
-    struct stream *found;
-    enum status st = request_stream_name(x, stream_name, stream_arn, &scope, &name, f);
-    if (st == OK)
-        st = look_up(s, x, &scope, name, &found, view, f);
-    if (st != OK)
-        return st;
-    if (!found)
-        return fault_stream_not_found(f, name, scope.account);
-    if (stream)
-        *stream = found;
-    else
-        stream_unref(found);
-    return OK;
+    return find(s, x, stream_name, stream_arn, NULL, stream, view, NULL, f);
 }
 
 enum status request_resource(struct bytes resource_arn, struct resource *out, struct fault *f)
@@ -123,19 +142,6 @@ enum status request_resource(struct bytes resource_arn, struct resource *out, st
     return OK;
 }
 
-enum status request_resource_stream(struct bytes resource_arn, struct bytes *stream_arn,
-                                    struct fault *f)
-{
-    struct resource resource;
-    enum status st = request_resource(resource_arn, &resource, f);
-    if (st != OK)
-        return st;
-    if (bytes_present(resource.consumer))
-        return fault_set(f, NOT_FOUND, "Consumer %.*s not found.", BYTES_ARGS(resource_arn));
-    *stream_arn = resource.stream_arn;
-    return OK;
-}
-
 enum status request_stream_number(const struct service *s, const struct exchange *x,
                                   const struct iterator *it, struct stream_view **view,
                                   struct fault *f)
@@ -146,11 +152,24 @@ enum status request_stream_number(const struct service *s, const struct exchange
         return fault_stream_not_found(f, bytes_text(it->name), x->scope.account);
     struct stream_view *v = stream_look(stream);
     stream_unref(stream);
-    enum status st = admit(s, x, &v->settings.scope, bytes_text(v->settings.name), v, f);
+    enum status st =
+        admit(s, x,
+              &(struct access_target){
+                  .scope = v->settings.scope, .stream = bytes_text(v->settings.name), .view = v},
+              f);
     if (st == OK)
         *view = v;
     else
         stream_view_unref(v);
+    return st;
+}
+
+enum status request_made(struct stream_view *v, struct fault *f)
+{
+    if (v->settings.status != STREAM_CREATING)
+        return OK;
+    enum status st = fault_stream_unsettled(f, &v->settings);
+    stream_view_unref(v);
     return st;
 }
 
@@ -211,28 +230,35 @@ enum status request_consumer(const struct service *s, const struct exchange *x,
 {
     struct consumer_name name;
     enum status st = request_consumer_name(asked, &name, f);
-    if (st == OK)
-        st = request_stream(s, x, BYTES_NONE, name.stream_arn, stream, view, f);
-    if (st != OK)
-        return st;
-    const struct stream_settings *settings = &(*view)->settings;
-    *consumer = consumer_set_find(settings->consumers, name.consumer);
-    if (*consumer && (!name.created_s || (*consumer)->created_s == name.created_s))
-        return OK;
-    st = fault_consumer_not_found(f, name.consumer, bytes_text(settings->name),
-                                  settings->scope.account);
-    stream_view_unref(*view);
-    if (stream)
-        stream_unref(*stream);
+    return st == OK ? find(s, x, BYTES_NONE, name.stream_arn, &name, stream, view, consumer, f)
+                    : st;
+}
+
+enum status request_bearer_name(struct bytes resource_arn, struct consumer_name *out,
+                                struct fault *f)
+{
+    struct resource resource;
+    enum status st = request_resource(resource_arn, &resource, f);
+    *out = (struct consumer_name){.stream_arn = resource.stream_arn};
+    if (st == OK && bytes_present(resource.consumer) && !take_consumer(resource.consumer, out))
+        st = fault_set(f, INVALID_ARGUMENT, "ResourceARN %.*s is not a valid ARN.",
+                       BYTES_ARGS(resource_arn));
     return st;
+}
+
+enum status request_bearer(const struct service *s, const struct exchange *x,
+                           const struct consumer_name *name, struct stream_view **view,
+                           struct consumer **consumer, struct fault *f)
+{
+    return find(s, x, BYTES_NONE, name->stream_arn, name, NULL, view, consumer, f);
 }
 
 struct bytes consumer_arn_print(struct arena *a, const struct scope *scope, const char *stream,
                                 const struct consumer *c)
 {
-    char arn[STREAM_ARN_BYTES];
-    scope_stream_arn(scope, stream, arn);
-    return arena_printf(a, "%s/consumer/%s:%llu", arn, c->name, (unsigned long long)c->created_s);
+    char arn[CONSUMER_ARN_BYTES];
+    consumer_arn(c, scope, stream, arn);
+    return arena_copy(a, bytes_text(arn));
 }
 
 /* ---- catalog commands ---- */
@@ -275,23 +301,35 @@ void control_command_submit(const struct service *s, struct control_command *c)
     catalog_submit(s->catalog, &c->command);
 }
 
-void control_command_run(const struct service *s, struct control_command *c,
-                         struct bytes stream_name, struct bytes stream_arn)
+void control_command_run_on(const struct service *s, struct control_command *c,
+                            struct bytes stream_name, struct bytes stream_arn,
+                            const struct consumer_name *of)
 {
     struct fault f = {0};
     struct stream *stream = NULL;
     struct stream_view *view = NULL;
-    enum status st = request_stream_name(c->exchange, stream_name, stream_arn, &c->command.scope,
-                                         &c->command.stream, &f);
+    struct access_target t = {.consumer_name = of->consumer, .consumer_created_s = of->created_s};
+    enum status st =
+        request_stream_name(c->exchange, stream_name, stream_arn, &t.scope, &t.stream, &f);
     if (st == OK)
-        st = look_up(s, c->exchange, &c->command.scope, c->command.stream, &stream, &view, &f);
+        st = look_up(s, c->exchange, &t, &stream, &view, &f);
     stream_view_unref(view);
     stream_unref(stream);
     if (st != OK) {
         reply_fault(c->exchange, &f);
         return;
     }
+    c->command.scope = t.scope;
+    c->command.stream = t.stream;
+    c->command.of_consumer.name = of->consumer;
+    c->command.of_consumer.created_s = of->created_s;
     control_command_submit(s, c);
+}
+
+void control_command_run(const struct service *s, struct control_command *c,
+                         struct bytes stream_name, struct bytes stream_arn)
+{
+    control_command_run_on(s, c, stream_name, stream_arn, &(struct consumer_name){0});
 }
 
 struct bytes control_command_arn(const struct control_command *c)

@@ -13,13 +13,15 @@
  * I1. A connection's socket stays open as long as HTTP/1.1 has its end, which asks it how far the client is.
  * I2. Of each direction at most CARRIED_BYTES that the other side did not take are kept, and no more is read until it has taken them: who reads
  * slowly holds his peer back as he would without us.
- * I3. It counts as a connection, and HTTP/1.1 counts its end as another: together they take the descriptors of two.
+ * I3. It counts as a connection, and HTTP/1.1 counts its end as another: two of connections_max, and three descriptors (its socket and
+ * the pair), which network_descriptors_max reckons with.
  *
  * Left to others: HTTP, and the time limits of requests and answers (http1.c, http2.c).
  * Thread: the loop's own. */
 #include "api/undeclared.h"
 
 #include "api/http2_internal.h"
+#include "api/protocol.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/trace.h"
@@ -30,9 +32,6 @@
 #include <unistd.h>
 
 enum { LINGER_MS = 1000, CARRIED_BYTES = 16 * 1024, DISCARDED_MAX = 1024 * 1024 };
-
-static const struct bytes preface = BYTES_LITERAL("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-enum { HEARD_BYTES = 24 }; /* the preface's */
 
 enum phase { SHAKING, HEARING, CARRYING, LEAVING, LOST, PHASES };
 
@@ -70,7 +69,7 @@ struct undeclared_client {
     enum phase phase;
     uint64_t since_us;
     struct list node; /* of its phase */
-    uint8_t heard[HEARD_BYTES];
+    uint8_t heard[PREFACE_BYTES];
     size_t heard_len;
     struct rest to_client, to_http1;
     bool client_ended; /* nothing more comes from it, and HTTP/1.1 knows */
@@ -308,16 +307,15 @@ enum heard { HEARD_LITTLE, HEARD_HTTP1, HEARD_HTTP2, HEARD_END };
 
 static enum heard hear(struct undeclared_client *c)
 {
-    for (;;) {
-        ssize_t got = http2_tls_read(c->ssl, c->heard + c->heard_len, HEARD_BYTES - c->heard_len);
+    enum protocol_preface preface = PREFACE_BEGUN;
+    while (preface == PREFACE_BEGUN) {
+        ssize_t got = http2_tls_read(c->ssl, c->heard + c->heard_len, PREFACE_BYTES - c->heard_len);
         if (got <= 0)
             return got == HTTP2_IO_LATER ? HEARD_LITTLE : HEARD_END;
         c->heard_len += (size_t)got;
-        if (!bytes_starts_with(preface, bytes_of(c->heard, c->heard_len)))
-            return HEARD_HTTP1;
-        if (c->heard_len == preface.len)
-            return HEARD_HTTP2;
+        preface = protocol_preface(bytes_of(c->heard, c->heard_len));
     }
+    return preface == PREFACE_WHOLE ? HEARD_HTTP2 : HEARD_HTTP1;
 }
 
 /* True when it has become CARRYING; it may be gone otherwise. */

@@ -11,6 +11,9 @@
 /* libmicrohttpd's pool for one connection: headers must fit. Measured: 8 to 32 KiB are equally
  * fast, 256 KiB a third. */
 #define CONNECTION_POOL_BYTES KIB(16)
+/* Replies that go on in one libmicrohttpd, and connections: it walks those that rest (http1_daemon.c). */
+#define DAEMON_STREAMS_MAX     64
+#define DAEMON_CONNECTIONS_MAX 512
 /* HTTP/2, a connection: requests open or still worked on at once. */
 #define HTTP2_REQUESTS_MAX 256
 /* What a client may send unasked, a request and a connection: enough for 100 MB/s at 10 ms. Memory is not bounded by this but by the budget of

@@ -25,10 +25,7 @@
 #include "shards/log_leveldb.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-
-enum { SPARE_FILES = 512 }; /* descriptors that are no connections: segments, catalog, epoll */
 
 struct server {
     /* fixed at birth */
@@ -320,26 +317,11 @@ static void close_admin(struct server *s)
     admin_close(s->admin);
 }
 
-/* A connection is a descriptor: take as many as we may. */
-static void raise_file_limit(uint64_t connections_max)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return;
-    files.rlim_cur = files.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < connections_max + SPARE_FILES)
-        trace(TRACE_WARN, "server",
-              "this process may open %llu files, too few for --connections-max %llu: raise its "
-              "limit (ulimit -n)",
-              (unsigned long long)files.rlim_cur, (unsigned long long)connections_max);
-}
-
 static enum status open_network(struct server *s, struct fault *f)
 {
     const struct server_settings *from = s->settings;
     struct network_settings to;
     struct network *network = NULL;
-    raise_file_limit(from->connections_max);
     network_defaults(&to);
     to.address = from->listen_address;
     to.port = (uint16_t)from->listen_port;

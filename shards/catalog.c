@@ -209,7 +209,8 @@ static enum status found_shard(struct catalog_reader *r, uint64_t stream, const 
 }
 
 static enum status found_consumer(struct catalog_reader *r, uint64_t stream,
-                                  const struct consumer *consumer, struct fault *f)
+                                  const struct consumer *consumer, struct bytes policy,
+                                  struct fault *f)
 {
     struct reading *reading = LIST_OWNER(r, struct reading, reader);
     struct found *found = table_find(&reading->by_number, bytes_of(&stream, sizeof(stream)));
@@ -217,9 +218,15 @@ static enum status found_consumer(struct catalog_reader *r, uint64_t stream,
         return fault_set(f, CORRUPT,
                          "catalog: consumer %s belongs to stream number %llu, which is not there",
                          consumer->name, (unsigned long long)stream);
+    struct consumer values = consumer_values(consumer);
+    char arn[CONSUMER_ARN_BYTES];
+    consumer_arn(consumer, &found->settings.scope, found->settings.name, arn);
+    if (bytes_present(policy) && policy_parse(policy, arn, &values.policy, f) != OK)
+        return fault_set(f, CORRUPT, "catalog: the policy of %s cannot be read", arn);
     struct consumer_set *before = found->settings.consumers;
-    found->settings.consumers = consumer_set_with(before, consumer_new(consumer));
+    found->settings.consumers = consumer_set_with(before, consumer_new(&values));
     consumer_set_unref(before);
+    policy_unref(values.policy);
     return OK;
 }
 

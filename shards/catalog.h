@@ -119,6 +119,10 @@ struct catalog_command {
             struct bytes access_key, secret, account; /* no account: the default one */
         } key;
     };
+    struct {
+        struct bytes name; /* absent: of the stream itself */
+        uint64_t created_s;
+    } of_consumer;        /* set tags, set policy */
     uint32_t shard_count; /* create */
     bool by_scaler;       /* split, merge: of an ON_DEMAND stream, which nobody else may reshard */
     void (*done)(

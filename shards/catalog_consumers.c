@@ -28,9 +28,9 @@ static enum status change(struct catalog *c, struct stream *stream, const struct
     return st;
 }
 
-/* `made` is taken over; its row replaces one of its name. */
-static enum status put(struct catalog *c, struct stream *stream, const struct stream_view *v,
-                       struct consumer *made, struct fault *f)
+enum status catalog_put_consumer(struct catalog *c, struct stream *stream,
+                                 const struct stream_view *v, struct consumer *made,
+                                 struct fault *f)
 {
     struct catalog_batch *b = catalog_batch_new();
     catalog_batch_put_consumer(b, v->settings.number, made);
@@ -50,10 +50,10 @@ static enum status put_status(struct catalog *c, struct stream *stream, const st
                               const struct consumer *consumer, enum consumer_status status,
                               uint64_t settles_us, struct fault *f)
 {
-    struct consumer *made = consumer_new(consumer);
-    made->status = status;
-    made->settles_us = settles_us;
-    return put(c, stream, v, made, f);
+    struct consumer values = consumer_values(consumer);
+    values.status = status;
+    values.settles_us = settles_us;
+    return catalog_put_consumer(c, stream, v, consumer_new(&values), f);
 }
 
 /* ---- what waits for its time ---- */
@@ -129,7 +129,7 @@ static enum status check_register(const struct catalog *c, const struct catalog_
                                   const struct stream_settings *s, struct fault *f)
 {
     if (s->status != STREAM_ACTIVE && s->status != STREAM_UPDATING)
-        return fault_stream_busy(f, command->stream, command->scope.account, s->status);
+        return fault_stream_unsettled(f, s);
     if (consumer_set_find(s->consumers, command->consumer.name))
         return fault_set(f, IN_USE, "Consumer %.*s under stream %s already exists for account %s.",
                          BYTES_ARGS(command->consumer.name), s->name, command->scope.account);
@@ -158,7 +158,7 @@ int catalog_register_consumer(struct catalog *c, struct catalog_command *command
         snprintf(values.name, sizeof(values.name), "%.*s", BYTES_ARGS(command->consumer.name));
         struct consumer *made = consumer_new(&values);
         command->consumer.made = consumer_ref(made);
-        st = put(c, stream, v, made, f);
+        st = catalog_put_consumer(c, stream, v, made, f);
         if (st == OK && dwells)
             catalog_delay_start(c, stream, c->settings.state_delay_ms, catalog_settle_consumers);
     }

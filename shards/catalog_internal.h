@@ -102,6 +102,10 @@ void catalog_accounts_close(struct catalog *c);
 
 /* catalog_consumers.c */
 catalog_verb_fn catalog_register_consumer, catalog_deregister_consumer;
+/* Makes `made` (taken over) one of the stream's consumers, in place of the one of its name. */
+enum status catalog_put_consumer(struct catalog *c, struct stream *stream,
+                                 const struct stream_view *v, struct consumer *made,
+                                 struct fault *f) MUST_USE;
 /* Ends what was found CREATING or DELETING, or whose time has come (K2). */
 void catalog_settle_consumers(struct catalog *c, struct stream *stream);
 

@@ -56,8 +56,8 @@ static enum status check_warm(struct catalog *c, const struct stream_view *v, ui
         return fault_warm_most(f, mibps);
     stream_table_totals(s->streams, scope, &totals);
     uint64_t more = mibps > v->open_count ? mibps - v->open_count : 0;
-    if (more && totals.open_shards + more > s->shard_limit)
-        return fault_shard_limit(f, scope->account, scope->region, totals.open_shards,
+    if (more && totals.claimed_shards + more > s->shard_limit)
+        return fault_shard_limit(f, scope->account, scope->region, totals.claimed_shards,
                                  s->shard_limit, more);
     return OK;
 }

@@ -78,6 +78,15 @@ static json_t *tags_json(const struct stream_tag *list, uint32_t count)
     return tags;
 }
 
+/* Nothing when there is none. */
+static void put_policy(json_t *row, const struct policy *policy)
+{
+    struct bytes text = policy ? policy_text(policy) : BYTES_NONE;
+    if (policy)
+        must(json_object_set_new(row, "policy", json_stringn((const char *)text.at, text.len)) ==
+             0);
+}
+
 void catalog_batch_put_stream(struct catalog_batch *b, const struct stream_settings *s)
 {
     char key[ROW_KEY_BYTES];
@@ -90,11 +99,7 @@ void catalog_batch_put_stream(struct catalog_batch *b, const struct stream_setti
         (int)s->record_kib_max, "record_kib_given", (int)s->record_kib_given, "warm_given",
         (int)s->warm_given, "warm_mibps", (int)s->warm_mibps, "next_shard", (int)s->next_shard,
         "tags", tags_json(s->tags, s->tag_count), "reshape", stream_reshape_json(&s->reshape));
-    if (s->policy) {
-        struct bytes policy = policy_text(s->policy);
-        must(json_object_set_new(row, "policy",
-                                 json_stringn((const char *)policy.at, policy.len)) == 0);
-    }
+    put_policy(row, s->policy);
     if (s->encryption)
         must(json_object_set_new(row, "encryption", encryption_row_make(s->encryption)) == 0);
     put_row(b, key, row);
@@ -132,10 +137,11 @@ void catalog_batch_put_consumer(struct catalog_batch *b, uint64_t stream,
 {
     char key[ROW_KEY_BYTES];
     snprintf(key, sizeof(key), "consumer/%020" PRIu64 "/%s", stream, consumer->name);
-    put_row(b, key,
-            json_pack("{s:I s:i s:o}", "created_s", (json_int_t)consumer->created_s, "status",
-                      (int)consumer->status, "tags",
-                      tags_json(consumer->tags, consumer->tag_count)));
+    json_t *row =
+        json_pack("{s:I s:i s:o}", "created_s", (json_int_t)consumer->created_s, "status",
+                  (int)consumer->status, "tags", tags_json(consumer->tags, consumer->tag_count));
+    put_policy(row, consumer->policy);
+    put_row(b, key, row);
 }
 
 void catalog_batch_remove_consumer(struct catalog_batch *b, uint64_t stream,
@@ -338,7 +344,10 @@ static enum status read_consumer(struct catalog_reader *reader, const struct row
     consumer.created_s = (uint64_t)created;
     consumer.status = (enum consumer_status)status;
     consumer.tags = read_tags(json_object_get(r->object, "tags"), &consumer.tag_count);
-    enum status st = reader->consumer(reader, stream, &consumer, f);
+    const json_t *policy = json_object_get(r->object, "policy");
+    enum status st = reader->consumer(
+        reader, stream, &consumer,
+        bytes_of(json_string_value(policy), policy ? json_string_length(policy) : 0), f);
     mem_free(consumer.tags);
     return st;
 }

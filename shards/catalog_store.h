@@ -62,6 +62,7 @@ struct catalog_reader {
     enum status (*account)(struct catalog_reader *, const struct scope *, const struct commitment *,
                            struct fault *);
     enum status (*consumer)(struct catalog_reader *, uint64_t stream, const struct consumer *,
+                            struct bytes policy, /* its text; absent: none */
                             struct fault *);
 };
 /* A NULL callback skips its rows. CORRUPT names the row that cannot be read. */

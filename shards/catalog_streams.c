@@ -111,11 +111,11 @@ static enum status check_limits(struct catalog *c, const struct catalog_command 
     struct stream_totals totals, all;
     stream_table_totals(s->streams, scope, &totals);
     stream_table_totals(s->streams, NULL, &all);
-    if (totals.open_shards + command->shard_count > s->shard_limit)
-        return fault_shard_limit(f, scope->account, scope->region, totals.open_shards,
+    if (totals.claimed_shards + command->shard_count > s->shard_limit)
+        return fault_shard_limit(f, scope->account, scope->region, totals.claimed_shards,
                                  s->shard_limit, command->shard_count);
     if (command->shard_count > STREAM_SHARDS_MAX)
-        return fault_shard_limit(f, scope->account, scope->region, totals.open_shards,
+        return fault_shard_limit(f, scope->account, scope->region, totals.claimed_shards,
                                  STREAM_SHARDS_MAX, command->shard_count);
     if (command->create.mode == STREAM_ON_DEMAND &&
         catalog_check_on_demand(c, scope, &totals, f) != OK)

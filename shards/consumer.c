@@ -7,12 +7,38 @@
 #include "base/must.h"
 #include "shards/stream_view.h"
 
+#include <stdio.h>
+
+void consumer_arn(const struct consumer *c, const struct scope *scope, const char *stream,
+                  char out[CONSUMER_ARN_BYTES])
+{
+    char arn[STREAM_ARN_BYTES];
+    scope_stream_arn(scope, stream, arn);
+    snprintf(out, CONSUMER_ARN_BYTES, "%s/consumer/%s:%llu", arn, c->name,
+             (unsigned long long)c->created_s);
+}
+
+struct consumer consumer_values(const struct consumer *c)
+{
+    struct consumer values = {
+        .created_s = c->created_s,
+        .status = c->status,
+        .settles_us = c->settles_us,
+        .tag_count = c->tag_count,
+        .tags = c->tags,
+        .policy = c->policy,
+    };
+    memcpy(values.name, c->name, sizeof(values.name));
+    return values;
+}
+
 struct consumer *consumer_new(const struct consumer *values)
 {
     struct consumer *c = MEM_NEW(struct consumer);
-    *c = *values;
+    *c = consumer_values(values);
     atomic_store(&c->refs, 1);
     c->tags = stream_tags_copy(values->tags, values->tag_count);
+    policy_ref(c->policy);
     return c;
 }
 
@@ -27,6 +53,7 @@ void consumer_unref(struct consumer *c)
     if (!c || atomic_fetch_sub(&c->refs, 1) != 1)
         return;
     stream_tags_free(c->tags, c->tag_count);
+    policy_unref(c->policy);
     mem_free(c);
 }
 

@@ -5,6 +5,8 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "shards/policy.h"
+#include "shards/scope.h"
 
 #include <stdatomic.h>
 
@@ -20,8 +22,14 @@ struct consumer {
     uint64_t
         settles_us; /* CREATING, DELETING: when that ends, on the catalog's clock (monotonic) */
     uint32_t tag_count;
-    struct stream_tag *tags; /* its own */
+    struct stream_tag *tags; /* its own; by key, each once (tags.h) */
+    struct policy *policy;   /* counted; NULL: none */
 };
+
+/* "arn:aws:kinesis:REGION:ACCOUNT:stream/STREAM/consumer/NAME:SECONDS", NUL-terminated. */
+enum { CONSUMER_ARN_BYTES = STREAM_ARN_BYTES + 10 + CONSUMER_NAME_BYTES_MAX + 1 + 20 + 1 };
+void consumer_arn(const struct consumer *c, const struct scope *scope, const char *stream,
+                  char out[CONSUMER_ARN_BYTES]);
 
 /* All consumers of a stream, by name. NULL is the empty set. */
 struct consumer_set {
@@ -30,8 +38,10 @@ struct consumer_set {
     struct consumer *at[];
 };
 
-/* Copies, tags too; one reference. */
+/* Copies, tags too; one reference to it, and its own to the policy. */
 struct consumer *consumer_new(const struct consumer *values);
+/* A consumer's values, to be changed and made anew: all but its references, which others may be counting just now. */
+struct consumer consumer_values(const struct consumer *c);
 struct consumer *consumer_ref(struct consumer *c);
 void consumer_unref(struct consumer *c);
 const char *consumer_status_name(enum consumer_status status);

@@ -434,9 +434,9 @@ static enum status check_room(struct catalog *c, struct catalog_command *command
 {
     struct stream_totals totals;
     stream_table_totals(c->settings.streams, &command->scope, &totals);
-    if (totals.open_shards + 1 > c->settings.shard_limit)
+    if (totals.claimed_shards + 1 > c->settings.shard_limit)
         return fault_shard_limit(&command->fault, command->scope.account, command->scope.region,
-                                 totals.open_shards, c->settings.shard_limit, 1);
+                                 totals.claimed_shards, c->settings.shard_limit, 1);
     return OK;
 }
 

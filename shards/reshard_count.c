@@ -69,8 +69,8 @@ static enum status check_count(struct catalog *c, const struct scope *scope, uin
                          "count. Current open shard count: %u Target shard count: %u",
                          now, target);
     stream_table_totals(s->streams, scope, &totals);
-    if (target > now && totals.open_shards + (target - now) > s->shard_limit)
-        return fault_shard_limit(f, scope->account, scope->region, totals.open_shards,
+    if (target > now && totals.claimed_shards + (target - now) > s->shard_limit)
+        return fault_shard_limit(f, scope->account, scope->region, totals.claimed_shards,
                                  s->shard_limit, target - now);
     if (target > RECOUNT_SHARDS_MAX)
         return fault_set(f, LIMIT_EXCEEDED,

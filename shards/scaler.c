@@ -123,7 +123,7 @@ static void enter_scope(struct scaler_turn *turn, const struct scope *scope)
     stream_table_totals(settings->streams, scope, &totals);
     uint64_t limit = settings->shard_limit;
     turn->scope = *scope;
-    turn->room = limit > totals.open_shards ? limit - totals.open_shards : 0;
+    turn->room = limit > totals.claimed_shards ? limit - totals.claimed_shards : 0;
 }
 
 /* How many shards it may come to. */

@@ -26,6 +26,13 @@ enum status fault_stream_busy(struct fault *f, struct bytes name, const char *ac
                      BYTES_ARGS(name), account, stream_status_name(status));
 }
 
+enum status fault_stream_unsettled(struct fault *f, const struct stream_settings *s)
+{
+    return fault_set(f, IN_USE,
+                     "Stream %s under account %s not ACTIVE or UPDATING, instead in state %s",
+                     s->name, s->scope.account, stream_status_name(s->status));
+}
+
 enum status fault_shard_not_found(struct fault *f, struct bytes shard_id, struct bytes stream,
                                   const char *account)
 {
@@ -94,4 +101,12 @@ enum status fault_warm_most(struct fault *f, int64_t mibps)
     return fault_set(f, INVALID_VALUE,
                      "WarmThroughputMiBps can be at most %d. Specified value was %lld",
                      WARM_MIBPS_MAX, (long long)mibps);
+}
+
+enum status fault_rate_exceeded(struct fault *f, struct bytes stream, const char *account)
+{
+    if (!bytes_present(stream))
+        return fault_set(f, LIMIT_EXCEEDED, "Rate exceeded for account %s.", account);
+    return fault_set(f, LIMIT_EXCEEDED, "Rate exceeded for stream %.*s under account %s.",
+                     BYTES_ARGS(stream), account);
 }

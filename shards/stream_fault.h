@@ -13,6 +13,8 @@ enum status fault_stream_exists(struct fault *f, struct bytes name, const char *
 /* not ACTIVE */
 enum status fault_stream_busy(struct fault *f, struct bytes name, const char *account,
                               enum stream_status status);
+/* neither ACTIVE nor UPDATING, where either would do */
+enum status fault_stream_unsettled(struct fault *f, const struct stream_settings *s);
 enum status fault_shard_not_found(struct fault *f, struct bytes shard_id, struct bytes stream,
                                   const char *account); /* "Could not find shard" */
 enum status fault_shard_missing(struct fault *f, uint32_t index, struct bytes stream,
@@ -29,6 +31,8 @@ enum status fault_tags_too_many(struct fault *f, struct bytes stream, const char
 /* WarmThroughputMiBps for a stream that is not ON_DEMAND; more of it than there is. Not AWS's own words. */
 enum status fault_warm_mode(struct fault *f);
 enum status fault_warm_most(struct fault *f, int64_t mibps);
+/* Too many calls about a stream, or (absent) of an account. */
+enum status fault_rate_exceeded(struct fault *f, struct bytes stream, const char *account);
 const char *stream_status_name(enum stream_status status);
 
 #endif

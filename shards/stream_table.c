@@ -235,6 +235,7 @@ void stream_table_totals(struct stream_table *t, const struct scope *scope,
         out->streams++;
         out->on_demand_streams += v->settings.mode == STREAM_ON_DEMAND;
         out->open_shards += v->open_count;
+        out->claimed_shards += stream_view_claimed(v);
         stream_view_unref(v);
     }
     lock_drop(&t->mu);

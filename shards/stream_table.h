@@ -31,6 +31,7 @@ void stream_table_each(struct stream_table *t, bool (*each)(void *arg, struct st
 
 struct stream_totals {
     uint64_t streams, on_demand_streams, open_shards;
+    uint64_t claimed_shards; /* stream_view_claimed: what limits count */
 };
 /* Of one scope, or of all (NULL). */
 void stream_table_totals(struct stream_table *t, const struct scope *scope,

@@ -222,3 +222,14 @@ struct shard *stream_view_shard(const struct stream_view *v, uint32_t index)
     }
     return low < v->shard_count && v->shards[low]->index == index ? v->shards[low] : NULL;
 }
+
+uint32_t stream_view_claimed(const struct stream_view *v)
+{
+    uint32_t children = 0, target = v->settings.reshape.target_shards;
+    if (v->settings.status != STREAM_UPDATING)
+        return v->open_count;
+    for (uint32_t i = 0; i < v->shard_count; i++)
+        children += v->shards[i]->state == SHARD_PENDING;
+    uint32_t claimed = v->open_count + (children > 1 ? 1 : 0); /* a split; a merge needs no room */
+    return target > claimed ? target : claimed;
+}

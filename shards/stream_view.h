@@ -121,5 +121,7 @@ uint32_t stream_view_place(const struct stream_view *v, u128 hash);
 /* The shard that owns a hash key; never NULL while the stream has shards that are open. */
 struct shard *stream_view_route(const struct stream_view *v, u128 hash);
 struct shard *stream_view_shard(const struct stream_view *v, uint32_t index);
+/* How many of its shards count against a limit: those that are open, and those more that a reshard under way will open. */
+uint32_t stream_view_claimed(const struct stream_view *v);
 
 #endif

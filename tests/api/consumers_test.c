@@ -231,7 +231,7 @@ static void with_a_state_delay_consumers_dwell(void **state)
     answer_empty(l, "CreateStream", "{\"StreamName\":\"s\",\"ShardCount\":1}");
     fails(l, "RegisterStreamConsumer", "{\"StreamARN\":\"" STREAM "\",\"ConsumerName\":\"c\"}",
           "ResourceInUseException",
-          "Stream s under account 000000000000 not ACTIVE, instead in state CREATING");
+          "Stream s under account 000000000000 not ACTIVE or UPDATING, instead in state CREATING");
     clock_manual_advance_ms(&l->clock, 1000);
     int status;
     do {

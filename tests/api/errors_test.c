@@ -38,12 +38,12 @@ static const struct operation {
     {"DescribeStreamSummary", BY_STREAM, NEVER, ""},
     {"DisableEnhancedMonitoring", BY_STREAM, BOTH, ",'ShardLevelMetrics':['ALL']"},
     {"EnableEnhancedMonitoring", BY_STREAM, BOTH, ",'ShardLevelMetrics':['ALL']"},
-    {"GetResourcePolicy", BY_RESOURCE, NEVER, ""},
+    {"GetResourcePolicy", BY_RESOURCE, CREATING, ""},
     {"GetShardIterator", BY_STREAM, NEVER, ",'ShardId':'0','ShardIteratorType':'LATEST'"},
     {"IncreaseStreamRetentionPeriod", BY_STREAM, BOTH, ",'RetentionPeriodHours':24"},
-    {"ListShards", BY_STREAM, NEVER, ""},
-    {"ListStreamConsumers", BY_STREAM_ARN_ONLY, NEVER, ""},
-    {"ListTagsForResource", BY_RESOURCE, NEVER, ""},
+    {"ListShards", BY_STREAM, CREATING, ""},
+    {"ListStreamConsumers", BY_STREAM_ARN_ONLY, CREATING, ""},
+    {"ListTagsForResource", BY_RESOURCE, CREATING, ""},
     {"ListTagsForStream", BY_STREAM, NEVER, ""},
     {"MergeShards", BY_STREAM, BOTH, ",'ShardToMerge':'0','AdjacentShardToMerge':'1'"},
     {"PutRecord", BY_STREAM, NEVER, ",'PartitionKey':'k','Data':''"},
@@ -194,12 +194,12 @@ static void a_stream_must_be_named(void **state)
     }
 }
 
-static void denied(struct loopback *l, const char *operation, char words[512])
+static void denied(struct loopback *l, const char *operation, const char *consumer, char words[512])
 {
     snprintf(words, 512,
              "User: arn:aws:iam::%s:user/%s is not authorized to perform: kinesis:%s on resource: "
-             "" ARN_OF(OWNER) "s because no resource-based policy allows the kinesis:%s action",
-             l->access_key, l->access_key, operation, operation);
+             "" ARN_OF(OWNER) "s%s because no resource-based policy allows the kinesis:%s action",
+             l->access_key, l->access_key, operation, consumer, operation);
 }
 
 static void a_stream_of_another_account_is_denied(void **state)
@@ -208,12 +208,12 @@ static void a_stream_of_another_account_is_denied(void **state)
     char words[512], *iterator = iterator_of(l);
     l->access_key = STRANGER;
     for (size_t i = 0; i < OPERATIONS; i++) {
-        denied(l, operations[i].name, words);
+        denied(l, operations[i].name, "", words);
         refused_of(l, &operations[i], ARN_OF(OWNER) "s", "AccessDeniedException", words);
     }
-    denied(l, "GetRecords", words);
+    denied(l, "GetRecords", "", words);
     refused(l, "GetRecords", iterator, "AccessDeniedException", words);
-    denied(l, "SubscribeToShard", words);
+    denied(l, "SubscribeToShard", "/consumer/c:1700000000", words);
     refused(l, "SubscribeToShard",
             "{'ConsumerARN':'" ARN_OF(OWNER) "s/consumer/c:1700000000','ShardId':'0',"
                                              "'StartingPosition':{'Type':'LATEST'}}",
@@ -233,12 +233,15 @@ static void wait_active(struct loopback *l)
 
 static void refused_in(struct loopback *l, enum busy state, const char *name)
 {
-    char words[128];
-    snprintf(words, sizeof(words), "Stream s under account %s not ACTIVE, instead in state %s",
-             OWNER, name);
-    for (size_t i = 0; i < OPERATIONS; i++)
-        if (operations[i].refuses & state)
-            refused_of(l, &operations[i], ARN_OF(OWNER) "s", "ResourceInUseException", words);
+    for (size_t i = 0; i < OPERATIONS; i++) {
+        const struct operation *o = &operations[i];
+        char words[128];
+        snprintf(words, sizeof(words),
+                 "Stream s under account %s not ACTIVE%s, instead in state %s", OWNER,
+                 o->refuses == CREATING ? " or UPDATING" : "", name);
+        if (o->refuses & state)
+            refused_of(l, o, ARN_OF(OWNER) "s", "ResourceInUseException", words);
+    }
 }
 
 static void a_busy_stream_is_in_use(void **state)

@@ -186,11 +186,11 @@ static void a_stream_that_is_being_made_shows_its_tags_but_keeps_them(void **sta
     struct loopback *l = *state;
     answer_empty(l, "CreateStream",
                  "{\"StreamName\":\"s\",\"ShardCount\":1,\"Tags\":{\"a\":\"1\"}}");
-    answer_is(l, "ListTagsForResource", "{" ARN "}",
-              "{\"Tags\":[{\"Key\":\"a\",\"Value\":\"1\"}]}");
+    answer_is(l, "ListTagsForStream", "{\"StreamName\":\"s\"}",
+              "{\"HasMoreTags\":false,\"Tags\":[{\"Key\":\"a\",\"Value\":\"1\"}]}");
     answer_fails(l, "TagResource", "{" ARN ",\"Tags\":{\"b\":\"\"}}",
                  "{\"__type\":\"ResourceInUseException\",\"message\":\"Stream s under account "
-                 "000000000000 not ACTIVE, instead in state CREATING\"}");
+                 "000000000000 not ACTIVE or UPDATING, instead in state CREATING\"}");
 }
 
 int main(void)

@@ -7,10 +7,13 @@ import time
 
 import boto3
 import botocore.config
+import h2.errors
+import h2.events
 import pytest
 
 from server import REGION, binary, clean_environment
 from streams import client, iterator, read_shard, refused, until, wait_active
+from test_http2 import Raw
 from test_metrics import scrape
 from wire import Closed, Connection, dev_headers, b64
 
@@ -131,6 +134,23 @@ def test_a_dropped_connection_closes_without_a_byte(faulty, point, operation, tl
             c.request(headers=dev_headers(operation), body=body)
         assert c.rest == b""
     assert client(server.endpoint).describe_limits()  # the others are served
+
+
+@pytest.mark.parametrize("point, stored", [("BEFORE", 0), ("AFTER", 1)])
+def test_over_http2_a_drop_resets_the_request_and_spares_the_connection(faulty, point, stored):
+    server, kinesis = faulty
+    put_rules(server, {"Operation": "PutRecord", "Times": 1, "Drop": point})
+    body = json.dumps({"StreamName": "s", "Data": b64("x"), "PartitionKey": "k"}).encode()
+    raw = Raw(server)
+    number = raw.request(dev_headers("PutRecord"), body)
+    raw.flush()
+    event = raw.events((h2.events.StreamReset, h2.events.ResponseReceived))
+    assert isinstance(event, h2.events.StreamReset) and event.stream_id == number
+    assert event.error_code == h2.errors.ErrorCodes.INTERNAL_ERROR
+    assert len(read_shard(kinesis, "s", SHARD)) == stored
+    raw.request(dev_headers("PutRecord"), body)  # on the same connection
+    raw.flush()
+    assert raw.events(h2.events.ResponseReceived)
 
 
 def test_latency_holds_up_only_whom_it_is_meant_for(new_server):

@@ -1,5 +1,6 @@
 """test_policy.py: resource policies through boto3: put, shown, removed, and held between access keys and accounts."""
 
+import contextlib
 import json
 
 import pytest
@@ -93,6 +94,27 @@ def test_another_account_reads_and_writes_what_it_is_allowed(server, kinesis, st
     assert refused(other.delete_stream, StreamARN=arn(stream)) == words(
         OTHER, OTHER, "DeleteStream", stream, not_allowed("DeleteStream")
     )
+
+
+def test_another_account_subscribes_by_the_consumers_own_policy(server, kinesis, stream):
+    other = client(server.endpoint, key=OTHER)
+    at = kinesis.register_stream_consumer(StreamARN=arn(stream), ConsumerName="c")["Consumer"]["ConsumerARN"]
+    subscribe = {"ConsumerARN": at, "ShardId": ZERO, "StartingPosition": {"Type": "TRIM_HORIZON"}}
+    kinesis.put_record(StreamName=stream, Data=b"x", PartitionKey="k")
+    put(kinesis, stream, statement("Allow", OTHER, "*"))  # of the stream, which says nothing of its consumers
+    assert refused(other.subscribe_to_shard, **subscribe) == (
+        "AccessDeniedException",
+        f"User: arn:aws:iam::{OTHER}:user/{OTHER} is not authorized to perform: kinesis:SubscribeToShard on resource: "
+        f"{at} {not_allowed('SubscribeToShard')}",
+    )
+    policy = json.dumps({"Statement": [statement("Allow", OTHER, "SubscribeToShard", "DescribeStreamConsumer")]})
+    kinesis.put_resource_policy(ResourceARN=at, Policy=policy)
+    assert kinesis.get_resource_policy(ResourceARN=at)["Policy"] == policy
+    assert other.describe_stream_consumer(ConsumerARN=at)["ConsumerDescription"]["ConsumerName"] == "c"
+    with contextlib.closing(other.subscribe_to_shard(**subscribe)["EventStream"]) as events:
+        assert [r["Data"] for r in next(iter(events))["SubscribeToShardEvent"]["Records"]] == [b"x"]
+    kinesis.delete_resource_policy(ResourceARN=at)
+    assert refused(other.describe_stream_consumer, ConsumerARN=at)[0] == "AccessDeniedException"
 
 
 @pytest.fixture

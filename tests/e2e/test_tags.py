@@ -54,3 +54,23 @@ def test_tags_outlive_a_restart_and_a_kill(new_server):
     kinesis.add_tags_to_stream(StreamName="s", Tags={"b": "2"})
     server.restart(kill=True)
     assert tags(client(server.endpoint), "s") == ([("a", "1"), ("b", "2")], False)
+
+
+def test_a_consumer_has_tags_of_its_own(new_server):
+    server = new_server()
+    kinesis = client(server.endpoint)
+    kinesis.create_stream(StreamName="s", ShardCount=1, Tags={"a": "its own"})
+    at = kinesis.register_stream_consumer(StreamARN=arn("s"), ConsumerName="c", Tags={"a": "1", "b": "2"})[
+        "Consumer"
+    ]["ConsumerARN"]
+    kinesis.tag_resource(ResourceARN=at, Tags={"c": "3"})
+    kinesis.untag_resource(ResourceARN=at, TagKeys=["a"])
+    server.restart(kill=True)
+    kinesis = client(server.endpoint)
+    assert kinesis.list_tags_for_resource(ResourceARN=at)["Tags"] == [
+        {"Key": "b", "Value": "2"},
+        {"Key": "c", "Value": "3"},
+    ]
+    assert tags(kinesis, "s") == ([("a", "its own")], False)
+    kinesis.deregister_stream_consumer(ConsumerARN=at)
+    assert refused(kinesis.list_tags_for_resource, ResourceARN=at)[0] == "ResourceNotFoundException"

@@ -5,7 +5,8 @@
     | operation | error | never: Reason               Reason stands in the closed list under "Never"; each is used
     | operation | error | not served yet              the operation stands under "Not served yet", and not in api/operations.def
 
-A reason `- Reason (until Operation): ...` holds only as long as that operation is not served.
+A reason `- Reason (until Operation): ...` holds only as long as that operation is not served. And docs/API.md leads to the table before its first
+section: whoever looks there for what is served finds it.
 """
 
 import json
@@ -16,6 +17,7 @@ import sys
 import source
 
 DOC = "docs/COVERAGE.md"
+API = "docs/API.md"
 MODEL = "wire/model/kinesis-2013-12-02.json"
 OPERATIONS = "api/operations.def"
 UNSERVED = "not served yet"
@@ -143,6 +145,11 @@ def check_pairs(doc, model):
         doc.complain(1, f"{operation}, {error} is missing")
 
 
+def check_way(root, doc):
+    if "(COVERAGE.md)" not in source.read(root, API).split("\n## ")[0].split("\n|")[0]:
+        doc.complain(1, f"{API} does not lead here at its top")
+
+
 def look(root):
     """The document, with all its complaints."""
     model = json.loads(source.read(root, MODEL))
@@ -153,6 +160,7 @@ def look(root):
     for row in doc.rows:
         check_row(root, doc, row, used)
     check_lists(doc, model, served, used)
+    check_way(root, doc)
     return doc
 
 

@@ -198,6 +198,7 @@ class Coverage(Tree):
         self.write(coverage.MODEL, json.dumps(model))
         self.write(coverage.OPERATIONS, "OPERATION(Put, PUT, op_put)\n")
         self.write(coverage.DOC, self.DOC)
+        self.write(coverage.API, "# What is served\n\n[Coverage](COVERAGE.md)\n")
         self.write("tests/api/put_test.c", self.TEST)
 
     def doc_with(self, before, after):
@@ -255,6 +256,10 @@ class Coverage(Tree):
         self.must_name((5, "stand together"))
         self.doc_with("KeyLost | never: NoKeys", "KeyLost | not served yet")
         self.must_name((4, "stand together"), (9, "NoKeys any more"))
+
+    def test_the_page_of_the_api_leads_to_it_at_its_top(self):
+        self.write(coverage.API, "# What is served\n\n## Much\n\n[Coverage](COVERAGE.md)\n")
+        self.must_name((1, "does not lead here"))
 
     def test_an_operation_that_is_served_leaves_the_list(self):
         self.write(coverage.OPERATIONS, "OPERATION(Put, PUT, op_put)\nOPERATION(Look, LOOK, op_look)\n")

@@ -88,6 +88,7 @@ static void handle(struct exchange_handler *handler, struct exchange *x)
             exchange_reply_header(x, "Keep-Alive", "timeout=5");
         }
         x->close_after = bytes_equal(x->path, BYTES_LITERAL("/close"));
+        x->lost = bytes_equal(x->path, BYTES_LITERAL("/lost"));
         if (bytes_equal(x->path, BYTES_LITERAL("/unlucky")))
             x->reply.status = TOO_LARGE;
         echo_body(x);

@@ -5,6 +5,7 @@
  *   /held      answers it when echo_release is called
  *   /big?N     answers N bytes: 'a' + i % 26
  *   /close     answers, and asks for the connection to be closed
+ *   /lost      does, and the answer is lost on the way
  *   /unlucky   answers with a reply that outgrew its ceiling
  *   /chatty    answers with headers that belong to HTTP/1.1's connections
  *   /host      answers the Host header

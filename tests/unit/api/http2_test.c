@@ -213,6 +213,31 @@ static void a_reply_that_outgrew_its_ceiling_is_an_internal_failure(void **state
     http2_expect(&c, "POST", "/sync", BYTES_LITERAL("x"), 200, "x");
 }
 
+/* An injected fault: to its client it is as if the connection had gone, and to the others of the connection nothing. */
+static void a_lost_reply_resets_its_request_and_no_other(void **state)
+{
+    (void)state;
+    struct http2_call held = {0}, lost[2] = {0};
+    http2_start(&c, &held, "POST", "/held", BYTES_LITERAL("kept"), NULL, NULL);
+    http2_pump(&c, 0);
+    echo_wait_held(&echo, 1);
+    for (int i = 0; i < 2; i++) {
+        http2_start(&c, &lost[i], "POST", "/lost", BYTES_LITERAL("never seen"), NULL, NULL);
+        http2_wait(&c, &lost[i]);
+        assert_true(lost[i].closed && !lost[i].ended);
+        assert_int_equal(lost[i].error, NGHTTP2_INTERNAL_ERROR);
+        assert_int_equal(lost[i].status, 0); /* not a byte of it */
+        assert_int_equal(lost[i].reply.len, 0);
+        http2_call_end(&lost[i]);
+    }
+    http2_expect(&c, "POST", "/sync", BYTES_LITERAL("after"), 200, "after");
+    echo_release(&echo);
+    http2_wait(&c, &held);
+    assert_true(bytes_equal(buf_view(&held.reply), BYTES_LITERAL("kept")));
+    assert_false(c.goaway);
+    http2_call_end(&held);
+}
+
 static void close_after_is_goaway_behind_the_reply(void **state)
 {
     (void)state;
@@ -302,6 +327,7 @@ int main(void)
         TEST(too_many_headers_are_refused_and_the_connection_stays),
         TEST(who_expects_to_be_asked_for_his_body_is_asked),
         TEST(a_reply_that_outgrew_its_ceiling_is_an_internal_failure),
+        TEST(a_lost_reply_resets_its_request_and_no_other),
         TEST(close_after_is_goaway_behind_the_reply),
         TEST(pings_are_answered),
         cmocka_unit_test(closing_answers_what_is_in_flight_and_then_says_goodbye),
