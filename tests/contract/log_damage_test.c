@@ -67,6 +67,18 @@ static void assert_whole_and_served(struct log_fixture *x, uint64_t stream, unsi
     assert_log_is(l, "r", count + 1);
 }
 
+/* One past the last byte of the log that is not zero: a frame is filled up. */
+static off_t end_of_log(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    off_t end = 0, at = 0;
+    must(f);
+    for (int c; (c = fgetc(f)) != EOF;)
+        end = ++at && c ? at : end;
+    fclose(f);
+    return end;
+}
+
 static void a_last_write_torn_at_any_byte_is_dropped_and_all_else_kept(void **state)
 {
     struct log_fixture *x = *state;
@@ -78,6 +90,7 @@ static void a_last_write_torn_at_any_byte_is_dropped_and_all_else_kept(void **st
         x = *state;
         crash_and_find_log(x, path, &len);
         off_t cut = (off_t)(round * 190);
+        len = end_of_log(path);
         if (round % 2)
             log_fixture_flip(path, len - 1 - cut / 2); /* its pages never reached the disk */
         else
