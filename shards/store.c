@@ -51,6 +51,7 @@ uint64_t store_seal_age_ms(const struct store *s, uint32_t class_hours)
 enum status store_leveldb_fault(char *error, const char *where, struct fault *f)
 {
     enum status st = strstr(error, "No space left") ? NO_SPACE
+                     : strstr(error, "no memory")   ? NO_MEMORY
                      : strstr(error, "orruption")   ? CORRUPT
                                                     : IO_FAILED;
     fault_set(f, st, "%s: %s", where, error);
@@ -223,6 +224,8 @@ static void store_free(struct store *s)
     leveldb_readoptions_destroy(s->own_checks);
     leveldb_writeoptions_destroy(s->write_options);
     leveldb_writeoptions_destroy(s->synced);
+    store_env_free(s->env);
+    store_spares_close(s->spares);
     signal_fini(&s->work);
     signal_fini(&s->sealing);
     signal_fini(&s->pace);
@@ -311,6 +314,19 @@ static struct store *store_new(const struct log_leveldb_settings *settings)
     return s;
 }
 
+/* What segments see of the disk; the index keeps LevelDB's own. */
+static enum status open_spares(struct store *s, struct fault *f)
+{
+    char path[STORE_PATH_BYTES];
+    must(snprintf(path, sizeof(path), "%s/spares", s->settings.folder) < STORE_PATH_BYTES);
+    enum status st = store_spares_open(path, &s->spares, f);
+    if (st != OK)
+        return st;
+    s->env = store_env_new(s->spares, s->settings.relaxed);
+    store_env_set(s->env, s->options);
+    return OK;
+}
+
 static enum status open_index(struct store *s, struct fault *f)
 {
     char path[STORE_PATH_BYTES];
@@ -324,7 +340,9 @@ enum status log_leveldb_open(const struct log_leveldb_settings *settings, struct
 {
     must(settings->committers <= STORE_THREADS_MAX && settings->readers <= STORE_THREADS_MAX);
     struct store *s = store_new(settings);
-    enum status st = open_index(s, f);
+    enum status st = open_spares(s, f);
+    if (st == OK)
+        st = open_index(s, f);
     if (st == OK)
         st = store_recover_all(s, f);
     if (st != OK) {

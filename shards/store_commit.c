@@ -18,8 +18,13 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/trace.h"
+#include "shards/store_frame.h"
 
 #include <stdatomic.h>
+
+/* A segment is sealed when its write-ahead log is so many times what it holds when it is full; not
+ * below so many bytes. */
+enum { LOG_SEGMENTS_MAX = 2, LOG_BYTES_MIN = 1 << 20 };
 
 /* ---- queueing ---- */
 
@@ -269,6 +274,12 @@ static void note_row_locked(struct commit *c, struct store_log *l, const struct 
     g->bytes += span->len + 64;
 }
 
+/* A commit ends a frame of its log: small ones fill that faster than memory. */
+static uint64_t log_bytes_of(uint64_t bytes)
+{
+    return (bytes + FRAME_ROOM - 1) / FRAME_ROOM * FRAME_BLOCK_BYTES;
+}
+
 /* What was synced becomes visible: the segment's rows first, so that a reader whom the tail cannot
  * serve finds the segment. */
 static void publish(struct commit *c)
@@ -277,6 +288,7 @@ static void publish(struct commit *c)
     struct list gone;
     list_init(&gone);
     lock_take(&s->mu);
+    c->segment->log_bytes += log_bytes_of(c->bytes);
     LIST_EACH(node, keep, &c->spans)
     {
         struct span_box *box = LIST_OWNER(node, struct span_box, node);
@@ -389,6 +401,13 @@ static void refuse_queue(struct store *s, struct volume *v)
     complete(&c);
 }
 
+static bool is_full(const struct store *s, const struct segment *g)
+{
+    return g->bytes >= s->settings.segment_bytes ||
+           (g->log_bytes >= LOG_SEGMENTS_MAX * s->settings.segment_bytes &&
+            g->log_bytes >= LOG_BYTES_MIN);
+}
+
 static void commit_volume(struct store *s, struct volume *v)
 {
     struct commit c = {.store = s, .volume = v};
@@ -404,7 +423,7 @@ static void commit_volume(struct store *s, struct volume *v)
     refuse_queue(s, v);
     lock_take(&s->mu);
     v->unsynced = s->settings.relaxed;
-    if (v->active && !v->failed && v->active->bytes >= s->settings.segment_bytes)
+    if (v->active && !v->failed && is_full(s, v->active))
         segment_seal_locked(s, v);
     lock_drop(&s->mu);
     segment_unref(c.segment);

@@ -12,6 +12,8 @@
 #include "shards/log_leveldb.h"
 #include "shards/record.h"
 #include "shards/span_internal.h"
+#include "shards/store_env.h"
+#include "shards/store_spares.h"
 #include "shards/tail_internal.h"
 
 #include <leveldb/c.h>
@@ -58,6 +60,7 @@ struct segment {
     enum segment_state state; /* under mu */
     struct volume *volume;    /* under mu; of a live one */
     uint64_t born_us, bytes;  /* under mu */
+    uint64_t log_bytes;       /* under mu: what its write-ahead log takes, about */
     struct table rows;        /* under mu: log key -> its newest store_row; of a live one */
     uint64_t used_us;         /* the cache's */
 };
@@ -111,6 +114,8 @@ struct store {
     /* fixed at birth */
     struct log_leveldb_settings settings;
     char folder[STORE_PATH_BYTES];
+    struct store_spares *spares;
+    struct store_env *env; /* of segments */
     leveldb_options_t *options, *index_options;
     leveldb_cache_t *cache;
     leveldb_readoptions_t *checked;

@@ -252,6 +252,8 @@ static enum status salvage_log(struct store *s, uint64_t number, struct fault *f
     st = refuse_hurt(&v, number, st, f);
     if (st == OK)
         st = swap(&n, f);
+    else if (st == CORRUPT) /* nothing of it can be read: it is set aside (B3) */
+        (void)!folder_remove(n.fresh, NULL);
     if (st == OK)
         trace(TRACE_ERROR, "store",
               "segment %020" PRIu64 " was damaged: %" PRIu64 " values were salvaged, %" PRIu64

@@ -8,6 +8,7 @@
  *
  * G1. A segment's folder is synced into its parent, and its row into the index, before anything in it is acknowledged.
  * G2. Each byte is written twice: to LevelDB's write-ahead log, and once into a table when the segment is sealed. Nothing is compacted.
+ * Its write-ahead log is written over one that an earlier segment needed (store_frame.h, store_spares.c).
  * G3. A sealed segment is opened and closed under the cache's lock, so no two have it open: LevelDB would refuse the second.
  *
  * Thread: committers take, the sealer seals, readers open. */
@@ -92,6 +93,16 @@ static enum status open_db(struct store *s, uint64_t number, leveldb_t **db, str
     return error ? store_leveldb_fault(error, where, f) : OK;
 }
 
+/* A log takes its file at the first write: now, in the background, rather than at the first commit. */
+static enum status make_log(struct store *s, struct segment *g, struct fault *f)
+{
+    char *error = NULL;
+    leveldb_writebatch_t *nothing = leveldb_writebatch_create();
+    leveldb_write(g->db, s->synced, nothing, &error);
+    leveldb_writebatch_destroy(nothing);
+    return error ? store_leveldb_fault(error, "a segment", f) : OK;
+}
+
 enum status segment_create(struct store *s, uint64_t number, struct segment **out, struct fault *f)
 {
     char path[STORE_PATH_BYTES];
@@ -103,7 +114,9 @@ enum status segment_create(struct store *s, uint64_t number, struct segment **ou
     if (st != OK)
         return st;
     *out = segment_new(number, db);
-    st = folder_sync(path, f); /* G1: LevelDB renames CURRENT without syncing its folder */
+    st = make_log(s, *out, f);
+    if (st == OK)
+        st = folder_sync(path, f); /* G1: LevelDB renames CURRENT without syncing its folder */
     if (st != OK) {
         segment_unref(*out);
         *out = NULL;
@@ -119,17 +132,6 @@ static enum status record_birth(struct store *s, uint64_t number, uint32_t class
     return index_commit(s, b, f);
 }
 
-/* An empty batch is the segment's first: so recovery knows that not every commit was synced
- * (store_wal.c). */
-static enum status mark_relaxed(struct store *s, struct segment *g, struct fault *f)
-{
-    char *error = NULL;
-    leveldb_writebatch_t *nothing = leveldb_writebatch_create();
-    leveldb_write(g->db, s->synced, nothing, &error);
-    leveldb_writebatch_destroy(nothing);
-    return error ? store_leveldb_fault(error, "a segment", f) : OK;
-}
-
 enum status segment_take(struct store *s, struct volume *v, struct segment **out, struct fault *f)
 {
     lock_take(&s->mu);
@@ -139,8 +141,6 @@ enum status segment_take(struct store *s, struct volume *v, struct segment **out
     signal_all(&s->sealing); /* the sealer makes another */
     lock_drop(&s->mu);
     enum status st = g ? OK : segment_create(s, number, &g, f);
-    if (st == OK && s->settings.relaxed)
-        st = mark_relaxed(s, g, f);
     if (st == OK)
         st = record_birth(s, number, v->class_hours, f); /* G1 */
     if (st != OK) {
@@ -429,7 +429,7 @@ static void make_spare(struct store *s)
     lock_drop(&s->mu);
 }
 
-/* Puts are refused before the disk is so full that sealing could not end. */
+/* Puts are refused before the disk is so full that sealing could not end. Spares go before that. */
 static void check_space(struct store *s)
 {
     uint64_t free_bytes, size;
@@ -439,10 +439,15 @@ static void check_space(struct store *s)
     uint64_t reserve =
         s->settings.disk_reserve_bytes < size / 50 ? s->settings.disk_reserve_bytes : size / 50;
     lock_take(&s->mu);
-    uint64_t owed = 0;
+    uint64_t owed = reserve;
     LIST_EACH(node, keep, &s->live)
-    owed += LIST_OWNER(node, struct segment, node)->bytes;
-    bool low = free_bytes < reserve + owed + owed / 8;
+    owed += LIST_OWNER(node, struct segment, node)->bytes / 8 * 9;
+    lock_drop(&s->mu);
+    store_spares_allow(s->spares, free_bytes >= owed + STORE_SPARES_BYTES_MAX);
+    if (free_bytes < owed && disk_space(s->folder, &free_bytes, &size, &f) != OK)
+        return;
+    bool low = free_bytes < owed;
+    lock_take(&s->mu);
     bool changed = low != s->low_space;
     s->low_space = low;
     lock_drop(&s->mu);

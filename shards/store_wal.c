@@ -1,4 +1,5 @@
-/* store_wal.c: LevelDB's write-ahead log as stored bytes.
+/* store_wal.c: LevelDB's write-ahead log as stored bytes, in a file of its own or taken out of
+ * frames (store_frame.h).
  *
  * The log is a row of 32 KiB blocks. A record (for us: one commit) is one or more pieces; no piece
  * crosses a block, and a block's last bytes are zero when not even a piece's head fits.
@@ -9,7 +10,8 @@
  * A commit is synced before the next one begins. So a flaw behind which no record begins any more
  * is a last write that a crash cut short, and may go; a flaw with an intact beginning behind it
  * lies in what was acknowledged. With durability = relaxed syncs are rarer: each begins with an
- * empty batch, so what stands two of these before the end of the log was synced.
+ * empty batch, so what stands two of these before the end of the log was synced. Frames say what was
+ * durable, and what was not is not shown here unless something is damaged.
  *
  * Behind a bad piece the next one is looked for where its length says; if nothing sound stands
  * there, the length itself is bad, and every place in the rest of the block is tried. A place
@@ -61,6 +63,11 @@ static bool piece_sound(struct bytes block, size_t at)
     return type >= PIECE_FULL && type <= PIECE_LAST &&
            get_le32(block.at + at) ==
                masked_crc(bytes_of(block.at + at + 6, piece_bytes(block, at) - 6));
+}
+
+bool wal_begins_sound(struct bytes block)
+{
+    return piece_sound(block, 0);
 }
 
 static bool all_zero(struct bytes b)
@@ -221,7 +228,11 @@ bool wal_is_damaged(const struct wal_facts *facts)
 {
     if (!facts->flawed)
         return false;
-    return facts->relaxed ? facts->markers_after_flaw >= 2 : facts->starts_after_flaw > 0;
+    if (facts->lost)
+        return true;
+    if (facts->relaxed && !facts->framed)
+        return facts->markers_after_flaw >= 2;
+    return facts->starts_after_flaw > 0;
 }
 
 /* ---- batches ---- */

@@ -1,5 +1,5 @@
 /* store_wal.h: LevelDB's write-ahead log as stored bytes: told whole from torn from
- * damaged, and read past damage.
+ * damaged, and read past damage. As a file of its own, or in frames (store_frame.h).
  *
  * LevelDB itself either refuses a log with a bad record or, without paranoid checks, drops what is
  * bad in silence. Neither tells a write that was cut short by a crash (never acknowledged) from
@@ -22,12 +22,14 @@ enum wal_state {
 typedef void wal_record_fn(void *arg, enum wal_state state, struct bytes record);
 
 struct wal_facts {
-    uint64_t whole_bytes;        /* the log up to here has no flaw */
+    uint64_t whole_bytes;        /* the log up to here has no flaw; of frames: of the log in them */
     uint64_t records;            /* whole ones */
     bool flawed;                 /* something behind whole_bytes is not a whole record */
     uint64_t starts_after_flaw;  /* records that begin, intact, behind the first flaw */
     uint64_t markers_after_flaw; /* of these, empty batches: each is the beginning of a sync */
     bool relaxed; /* the first record is an empty batch: written with durability = relaxed */
+    bool framed;  /* frames say themselves what was durable: */
+    bool lost;    /* something that was is missing or flawed */
 };
 
 /* A log fed block by block. Facts hold after wal_scan_end. */
@@ -46,12 +48,14 @@ void wal_scan_init(struct wal_scan *s, wal_record_fn *tell, void *arg);
 void wal_scan_block(struct wal_scan *s, struct bytes block);
 void wal_scan_end(struct wal_scan *s);
 void wal_scan_fini(struct wal_scan *s);
+/* Whether the first piece of a log's first block is sound. */
+bool wal_begins_sound(struct bytes block);
 
 /* What was acknowledged is damaged, by the facts (else a flaw is a torn last write). */
 bool wal_is_damaged(const struct wal_facts *facts);
 
 /* Reads the file through. Each record is told, if tell is not NULL. IO_FAILED, NO_MEMORY,
- * NOT_FOUND. */
+ * NOT_FOUND; CORRUPT when it cannot be told what of the file is the log. */
 enum status wal_read(const char *path, wal_record_fn *tell, void *arg, struct wal_facts *out,
                      struct fault *f) MUST_USE;
 /* Cuts torn last writes off all logs in the folder, durably. CORRUPT, with the file named, when one

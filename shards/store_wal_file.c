@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/trace.h"
+#include "shards/store_frame.h"
+#include "shards/store_frame_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -47,41 +49,161 @@ static enum status read_block(int fd, const char *path, uint8_t *block, size_t *
     return OK;
 }
 
-enum status wal_read(const char *path, wal_record_fn *tell, void *arg, struct wal_facts *out,
-                     struct fault *f)
+/* ---- a log in a file of its own ---- */
+
+static enum status scan_raw(int fd, const char *path, struct wal_scan *scan, struct fault *f)
 {
-    struct wal_scan scan;
     size_t len = WAL_BLOCK_BYTES;
-    enum status st = OK;
     uint8_t *block = (uint8_t *)mem_try(WAL_BLOCK_BYTES);
-    int fd = -1;
-    wal_scan_init(&scan, tell, arg);
-    if (!block)
-        st = fault_set(f, NO_MEMORY, "no memory to read %s", path);
-    if (st == OK && (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-        st = failed("open", path, f);
+    enum status st = block ? OK : fault_set(f, NO_MEMORY, "no memory to read %s", path);
     while (st == OK && len == WAL_BLOCK_BYTES) {
         st = read_block(fd, path, block, &len, f);
         if (st == OK)
-            wal_scan_block(&scan, bytes_of(block, len));
+            wal_scan_block(scan, bytes_of(block, len));
     }
-    wal_scan_end(&scan);
-    if (st == OK && scan.record.status != OK)
-        st = fault_set(f, scan.record.status, "no memory for a record of %s", path);
-    *out = scan.facts;
-    if (fd >= 0)
-        close(fd);
-    wal_scan_fini(&scan);
     mem_free(block);
     return st;
 }
 
-static enum status cut_file(const char *path, uint64_t len, struct fault *f)
+/* ---- a log in frames ---- */
+
+/* Blocks of the file become blocks of the log. */
+struct unframing {
+    const struct frame_scan *frames;
+    struct wal_scan *scan;
+    uint8_t *block; /* WAL_BLOCK_BYTES */
+    size_t len;
+    uint64_t offset; /* in the log: of the end of what is in the block */
+};
+
+/* With at == NULL: what was lost, as zeros: no piece of a log is made of those. */
+static void unframe(struct unframing *u, const uint8_t *at, uint64_t len)
 {
-    enum status st = OK;
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return failed("open", path, f);
+    while (len > 0) {
+        size_t n = WAL_BLOCK_BYTES - u->len < len ? WAL_BLOCK_BYTES - u->len : (size_t)len;
+        if (at)
+            memcpy(u->block + u->len, at, n);
+        else
+            memset(u->block + u->len, 0, n);
+        u->len += n;
+        u->offset += n;
+        len -= n;
+        at = at ? at + n : NULL;
+        if (u->len == WAL_BLOCK_BYTES) {
+            wal_scan_block(u->scan, bytes_of(u->block, u->len));
+            u->len = 0;
+        }
+    }
+}
+
+/* A payload that fails its check is shown, too: the log has checks of its own, and what of it is
+ * whole must not be lost with the rest. */
+static void unframe_block(void *arg, uint32_t at, const uint8_t *block)
+{
+    struct unframing *u = (struct unframing *)arg;
+    struct frame_block b;
+    if (!frame_is_ours(u->frames, at, block, &b) || b.offset < u->offset)
+        return;
+    unframe(u, NULL, b.offset - u->offset);
+    unframe(u, block + FRAME_HEAD_BYTES, b.used);
+}
+
+static enum status scan_frames(int fd, const char *path, const struct frame_scan *frames,
+                               struct wal_scan *scan, struct fault *f)
+{
+    struct unframing u = {.frames = frames, .scan = scan};
+    bool damaged = frame_scan_damaged(frames);
+    if (frames->strange)
+        return fault_set(f, CORRUPT,
+                         "%s: its heads are damaged: what of it is the log cannot be told", path);
+    u.block = (uint8_t *)mem_try(WAL_BLOCK_BYTES);
+    if (!u.block)
+        return fault_set(f, NO_MEMORY, "no memory to read %s", path);
+    enum status st =
+        frame_each_block(fd, path, damaged ? UINT32_MAX : frames->blocks, unframe_block, &u, f);
+    if (st == OK)
+        wal_scan_block(scan, bytes_of(u.block, u.len));
+    mem_free(u.block);
+    return st;
+}
+
+/* Where the first frame ends that holds the log up to `whole`. */
+struct border {
+    const struct frame_scan *frames;
+    uint64_t whole, bytes;
+};
+
+static void find_border(void *arg, uint32_t at, const uint8_t *block)
+{
+    struct border *border = (struct border *)arg;
+    struct frame_block b;
+    if (border->bytes == 0 && frame_is_ours(border->frames, at, block, &b) && b.ends &&
+        b.offset + b.used >= border->whole)
+        border->bytes = ((uint64_t)at + 1) * FRAME_BLOCK_BYTES;
+}
+
+static enum status open_log(const char *path, int flags, int *fd, struct fault *f)
+{
+    *fd = open(path, flags | O_CLOEXEC);
+    return *fd < 0 ? failed("open", path, f) : OK;
+}
+
+/* The file up to there holds the log up to `whole`, and no flaw. */
+static enum status find_cut(const char *path, uint64_t whole, uint64_t *bytes, struct fault *f)
+{
+    struct frame_scan frames;
+    int fd;
+    enum status st = open_log(path, O_RDONLY, &fd, f);
+    if (st != OK)
+        return st;
+    st = frame_survey(fd, path, &frames, f);
+    struct border border = {&frames, whole, 0};
+    if (st == OK && frames.framed && whole == 0)
+        border.bytes = FRAME_HEADS * FRAME_BLOCK_BYTES;
+    else if (st == OK && frames.framed)
+        st = frame_each_block(fd, path, frames.blocks, find_border, &border, f);
+    close(fd);
+    *bytes = frames.framed ? border.bytes : whole;
+    return st;
+}
+
+/* ---- both ---- */
+
+enum status wal_read(const char *path, wal_record_fn *tell, void *arg, struct wal_facts *out,
+                     struct fault *f)
+{
+    struct wal_scan scan;
+    struct frame_scan frames = {0};
+    int fd;
+    wal_scan_init(&scan, tell, arg);
+    enum status st = open_log(path, O_RDONLY, &fd, f);
+    if (st == OK)
+        st = frame_survey(fd, path, &frames, f);
+    if (st == OK)
+        st = frames.framed || frames.strange ? scan_frames(fd, path, &frames, &scan, f)
+                                             : scan_raw(fd, path, &scan, f);
+    wal_scan_end(&scan);
+    if (st == OK && scan.record.status != OK)
+        st = fault_set(f, scan.record.status, "no memory for a record of %s", path);
+    *out = scan.facts;
+    out->framed = frames.framed;
+    out->lost = frame_scan_damaged(&frames);
+    out->flawed = out->flawed || out->lost || frames.more;
+    if (fd >= 0)
+        close(fd);
+    wal_scan_fini(&scan);
+    return st;
+}
+
+static enum status cut_file(const char *path, uint64_t whole, struct fault *f)
+{
+    uint64_t len;
+    int fd;
+    enum status st = find_cut(path, whole, &len, f);
+    if (st == OK)
+        st = open_log(path, O_WRONLY, &fd, f);
+    if (st != OK)
+        return st;
     if (ftruncate(fd, (off_t)len) != 0 || fsync(fd) != 0)
         st = failed("cut", path, f);
     if (close(fd) != 0 && st == OK)
@@ -100,7 +222,8 @@ static enum status mend_file(void *arg, const char *path, struct fault *f)
     if (st != OK || !facts.flawed)
         return st;
     if (wal_is_damaged(&facts) && !*cut_damage)
-        return fault_set(f, CORRUPT, "%s is damaged behind byte %llu, before its last write", path,
+        return fault_set(f, CORRUPT,
+                         "%s is damaged behind byte %llu of the log, before its last write", path,
                          (unsigned long long)facts.whole_bytes);
     return cut_file(path, facts.whole_bytes, f);
 }

@@ -58,7 +58,7 @@ def why_not(root, path, target):
 
 def check(root):
     complaints = []
-    for path in source.files(root, (".c", ".h", ".def")):
+    for path in source.files(root, (".c", ".cc", ".h", ".def")):
         text = source.read(root, path)
         for match in INCLUDE.finditer(text):
             reason = why_not(root, path, match.group(1))

@@ -17,7 +17,7 @@ OUTSIDE_BASE = {"malloc", "calloc", "realloc", "free", "time", "rand", "random",
 CALL = re.compile(r"(->|\.)?\s*\b([a-z]+)\s*\(")
 SLEEP = re.compile(r"\b(u|nano)?sleep\s*\(")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))")
-TEXT = (".c", ".h", ".def", ".py", ".sh", ".md", ".json", "CMakeLists.txt")
+TEXT = (".c", ".cc", ".h", ".def", ".py", ".sh", ".md", ".json", "CMakeLists.txt")
 UNCHECKED = ("tests/fuzz/corpus/", "tests/golden/")
 
 
@@ -56,7 +56,7 @@ def check(root):
         if path.startswith(UNCHECKED):
             continue
         text = source.read(root, path)
-        in_c = path.endswith((".c", ".h"))
+        in_c = path.endswith((".c", ".cc", ".h"))
         code = source.code_of(text) if in_c else text
         if in_c:
             complaints.extend(check_calls(path, code, exceptions))

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# format.sh: every .c and .h stands as .clang-format says. `./dev format` puts it right. One argument: another root (for selftest.py).
+# format.sh: every .c, .cc and .h stands as .clang-format says. `./dev format` puts it right. One argument: another root (for selftest.py).
 set -u
 cd "${1:-$(dirname "${BASH_SOURCE[0]}")/../..}" || exit 1
-mapfile -d '' sources < <(find . \( -name build -o -name .git -o -name data \) -prune -o -name '*.[ch]' -print0)
+mapfile -d '' sources < <(find . \( -name build -o -name .git -o -name data \) -prune -o \( -name '*.[ch]' -o -name '*.cc' \) -print0)
 if ((${#sources[@]} == 0)); then
     echo "format: no sources found"
     exit 1

@@ -86,7 +86,7 @@ def check_functions(path, text, exceptions):
 def check(root):
     exceptions = source.Exceptions(root, {"length", "function", "complexity"})
     complaints = []
-    for path in source.files(root, (".c", ".h", ".py", ".sh", ".def", "CMakeLists.txt")):
+    for path in source.files(root, (".c", ".cc", ".h", ".py", ".sh", ".def", "CMakeLists.txt")):
         text = source.read(root, path)
         lines = text.count("\n")
         if lines > FILE_LINES_MAX and not exceptions.allows("length", path):

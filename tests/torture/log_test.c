@@ -103,6 +103,21 @@ ssize_t write(int fd, const void *bytes, size_t len)
     return error ? refuse(error) : syscall(SYS_write, fd, bytes, len);
 }
 
+/* Half of it is not whole blocks: what O_DIRECT takes of it is written. */
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
+{
+    int error = ours(fd) ? verdict(true) : 0;
+    if (error && disk.manner == TORN_ONCE && len > 1)
+        (void)!syscall(SYS_pwrite64, fd, bytes, len / 2 / 512 * 512, at);
+    return error ? refuse(error) : syscall(SYS_pwrite64, fd, bytes, len, at);
+}
+
+int unlink(const char *path)
+{
+    int error = under(path) ? verdict(false) : 0;
+    return error ? refuse(error) : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
 int fdatasync(int fd)
 {
     int error = ours(fd) ? verdict(false) : 0;
