@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BEGIN_MS UINT64_C(1700000000000)
@@ -230,19 +231,28 @@ static void begin(struct sim *m, const struct run_plan *plan, struct key_file *k
 }
 
 /* In memory where that is to be had: what a disk would forget is played (forget.h), and a sync then costs nothing. */
-static void make_folder(char folder[64])
+static void folder_of(pid_t run, char folder[64])
 {
     const char *under = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(folder, 64, "%s/sluice-sim-XXXXXX", under);
-    must(mkdtemp(folder));
+    snprintf(folder, 64, "%s/sluice-sim-%ld", under, (long)run);
+}
+
+void run_sweep(pid_t run)
+{
+    char folder[64], command[128];
+    folder_of(run, folder);
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    must(system(command) == 0);
 }
 
 void run_all(const struct run_plan *plan)
 {
     struct sim *m = MEM_NEW(struct sim);
     struct key_file keys;
-    char folder[64], command[128];
-    make_folder(folder);
+    char folder[64];
+    run_sweep(getpid());
+    folder_of(getpid(), folder);
+    must(mkdir(folder, 0700) == 0);
     forget_init();
     key_file_open(&keys, KEY_A " alias/a enabled " BITS_1 "\n");
     begin(m, plan, &keys, folder);
@@ -262,6 +272,4 @@ void run_all(const struct run_plan *plan)
            t->expired);
     key_file_close(&keys);
     mem_free(m);
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    must(system(command) == 0);
 }

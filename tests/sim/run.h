@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { RUN_STEPS_MAX = 20000 };
 
@@ -15,5 +16,7 @@ struct run_plan {
 
 /* Ends the process with 1 when something differs, having said what. */
 void run_all(const struct run_plan *plan);
+/* Removes what the run that was this process left on the disk, however it ended. */
+void run_sweep(pid_t run);
 
 #endif

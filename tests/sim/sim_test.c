@@ -52,6 +52,7 @@ static bool run_holds(pid_t child)
 {
     int status;
     must(waitpid(child, &status, 0) == child);
+    run_sweep(child);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
