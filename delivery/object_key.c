@@ -35,11 +35,10 @@ void object_uuid(const uint8_t digest[SHA256_BYTES], char out[UUID_BYTES])
     snprintf(out, UUID_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
-/* AWS's rules: no Prefix is yyyy/MM/dd/HH/; one without a timestamp gets it behind; errors without a prefix of their own go to
- * <Prefix><error-output-type>yyyy/MM/dd/HH/. */
+/* AWS's rules: no Prefix is yyyy/MM/dd/HH/; one without a timestamp gets that behind it. Errors without a prefix of their own take Prefix; what does not
+ * say the type of the error gets it behind, before the time. */
 static enum status prefix_of(const struct object_key *k, struct buf *out, struct fault *f)
 {
-    const struct bytes hours = BYTES_LITERAL("yyyy/MM/dd/HH/");
     const struct prefix_values values = {
         .time_ms = k->time_ms,
         .zone = k->zone,
@@ -47,18 +46,17 @@ static enum status prefix_of(const struct object_key *k, struct buf *out, struct
         .partition = k->partition,
         .identity = bytes_of(k->digest, SHA256_BYTES),
     };
-    bool own_error_prefix = k->is_error && k->error_prefix.len > 0;
+    bool own = k->is_error && k->error_prefix.len > 0;
     struct prefix p;
-    enum status st = prefix_parse(own_error_prefix ? k->error_prefix : k->prefix, &p, f);
+    enum status st = prefix_parse(own ? k->error_prefix : k->prefix, &p, f);
     if (st == OK)
         st = prefix_expand(&p, &values, out, f);
     if (st != OK)
         return st;
-    if (k->is_error && !own_error_prefix)
+    if (k->is_error && !prefix_has(&p, PREFIX_ERROR_TYPE))
         buf_append(out, k->error_type);
-    bool dated = prefix_has(&p, PREFIX_TIMESTAMP);
-    if (!dated && !own_error_prefix)
-        date_pattern_print(hours, k->time_ms, k->zone, out);
+    if (!prefix_has(&p, PREFIX_TIMESTAMP))
+        date_pattern_print(BYTES_LITERAL("yyyy/MM/dd/HH/"), k->time_ms, k->zone, out);
     return OK;
 }
 
