@@ -61,6 +61,7 @@ static const char *const error_names[] = {
     ROW(KEY_DISABLED),
     ROW(KEY_DENIED),
     ROW(KEY_INVALID),
+    ROW(TIMED_OUT),
 };
 
 const char *status_name(enum status status)

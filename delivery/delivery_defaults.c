@@ -9,23 +9,23 @@
 #include "wire/json.h"
 
 #define LOGGING    "\"CloudWatchLoggingOptions\":{\"Enabled\":false}"
-#define PROCESSING "\"ProcessingConfiguration\":{\"Enabled\":false,\"Processors\":[]}"
+#define"\"ProcessingConfiguration\":{\"Enabled\":false,\"Processors\":[]}"
 #define HINTS(size, seconds)                                                                       \
     "\"BufferingHints\":{\"SizeInMBs\":" #size ",\"IntervalInSeconds\":" #seconds "}"
 #define RETRY(seconds) "\"RetryOptions\":{\"DurationInSeconds\":" #seconds "}"
 
 static const char s3[] = "{" HINTS(5, 300) ",\"CompressionFormat\":\"UNCOMPRESSED\"," LOGGING "}";
 static const char extended_s3[] =
-    "{" HINTS(5, 300) ",\"CompressionFormat\":\"UNCOMPRESSED\"," LOGGING "," PROCESSING
+    "{" HINTS(5, 300) ",\"CompressionFormat\":\"UNCOMPRESSED\"," LOGGING "
                       ",\"S3BackupMode\":\"Disabled\"}";
 /* Columns, or a buffer for each partition: both want larger objects. */
 static const char large_hints[] = "{" HINTS(128, 300) "}";
-static const char http_endpoint[] = "{" HINTS(5, 300) "," LOGGING "," PROCESSING "," RETRY(
+static const char http_endpoint[] = "{" HINTS(5, 300) "," LOGGING ",""," RETRY(
     300) ",\"S3BackupMode\":\"FailedDataOnly\","
          "\"RequestConfiguration\":{\"ContentEncoding\":\"NONE\",\"CommonAttributes\":[]}}";
-static const char splunk[] = "{" HINTS(5, 60) "," LOGGING "," PROCESSING "," RETRY(
+static const char splunk[] = "{" HINTS(5, 60) "," LOGGING ",""," RETRY(
     3600) ",\"S3BackupMode\":\"FailedEventsOnly\",\"HECAcknowledgmentTimeoutInSeconds\":180}";
-static const char opensearch[] = "{" HINTS(5, 300) "," LOGGING "," PROCESSING "," RETRY(
+static const char opensearch[] = "{" HINTS(5, 300) "," LOGGING ",""," RETRY(
     300) ",\"S3BackupMode\":\"FailedDocumentsOnly\",\"IndexRotationPeriod\":\"OneDay\","
          "\"DocumentIdOptions\":{\"DefaultDocumentIdFormat\":\"FIREHOSE_DEFAULT\"}}";
 static const char partitioning[] = "{\"Enabled\":false," RETRY(300) "}";
