@@ -125,6 +125,27 @@ static enum status take_records(struct lane *l, struct fault *f)
     return lane_hand_over(l, f);
 }
 
+/* Nothing there, or nothing any more: what the cursor wants may be gone, with all behind it. */
+static bool take_end(struct lane *l)
+{
+    uint64_t end = l->read.offset;
+    struct fault f = {0};
+    enum status st = OK;
+    if (end > l->next && l->batch_count == 0) {
+        note_loss(l, end);
+        l->next = l->handed = end;
+        LIST_EACH(node, keep, &l->output_list)
+        st = st == OK ? output_refilled(LIST_OWNER(node, struct output, node), end, &f) : st;
+        l->dirty = true;
+        lane_save(l);
+    }
+    if (st != OK)
+        lane_fail(l, &f);
+    else
+        wait_for_more(l, l->read.offset);
+    return false;
+}
+
 static bool may_come_again(enum status st)
 {
     return st == THROTTLED || st == NO_MEMORY || st == IO_FAILED || st == CLOSING ||
@@ -145,8 +166,7 @@ static bool take_read(struct lane *l)
         l->placed = true;
         st = OK;
     } else if (st == END) {
-        wait_for_more(l, read->offset);
-        return false;
+        return take_end(l);
     }
     if (st == OK)
         return !l->failed;
@@ -178,7 +198,7 @@ static void on_read_back(struct message *m)
 /* There is something to read, and room for it. */
 static bool may_read(struct lane *l)
 {
-    if (l->reading || l->waiting || l->again.armed || l->rules != l->pump->rules ||
+    if (l->closing || l->reading || l->waiting || l->again.armed || l->rules != l->pump->rules ||
         l->batch_count >= LANE_BATCHES_MAX)
         return false;
     if (!l->placed)
@@ -325,7 +345,8 @@ static enum status restore(struct lane *l, struct list *rows, struct fault *f)
 {
     enum status st = OK;
     bool forget = are_anothers(l, rows);
-    l->dirty = forget;
+    if (forget)
+        pump_forget(l->pump, l->shard->index);
     LIST_EACH(node, keep, rows)
     {
         struct stored_row *row = LIST_OWNER(node, struct stored_row, node);
@@ -372,8 +393,10 @@ struct lane *lane_new(struct pump *p, struct shard *shard, struct list *rows)
     if (!l->placed && p->rules->view->source == DELIVERY_DIRECT_PUT)
         l->placed = true; /* at 0 */
     arena_fini(&l->scratch);
-    if (st != OK)
+    if (st != OK) {
+        l->placed = false; /* so nothing is stored */
         lane_fail(l, &f);
+    }
     return l;
 }
 
@@ -390,7 +413,9 @@ void lane_end(struct lane *l)
         log->engine->ops->cancel(log, &l->waiter);
         l->waiting = l->sent;
     }
+    l->closing = true;
     process_free(l->chain); /* batches come back with CLOSING */
+    l->closing = false;
     l->chain = NULL;
     lane_settle(l);
 }
@@ -403,7 +428,7 @@ bool lane_settle(struct lane *l)
     bool processing = false;
     LIST_EACH(node, keep, &l->batches)
     processing = processing || !LIST_OWNER(node, struct lane_batch, node)->done;
-    if (l->reading || l->waiting || l->turning || l->saving || l->sending > 0 || processing)
+    if (l->closing || l->reading || l->waiting || l->turning || l->saving || l->sending > 0 || processing)
         return true;
     struct pump *p = l->pump;
     LIST_EACH(node, keep, &l->batches)

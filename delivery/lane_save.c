@@ -174,7 +174,7 @@ uint64_t lane_cursor(const struct lane *l)
 
 void lane_save(struct lane *l)
 {
-    if (l->saving || l->ending || l->failed || !l->placed || l->save_failed)
+    if (l->saving || l->ending || !l->placed || l->save_failed)
         return;
     delivery_change_init(&l->change, on_done);
     bool any = false;

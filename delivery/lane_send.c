@@ -33,7 +33,7 @@ static void redirect(struct plan *p)
 {
     struct fault f = {0};
     struct lane *l = p->output->lane;
-    enum status st = refused_plan(&p->facts, &p->parcel, p->rules, l->stream, l->shard->index, p->output->name, &f);
+    enum status st = refused_plan(p, &f);
     if (st == OK)
         st = refused_cargo(p, &f);
     if (st != OK) {

@@ -35,6 +35,8 @@ enum {
     PAUSE_MS = 20          /* lanes that wait for memory look again */
 };
 
+struct engine_order;
+
 struct engine_thread {
     struct delivery_engine *engine; /* fixed at birth */
     uint32_t index;                 /* fixed at birth */
@@ -88,11 +90,11 @@ struct pump_rules {
     bool plain, backs_up;
 };
 
-struct flush_part;
 struct pump {
     struct list node;
     struct engine_thread *t;
     struct run *run;
+    struct delivery *delivery;  /* the run's */
     struct pump_rules *rules;   /* of the newest view */
     struct stream *stream;      /* NULL: not found, or gone */
     struct stream_view *source; /* the newest seen */
@@ -104,7 +106,8 @@ struct pump {
     struct list rows; /* stored_row: of lanes that did not start yet */
     struct list flushes;
     struct destination *to_main, *to_s3;
-    bool broken; /* its rows cannot be read */
+    struct loop_timer fresh;
+    uint32_t guard; /* it is not freed meanwhile */
     bool ending;
     struct engine_order *ended; /* told when nothing is left */
 };
@@ -145,7 +148,7 @@ struct lane {
     bool turning;
     bool hungry; /* waits for memory */
     bool failed; /* for good: it stands still */
-    bool ending;
+    bool ending, closing;
 
     /* processing */
     struct process *chain;
@@ -225,6 +228,8 @@ void run_unref(struct run *r);
 struct pump *pump_new(struct engine_thread *t, struct run *run, struct list *rows, bool broken);
 void pump_set(struct pump *p); /* its view may be another */
 void pump_end(struct pump *p, struct engine_order *told);
+/* Removes the rows of a shard: it is no more, or they are another stream's. */
+void pump_forget(struct pump *p, uint32_t shard);
 void pump_lane_ended(struct pump *p);
 void pump_note(struct pump *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A lane moved: flushes and DataFreshness. */

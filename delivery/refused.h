@@ -5,12 +5,9 @@
 #include "delivery/plan.h"
 
 struct plan;
-struct pump_rules;
 
-/* Writes into the facts why, and the name of the error object: a function of the plan (F3). */
-enum status refused_plan(struct plan_facts *facts, const struct parcel *parcel,
-                         const struct pump_rules *rules, uint64_t stream, uint32_t shard,
-                         const char *output, struct fault *f) MUST_USE;
+/* Writes into its facts why its parcel was refused, and the name of the error object: a function of the plan (F3). */
+enum status refused_plan(struct plan *p, struct fault *f) MUST_USE;
 /* Makes the plan's cargo into error records, as its facts say. */
 enum status refused_cargo(struct plan *p, struct fault *f) MUST_USE;
 
