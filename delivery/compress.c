@@ -87,10 +87,11 @@ static void deflate_end(struct compressor *c)
 static void zip_facts(struct compressor *c, struct buf *out, uint32_t crc, uint64_t packed,
                       uint64_t fed)
 {
-    put(out, 20, 2);           /* version needed: 2.0 */
-    put(out, 1u << 11, 2);     /* the name is UTF-8 */
-    put(out, 8, 2);            /* deflate */
-    put(out, 0x00210000u, 4);  /* 1 January 1980, 00:00: a name's time would differ after a restart */
+    put(out, 20, 2);       /* version needed: 2.0 */
+    put(out, 1u << 11, 2); /* the name is UTF-8 */
+    put(out, 8, 2);        /* deflate */
+    put(out, 0x00210000u,
+        4); /* 1 January 1980, 00:00: a name's time would differ after a restart */
     put(out, crc, 4);
     put(out, packed, 4);
     put(out, fed, 4);
@@ -161,8 +162,9 @@ static size_t snappy_pack(struct compressor *c, struct bytes in, size_t head)
     uint8_t *room = buf_reserve(c->out, head + len);
     if (!room)
         return 0;
-    return snappy_compress((const char *)in.at, in.len, (char *)room + head, &len) == SNAPPY_OK ? len
-                                                                                               : 0;
+    return snappy_compress((const char *)in.at, in.len, (char *)room + head, &len) == SNAPPY_OK
+               ? len
+               : 0;
 }
 
 static void snappy_block(struct compressor *c, struct bytes in)
@@ -231,9 +233,9 @@ const char *compression_name(enum compression c)
 
 size_t compressor_memory(enum compression kind)
 {
-    return kind == COMPRESSION_NONE ? 0
-                                    : sizeof(struct compressor) +
-                                          (formats[kind].deflates ? DEFLATE_BYTES : 0);
+    return kind == COMPRESSION_NONE
+               ? 0
+               : sizeof(struct compressor) + (formats[kind].deflates ? DEFLATE_BYTES : 0);
 }
 
 enum status compressor_new(enum compression kind, struct bytes name, struct buf *out,

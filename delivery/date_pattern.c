@@ -17,8 +17,9 @@ struct moment {
     const char *zone_name;
 };
 
-static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
-                                     "July",    "August",   "September", "October", "November", "December"};
+static const char *const months[] = {"January",   "February", "March",    "April",
+                                     "May",       "June",     "July",     "August",
+                                     "September", "October",  "November", "December"};
 static const char *const weekdays[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                        "Thursday", "Friday", "Saturday"};
 static const char *const quarters[] = {"1st quarter", "2nd quarter", "3rd quarter", "4th quarter"};
@@ -177,8 +178,8 @@ static void print_zone(struct buf *out, const struct moment *m, unsigned count)
 
 /* An offset's hours, then minutes and seconds as far as they are wanted: always, or when there are any. */
 enum offset_part { PART_NEVER, PART_IF_ANY, PART_ALWAYS };
-static void print_hms(struct buf *out, int32_t offset_s, const char *between, enum offset_part minutes,
-                      enum offset_part seconds)
+static void print_hms(struct buf *out, int32_t offset_s, const char *between,
+                      enum offset_part minutes, enum offset_part seconds)
 {
     int32_t all = offset_s < 0 ? -offset_s : offset_s;
     int32_t m = all / 60 % 60, s = all % 60;
@@ -343,7 +344,8 @@ enum status date_pattern_check(struct bytes pattern, struct fault *f)
                              p.text);
     }
     if (w.quoted)
-        return fault_set(f, INVALID_ARGUMENT, "Pattern ends with an incomplete string literal: %.*s",
+        return fault_set(f, INVALID_ARGUMENT,
+                         "Pattern ends with an incomplete string literal: %.*s",
                          BYTES_ARGS(pattern));
     return OK;
 }

@@ -8,8 +8,7 @@
 #include "delivery/shape_merge.h"
 #include "wire/json.h"
 
-#define LOGGING    "\"CloudWatchLoggingOptions\":{\"Enabled\":false}"
-#define"\"ProcessingConfiguration\":{\"Enabled\":false,\"Processors\":[]}"
+#define LOGGING "\"CloudWatchLoggingOptions\":{\"Enabled\":false}"
 #define HINTS(size, seconds)                                                                       \
     "\"BufferingHints\":{\"SizeInMBs\":" #size ",\"IntervalInSeconds\":" #seconds "}"
 #define RETRY(seconds) "\"RetryOptions\":{\"DurationInSeconds\":" #seconds "}"
@@ -20,12 +19,12 @@ static const char extended_s3[] =
                       ",\"S3BackupMode\":\"Disabled\"}";
 /* Columns, or a buffer for each partition: both want larger objects. */
 static const char large_hints[] = "{" HINTS(128, 300) "}";
-static const char http_endpoint[] = "{" HINTS(5, 300) "," LOGGING ",""," RETRY(
+static const char http_endpoint[] = "{" HINTS(5, 300) "," LOGGING "," RETRY(
     300) ",\"S3BackupMode\":\"FailedDataOnly\","
          "\"RequestConfiguration\":{\"ContentEncoding\":\"NONE\",\"CommonAttributes\":[]}}";
-static const char splunk[] = "{" HINTS(5, 60) "," LOGGING ",""," RETRY(
+static const char splunk[] = "{" HINTS(5, 60) "," LOGGING "," RETRY(
     3600) ",\"S3BackupMode\":\"FailedEventsOnly\",\"HECAcknowledgmentTimeoutInSeconds\":180}";
-static const char opensearch[] = "{" HINTS(5, 300) "," LOGGING ",""," RETRY(
+static const char opensearch[] = "{" HINTS(5, 300) "," LOGGING "," RETRY(
     300) ",\"S3BackupMode\":\"FailedDocumentsOnly\",\"IndexRotationPeriod\":\"OneDay\","
          "\"DocumentIdOptions\":{\"DefaultDocumentIdFormat\":\"FIREHOSE_DEFAULT\"}}";
 static const char partitioning[] = "{\"Enabled\":false," RETRY(300) "}";

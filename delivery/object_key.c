@@ -32,7 +32,8 @@ void object_uuid(const uint8_t digest[SHA256_BYTES], char out[UUID_BYTES])
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
     char hex[33];
     hex_print(bytes_of(b, sizeof(b)), hex);
-    snprintf(out, UUID_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    snprintf(out, UUID_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+             hex + 20);
 }
 
 /* AWS's rules: no Prefix is yyyy/MM/dd/HH/; one without a timestamp gets that behind it. Errors without a prefix of their own take Prefix; what does not

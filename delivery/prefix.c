@@ -121,16 +121,16 @@ static enum status check_length(const struct prefix *p, struct fault *f)
 static enum status check_main(const struct prefix *p, bool partitioning, struct fault *f)
 {
     if (prefix_has(p, PREFIX_ERROR_TYPE))
-        return fault_set(f, INVALID_ARGUMENT,
-                         "Prefix can't contain !{firehose:error-output-type}");
+        return fault_set(f, INVALID_ARGUMENT, "Prefix can't contain !{firehose:error-output-type}");
     bool keys = prefix_has(p, PREFIX_KEY_FROM_QUERY) || prefix_has(p, PREFIX_KEY_FROM_LAMBDA);
     if (keys && !partitioning)
         return fault_set(f, INVALID_ARGUMENT,
                          "Prefix can contain partitionKeyFromQuery and partitionKeyFromLambda only "
                          "when dynamic partitioning is enabled");
     if (partitioning && !keys)
-        return fault_set(f, INVALID_ARGUMENT,
-                         "Prefix must contain partitioning keys when dynamic partitioning is enabled");
+        return fault_set(
+            f, INVALID_ARGUMENT,
+            "Prefix must contain partitioning keys when dynamic partitioning is enabled");
     return check_length(p, f);
 }
 

@@ -68,8 +68,8 @@ static bool take_change(struct bytes *b, struct zone_change *c)
     bool fine;
     if (take(b, 'M')) {
         c->kind = CHANGE_WEEKDAY;
-        fine = take_number(b, 1, 12, &c->month) && take(b, '.') &&
-               take_number(b, 1, 5, &c->week) && take(b, '.') && take_number(b, 0, 6, &c->day);
+        fine = take_number(b, 1, 12, &c->month) && take(b, '.') && take_number(b, 1, 5, &c->week) &&
+               take(b, '.') && take_number(b, 0, 6, &c->day);
     } else if (take(b, 'J')) {
         c->kind = CHANGE_JULIAN;
         fine = take_number(b, 1, 365, &c->day);
@@ -116,8 +116,8 @@ static int64_t change_in(const struct zone_change *c, int64_t year)
     } else {
         days = civil_to_days(year, c->month, 1);
         days += (c->day - civil_weekday(days) + 7) % 7 + 7 * (c->week - 1);
-        int64_t next = c->month == 12 ? civil_to_days(year + 1, 1, 1)
-                                      : civil_to_days(year, c->month + 1, 1);
+        int64_t next =
+            c->month == 12 ? civil_to_days(year + 1, 1, 1) : civil_to_days(year, c->month + 1, 1);
         if (days >= next) /* week 5 is the last */
             days -= 7;
     }

@@ -59,8 +59,7 @@ static void a_plain_s3_destination_becomes_an_extended_one_with_every_default(vo
                   ",\"Prefix\":\"p/\"}}",
                   "{\"DeliveryStreamName\":\"d\",\"DeliveryStreamType\":\"DirectPut\","
                   "\"ExtendedS3DestinationConfiguration\":{" S3 ",\"Prefix\":\"p/\"," S3_DEFAULTS
-                  ",\"ProcessingConfiguration\":{\"Enabled\":false,\"Processors\":[]},"
-                  "\"S3BackupMode\":\"Disabled\"}}");
+                  ",\"S3BackupMode\":\"Disabled\"}}");
 }
 
 static void what_was_given_stays_and_is_filled_up_within(void **state)
@@ -78,7 +77,6 @@ static void what_was_given_stays_and_is_filled_up_within(void **state)
         "\"CompressionFormat\":\"UNCOMPRESSED\","
         "\"EncryptionConfiguration\":{\"KMSEncryptionConfig\":{\"AWSKMSKeyARN\":\"k\"}},"
         "\"CloudWatchLoggingOptions\":{\"Enabled\":false},"
-        "\"ProcessingConfiguration\":{\"Enabled\":false,\"Processors\":[]},"
         "\"S3BackupMode\":\"Enabled\",\"S3BackupConfiguration\":{" S3 "," S3_DEFAULTS "},"
         "\"DynamicPartitioningConfiguration\":{\"RetryOptions\":{\"DurationInSeconds\":300},"
         "\"Enabled\":true}}}");
@@ -97,7 +95,6 @@ static void other_destinations_have_their_own_defaults(void **state)
         "\"BufferingHints\":{\"SizeInMBs\":5,\"IntervalInSeconds\":300},"
         "\"CloudWatchLoggingOptions\":{\"Enabled\":false},"
         "\"RequestConfiguration\":{\"ContentEncoding\":\"NONE\",\"CommonAttributes\":[]},"
-        "\"ProcessingConfiguration\":{\"Enabled\":false,\"Processors\":[]},"
         "\"RetryOptions\":{\"DurationInSeconds\":300},\"S3BackupMode\":\"FailedDataOnly\","
         "\"S3Configuration\":{" S3 "," S3_DEFAULTS "}}}");
 }
