@@ -100,9 +100,12 @@ static void write_line(const struct plan *p, const struct parcel_record *r, cons
     json_append_string(line, bytes_text(text));
     buf_printf(line, ",\"attemptEndingTimestamp\":%llu,\"rawData\":\"",
                (unsigned long long)failure->ended_ms);
-    uint8_t *room = buf_reserve(line, base64_encoded_len(r->len) + 1);
-    if (room)
-        buf_add(line, base64_encode(bytes_of(data.at + r->at, r->len), room));
+    size_t len = base64_encoded_len(r->len);
+    uint8_t *room = buf_reserve(line, len + 1);
+    if (room) {
+        base64_encode(bytes_of(data.at + r->at, r->len), room);
+        buf_add(line, len);
+    }
     buf_printf(line, "\",\"subsequenceNumber\":%u,\"dataId\":\"%s.%u\"}\n", r->sub, sequence, r->sub);
 }
 
