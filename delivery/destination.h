@@ -36,6 +36,8 @@ struct parcel {
     struct delivery_view *view; /* referenced by its plan: settings at the time it was planned */
     const char *name;           /* S3: the object's key. Others: the request id (a UUID), the same for all attempts, also after a crash */
     const char *bucket;         /* S3 */
+    const char *kms_key;        /* S3: the key to encrypt under, or NULL */
+    bool again;                 /* it may have been sent before a crash: what that left behind is to be cleared away */
     struct bytes body;          /* S3: as stored (compressed). Others: data of the records, end to end */
     const struct parcel_record *records; /* others than S3 */
     uint32_t record_count;
