@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "delivery/delivery_quota.h"
 #include "shards/scope.h"
 #include "wire/model/firehose.h"
 
@@ -57,6 +58,8 @@ struct delivery_view {
 enum status delivery_view_new(const struct delivery_view *values,
                               const struct firehose_create_delivery_stream_input *config,
                               struct delivery_view **out, struct fault *f) MUST_USE;
+/* Its plain values, to be changed and made anew. */
+struct delivery_view delivery_view_values(const struct delivery_view *v);
 struct delivery_view *delivery_view_ref(struct delivery_view *v);
 void delivery_view_unref(struct delivery_view *v);
 /* The stored form, both ways. One reference. CORRUPT names what cannot be read. */
@@ -88,6 +91,7 @@ void delivery_unref(struct delivery *d);
 struct delivery_view *delivery_look(struct delivery *d);
 void delivery_publish(struct delivery *d, struct delivery_view *next); /* takes over */
 struct delivery_counters *delivery_counters(struct delivery *d);
+struct delivery_quota *delivery_quota(struct delivery *d);
 /* The last failure of a destination or a processor, in a sentence without secrets; "" when what came after it went well. */
 void delivery_note_error(struct delivery *d, const char *text);
 void delivery_last_error(struct delivery *d, char out[DELIVERY_ERROR_BYTES]);
