@@ -151,9 +151,9 @@ static void nobody_puts_where_nothing_is_or_where_a_stream_is_read(void **state)
     answer_refused(l, FIREHOSE("StopDeliveryStreamEncryption"), "{\"DeliveryStreamName\":\"k\"}",
                    "InvalidArgumentException", text);
     json_decref(answer_ok(l, FIREHOSE("DeleteDeliveryStream"), GIVEN_NAME));
-    answer_refused(l, PUT, ONE, NOT_FOUND_D);
+    answer_refused(l, PUT, ONE, "ResourceNotFoundException", NO_D);
     answer_refused(l, BATCH, "{\"DeliveryStreamName\":\"d\",\"Records\":[{\"Data\":\"\"}]}",
-                   NOT_FOUND_D);
+                   "ResourceNotFoundException", NO_D);
 }
 
 /* A PutRecordBatch of `count` records of `len` bytes; mem_free it. */

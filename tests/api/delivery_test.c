@@ -123,7 +123,7 @@ static void a_name_is_taken_once_and_by_nobody_else(void **state)
     answer_refused(l, CREATE, GIVEN_CREATE(""), "ResourceInUseException",
                    "Firehose d under accountId 000000000000 already exists");
     l->region = "eu-west-1"; /* a name space of its own */
-    answer_refused(l, DESCRIBE, GIVEN_NAME, NOT_FOUND_D);
+    answer_refused(l, DESCRIBE, GIVEN_NAME, "ResourceNotFoundException", NO_D);
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
 }
 
@@ -146,13 +146,13 @@ static void its_hidden_stream_is_in_no_list_and_no_limit(void **state)
 static void what_is_deleted_is_gone_also_after_a_restart(void **state)
 {
     struct loopback *l = *state;
-    answer_refused(l, DELETE, GIVEN_NAME, NOT_FOUND_D);
+    answer_refused(l, DELETE, GIVEN_NAME, "ResourceNotFoundException", NO_D);
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
     json_decref(answer_ok(l, DELETE, GIVEN_NAME));
     assert_int_equal(atomic_load(&ran.removed), 1);
-    answer_refused(l, DESCRIBE, GIVEN_NAME, NOT_FOUND_D);
+    answer_refused(l, DESCRIBE, GIVEN_NAME, "ResourceNotFoundException", NO_D);
     loopback_reopen(l);
-    answer_refused(l, DESCRIBE, GIVEN_NAME, NOT_FOUND_D);
+    answer_refused(l, DESCRIBE, GIVEN_NAME, "ResourceNotFoundException", NO_D);
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
 }
 
@@ -306,7 +306,8 @@ static void sources_and_destinations_that_are_not_served_are_named(void **state)
 static void a_flush_tells_why_it_failed(void **state)
 {
     struct loopback *l = *state;
-    answer_refused(l, "Sluice_20261101.FlushDeliveryStream", GIVEN_NAME, NOT_FOUND_D);
+    answer_refused(l, "Sluice_20261101.FlushDeliveryStream", GIVEN_NAME,
+                   "ResourceNotFoundException", NO_D);
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
     answer_refused(l, "Sluice_20261101.FlushDeliveryStream",
                    "{\"DeliveryStreamName\":\"d\",\"WithinSeconds\":2}", "DeliveryFailedException",

@@ -110,7 +110,8 @@ static void an_update_must_know_what_it_changes(void **state)
 {
     struct subject *s = *state;
     struct loopback *l = &s->loopback;
-    answer_refused(l, UPDATE, AT_VERSION("1", "\"S3DestinationUpdate\":{}"), NOT_FOUND_D);
+    answer_refused(l, UPDATE, AT_VERSION("1", "\"S3DestinationUpdate\":{}"),
+                   "ResourceNotFoundException", NO_D);
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
     answer_refused(l, UPDATE, AT_VERSION("2", "\"S3DestinationUpdate\":{}"),
                    "ConcurrentModificationException",
@@ -173,10 +174,11 @@ static void tags_are_kept_in_order_and_paged(void **state)
 {
     struct subject *s = *state;
     struct loopback *l = &s->loopback;
-    answer_refused(l, TAGS, GIVEN_NAME, NOT_FOUND_D);
+    answer_refused(l, TAGS, GIVEN_NAME, "ResourceNotFoundException", NO_D);
     answer_refused(l, TAG, "{\"DeliveryStreamName\":\"d\",\"Tags\":[{\"Key\":\"a\"}]}",
-                   NOT_FOUND_D);
-    answer_refused(l, UNTAG, "{\"DeliveryStreamName\":\"d\",\"TagKeys\":[\"a\"]}", NOT_FOUND_D);
+                   "ResourceNotFoundException", NO_D);
+    answer_refused(l, UNTAG, "{\"DeliveryStreamName\":\"d\",\"TagKeys\":[\"a\"]}",
+                   "ResourceNotFoundException", NO_D);
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
     json_decref(answer_ok(l, TAG,
                           "{\"DeliveryStreamName\":\"d\",\"Tags\":[{\"Key\":\"b\",\"Value\":\"1\"},"
@@ -220,8 +222,8 @@ static void encryption_is_started_turned_over_and_stopped(void **state)
 {
     struct subject *s = *state;
     struct loopback *l = &s->loopback;
-    answer_refused(l, START, GIVEN_NAME, NOT_FOUND_D);
-    answer_refused(l, STOP, GIVEN_NAME, NOT_FOUND_D);
+    answer_refused(l, START, GIVEN_NAME, "ResourceNotFoundException", NO_D);
+    answer_refused(l, STOP, GIVEN_NAME, "ResourceNotFoundException", NO_D);
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
     json_decref(answer_ok(l, START, GIVEN_NAME));
     assert_true(shows(l, "{\"KeyType\":\"AWS_OWNED_CMK\",\"Status\":\"ENABLED\"}"));

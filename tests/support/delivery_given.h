@@ -7,7 +7,7 @@
 /* CreateDeliveryStream of "d" with that extended destination's members. */
 #define GIVEN_CREATE(members)                                                                      \
     "{\"DeliveryStreamName\":\"d\",\"ExtendedS3DestinationConfiguration\":{" GIVEN_S3 members "}}"
-#define GIVEN_NAME  "{\"DeliveryStreamName\":\"d\"}"
-#define NOT_FOUND_D "ResourceNotFoundException", "Firehose d under account 000000000000 not found."
+#define GIVEN_NAME "{\"DeliveryStreamName\":\"d\"}"
+#define NO_D       "Firehose d under account 000000000000 not found."
 
 #endif
