@@ -67,8 +67,8 @@ enum status credentials_parse(struct bytes file, struct bytes profile, struct cr
             continue;
         if (line.at[0] == '[') {
             bool closed = line.at[line.len - 1] == ']' && line.len >= 2;
-            inside = closed &&
-                     bytes_equal(bytes_trim(bytes_of(line.at + 1, line.len - 2)), profile);
+            inside =
+                closed && bytes_equal(bytes_trim(bytes_of(line.at + 1, line.len - 2)), profile);
             found = found || inside;
         } else if (inside) {
             fine = put_line(out, line);

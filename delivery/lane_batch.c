@@ -64,7 +64,8 @@ static enum status add_record(struct gathering *g, const struct record *r, struc
     if (!sequence || !id)
         return fault_set(f, NO_MEMORY, "no memory to process records");
     out->key = r->key;
-    out->sequence = bytes_of(sequence, shard_sequence_at(l->shard, r->offset, r->time_ms, sequence));
+    out->sequence =
+        bytes_of(sequence, shard_sequence_at(l->shard, r->offset, r->time_ms, sequence));
     shard_id_print(l->shard->index, id);
     out->shard_id = bytes_text(id);
     return OK;

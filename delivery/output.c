@@ -309,6 +309,6 @@ enum status output_add(struct output *o, struct position at, uint64_t time_ms, s
         return st != OK ? st : fill(o, at, time_ms, data, f);
     st = cargo_add(&p->cargo, at, time_ms, data);
     engine_charge(o->lane, &p->memory, cargo_memory(&p->cargo));
-    return st == OK ? OK : fault_set(f, st, "no memory for an object of %s",
-                                     o->lane->rules->view->name);
+    return st == OK ? OK
+                    : fault_set(f, st, "no memory for an object of %s", o->lane->rules->view->name);
 }

@@ -131,7 +131,7 @@ struct lane {
     struct pump_rules *rules; /* in force here */
     struct shard *shard;      /* as it was when the lane began */
     struct stream_view *source;
-    uint64_t stream; /* number */
+    uint64_t stream;      /* number */
     struct arena scratch; /* while it is made */
 
     /* reading */

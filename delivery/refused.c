@@ -93,8 +93,9 @@ static void write_line(const struct plan *p, const struct parcel_record *r, cons
     char sequence[SEQUENCE_TEXT_BYTES];
     shard_sequence_at(lane_of(p)->shard, r->offset, r->time_ms, sequence);
     buf_clear(line);
-    buf_printf(line, "{\"attemptsMade\":%u,\"arrivalTimestamp\":%llu,\"errorCode\":",
-               failure->attempts, (unsigned long long)r->time_ms);
+    buf_printf(line,
+               "{\"attemptsMade\":%u,\"arrivalTimestamp\":%llu,\"errorCode\":", failure->attempts,
+               (unsigned long long)r->time_ms);
     json_append_string(line, bytes_text(code));
     buf_append_text(line, ",\"errorMessage\":");
     json_append_string(line, bytes_text(text));
@@ -106,7 +107,8 @@ static void write_line(const struct plan *p, const struct parcel_record *r, cons
         base64_encode(bytes_of(data.at + r->at, r->len), room);
         buf_add(line, len);
     }
-    buf_printf(line, "\",\"subsequenceNumber\":%u,\"dataId\":\"%s.%u\"}\n", r->sub, sequence, r->sub);
+    buf_printf(line, "\",\"subsequenceNumber\":%u,\"dataId\":\"%s.%u\"}\n", r->sub, sequence,
+               r->sub);
 }
 
 static enum status add_line(const struct plan *p, uint32_t record, const char *code,
