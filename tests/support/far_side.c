@@ -91,8 +91,7 @@ bool far_header(const struct far_request *r, const char *name, char *out, size_t
 static bool read_head(struct far_connection *c, size_t *head_len)
 {
     for (;;) {
-        const uint8_t *end =
-            c->got.len == 0 ? NULL : memmem(c->got.at, c->got.len, "\r\n\r\n", 4);
+        const uint8_t *end = c->got.len == 0 ? NULL : memmem(c->got.at, c->got.len, "\r\n\r\n", 4);
         if (end != NULL) {
             *head_len = (size_t)(end - c->got.at) + 4;
             return true;
@@ -232,8 +231,7 @@ void far_open(struct far_side *far)
     if (far->tls)
         open_tls(far);
     far->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
     assert_int_equal(bind(far->fd, (struct sockaddr *)&address, len), 0);
     assert_int_equal(listen(far->fd, 256), 0);
@@ -299,9 +297,9 @@ unsigned far_connections(struct far_side *far)
 void far_wait_requests(struct far_side *far, unsigned count)
 {
     lock_take(&far->lock);
-    while (far->requests < count) {
+    while (far->requests < count && !far->closing) {
         if (!signal_wait_ms(&far->changed, &far->lock, 20000))
-            fail_msg("%u of %u requests arrived", far->requests, count);
+            die("%u of %u requests arrived", far->requests, count); /* on any thread */
     }
     lock_drop(&far->lock);
 }

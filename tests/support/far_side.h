@@ -62,7 +62,8 @@ void far_close(struct far_side *far);
 /* "http://127.0.0.1:PORT" or https, and that path. Valid until the next call of this thread. */
 const char *far_url(const struct far_side *far, const char *path);
 void far_write(struct far_request *r, struct bytes bytes);
-void far_printf(struct far_request *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void far_printf(struct far_request *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* "HTTP/1.1 CODE ...", Content-Type, Content-Length, that body. */
 void far_answer(struct far_request *r, int code, const char *type, const char *body);
 /* A header's value, copied into `out` ("" when it is not there); returns whether it is. */
