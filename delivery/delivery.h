@@ -8,6 +8,7 @@
 #define SLUICE_DELIVERY_DELIVERY_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "shards/scope.h"
 #include "wire/model/firehose.h"
 
@@ -23,6 +24,14 @@ enum delivery_status {
 enum delivery_source { DELIVERY_DIRECT_PUT, DELIVERY_KINESIS };
 enum delivery_kind { DELIVERY_TO_S3, DELIVERY_TO_HTTP, DELIVERY_TO_SPLUNK, DELIVERY_TO_OPENSEARCH };
 
+/* Of a DirectPut one. Whether, and under which key, is in config's DeliveryStreamEncryptionConfigurationInput. */
+enum delivery_encryption {
+    DELIVERY_PLAIN,
+    DELIVERY_ENCRYPTING,
+    DELIVERY_ENCRYPTED,
+    DELIVERY_DECRYPTING
+};
+
 struct delivery_view {
     _Atomic uint32_t refs;
     uint64_t number; /* never used again */
@@ -34,11 +43,20 @@ struct delivery_view {
     uint64_t version; /* VersionId: grows with each change of the configuration */
     uint64_t created_ms, updated_ms;
     uint64_t start_ms; /* DELIVERY_KINESIS: records that arrived before it are not delivered */
-    struct arena arena; /* of all below */
+    enum delivery_encryption encryption;
+    bool
+        old_name; /* DELIVERY_TO_OPENSEARCH: made as an Elasticsearch destination, and shown as one */
+    struct arena arena;                         /* of all below */
+    struct bytes failure_type, failure_details; /* CREATING_FAILED: AWS's type, and a sentence */
     /* Every default filled in; exactly one destination is there (a plain S3DestinationConfiguration has become an
      * extended one); tags and encryption wishes in it are as they are now, too. */
     const struct firehose_create_delivery_stream_input *config;
 };
+/* A view with these plain values and a copy of `config` (delivery_defaults.h: its defaults filled in; source and kind are told
+ * by it). One reference. INVALID_ARGUMENT: not exactly one destination, or one that is not served; NO_MEMORY. */
+enum status delivery_view_new(const struct delivery_view *values,
+                              const struct firehose_create_delivery_stream_input *config,
+                              struct delivery_view **out, struct fault *f) MUST_USE;
 struct delivery_view *delivery_view_ref(struct delivery_view *v);
 void delivery_view_unref(struct delivery_view *v);
 /* The stored form, both ways. One reference. CORRUPT names what cannot be read. */
@@ -56,7 +74,8 @@ struct delivery_counters {
     _Atomic uint64_t failed_records; /* to the error output */
     _Atomic uint64_t process_calls, process_successes, process_ms, dropped_records;
     _Atomic uint64_t partitions; /* active now */
-    _Atomic uint64_t oldest_ms;  /* arrival of the oldest record not yet delivered; 0: none. DataFreshness */
+    _Atomic uint64_t
+        oldest_ms; /* arrival of the oldest record not yet delivered; 0: none. DataFreshness */
 };
 
 enum { DELIVERY_ERROR_BYTES = 256 };

@@ -1,6 +1,8 @@
 /* scope.c: see scope.h. Both parts are of letters that need no escape in an ARN, a row or a key. */
 #include "shards/scope.h"
 
+#include "base/must.h"
+
 #include <stdio.h>
 
 bool account_is_valid(struct bytes account)
@@ -13,7 +15,7 @@ bool account_is_valid(struct bytes account)
 
 bool region_is_valid(struct bytes region)
 {
-    bool fine = region.len > 0 && region.len < REGION_BYTES;
+    bool fine = region.len > 0 && region.len <= REGION_CHARS_MAX;
     for (size_t i = 0; fine && i < region.len; i++) {
         uint8_t c = region.at[i];
         fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -28,6 +30,31 @@ bool scope_set(struct scope *s, struct bytes account, struct bytes region)
     *s = (struct scope){0};
     memcpy(s->account, account.at, account.len);
     memcpy(s->region, region.at, region.len);
+    return true;
+}
+
+struct scope scope_hidden(const struct scope *s)
+{
+    struct scope hidden = *s;
+    must(!scope_is_hidden(s));
+    snprintf(hidden.region, sizeof(hidden.region), ".%.*s", REGION_CHARS_MAX, s->region);
+    return hidden;
+}
+
+bool scope_is_hidden(const struct scope *s)
+{
+    return s->region[0] == '.';
+}
+
+bool scope_set_stored(struct scope *s, struct bytes account, struct bytes region)
+{
+    bool hidden = region.len > 0 && region.at[0] == '.';
+    if (hidden)
+        region = bytes_of(region.at + 1, region.len - 1);
+    if (!scope_set(s, account, region))
+        return false;
+    if (hidden)
+        *s = scope_hidden(s);
     return true;
 }
 

@@ -32,7 +32,7 @@ void stream_table_each(struct stream_table *t, bool (*each)(void *arg, struct st
 struct stream_totals {
     uint64_t streams, on_demand_streams, open_shards;
 };
-/* Of one scope, or of all (NULL). */
+/* Of one scope, or of all that are not hidden (NULL). */
 void stream_table_totals(struct stream_table *t, const struct scope *scope,
                          struct stream_totals *out);
 
