@@ -62,6 +62,7 @@ static const char *const error_names[] = {
     ROW(KEY_DENIED),
     ROW(KEY_INVALID),
     ROW(TIMED_OUT),
+    ROW(CHANGED),
 };
 
 const char *status_name(enum status status)

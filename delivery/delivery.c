@@ -66,28 +66,35 @@ static enum status take_config(struct delivery_view *v, struct bytes text, struc
     return OK;
 }
 
-/* The plain values, and texts of a failure, copied. */
+struct delivery_view delivery_view_values(const struct delivery_view *v)
+{
+    struct delivery_view values = {
+        .number = v->number,
+        .scope = v->scope,
+        .status = v->status,
+        .version = v->version,
+        .created_ms = v->created_ms,
+        .updated_ms = v->updated_ms,
+        .start_ms = v->start_ms,
+        .encryption = v->encryption,
+        .old_name = v->old_name,
+        .failure_type = v->failure_type,
+        .failure_details = v->failure_details,
+    };
+    memcpy(values.name, v->name, sizeof(values.name));
+    return values;
+}
+
 static struct delivery_view *copy_values(const struct delivery_view *values)
 {
     struct delivery_view *v = MEM_NEW(struct delivery_view);
-    *v = (struct delivery_view){
-        .number = values->number,
-        .scope = values->scope,
-        .status = values->status,
-        .version = values->version,
-        .created_ms = values->created_ms,
-        .updated_ms = values->updated_ms,
-        .start_ms = values->start_ms,
-        .encryption = values->encryption,
-        .old_name = values->old_name,
-    };
+    *v = delivery_view_values(values);
     atomic_store(&v->refs, 1);
-    memcpy(v->name, values->name, sizeof(v->name));
     arena_init(&v->arena, DELIVERY_VIEW_BYTES_MAX);
-    if (bytes_present(values->failure_type))
-        v->failure_type = arena_copy(&v->arena, values->failure_type);
-    if (bytes_present(values->failure_details))
-        v->failure_details = arena_copy(&v->arena, values->failure_details);
+    if (bytes_present(v->failure_type))
+        v->failure_type = arena_copy(&v->arena, v->failure_type);
+    if (bytes_present(v->failure_details))
+        v->failure_details = arena_copy(&v->arena, v->failure_details);
     return v;
 }
 

@@ -57,6 +57,8 @@ struct delivery_view {
 enum status delivery_view_new(const struct delivery_view *values,
                               const struct firehose_create_delivery_stream_input *config,
                               struct delivery_view **out, struct fault *f) MUST_USE;
+/* Its plain values, to be changed and made anew. */
+struct delivery_view delivery_view_values(const struct delivery_view *v);
 struct delivery_view *delivery_view_ref(struct delivery_view *v);
 void delivery_view_unref(struct delivery_view *v);
 /* The stored form, both ways. One reference. CORRUPT names what cannot be read. */

@@ -15,7 +15,7 @@
 
 static const char s3[] = "{" HINTS(5, 300) ",\"CompressionFormat\":\"UNCOMPRESSED\"," LOGGING "}";
 static const char extended_s3[] =
-    "{" HINTS(5, 300) ",\"CompressionFormat\":\"UNCOMPRESSED\"," LOGGING "
+    "{" HINTS(5, 300) ",\"CompressionFormat\":\"UNCOMPRESSED\"," LOGGING
                       ",\"S3BackupMode\":\"Disabled\"}";
 /* Columns, or a buffer for each partition: both want larger objects. */
 static const char large_hints[] = "{" HINTS(128, 300) "}";

@@ -46,6 +46,11 @@ bool scope_is_hidden(const struct scope *s)
     return s->region[0] == '.';
 }
 
+const char *scope_region(const struct scope *s)
+{
+    return s->region + scope_is_hidden(s);
+}
+
 bool scope_set_stored(struct scope *s, struct bytes account, struct bytes region)
 {
     bool hidden = region.len > 0 && region.at[0] == '.';
@@ -61,6 +66,25 @@ bool scope_set_stored(struct scope *s, struct bytes account, struct bytes region
 void scope_stream_arn(const struct scope *s, const char *name, char out[STREAM_ARN_BYTES])
 {
     snprintf(out, STREAM_ARN_BYTES, "arn:aws:kinesis:%s:%s:stream/%s", s->region, s->account, name);
+}
+
+bool stream_arn_parse(struct bytes arn, struct stream_arn *out)
+{
+    struct bytes parts[6];
+    struct bytes rest = arn;
+    for (int i = 0; i < 5; i++) {
+        const uint8_t *colon = memchr(rest.at, ':', rest.len);
+        if (!colon)
+            return false;
+        parts[i] = bytes_of(rest.at, (size_t)(colon - rest.at));
+        rest = bytes_of(colon + 1, rest.len - parts[i].len - 1);
+    }
+    static const struct bytes kind = BYTES_LITERAL("stream/");
+    if (!bytes_starts_with(rest, kind))
+        return false;
+    *out =
+        (struct stream_arn){parts[3], parts[4], bytes_of(rest.at + kind.len, rest.len - kind.len)};
+    return true;
 }
 
 bool scope_equal(const struct scope *a, const struct scope *b)

@@ -23,11 +23,18 @@ bool scope_set(struct scope *s, struct bytes account, struct bytes region);
  * They count in no limit, list or metric of their account. */
 struct scope scope_hidden(const struct scope *s);
 bool scope_is_hidden(const struct scope *s);
+/* The region that a client would name: of a hidden one, that of the scope beside it. */
+const char *scope_region(const struct scope *s);
 /* As scope_set, of rows on disk: hidden ones are taken too. */
 bool scope_set_stored(struct scope *s, struct bytes account, struct bytes region);
 /* "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", NUL-terminated. */
 enum { STREAM_ARN_BYTES = 256 };
 void scope_stream_arn(const struct scope *s, const char *name, char out[STREAM_ARN_BYTES]);
+/* Its parts, as views, whatever they hold; false: it is not of that form. */
+struct stream_arn {
+    struct bytes region, account, name;
+};
+bool stream_arn_parse(struct bytes arn, struct stream_arn *out);
 bool scope_equal(const struct scope *a, const struct scope *b);
 
 #endif
