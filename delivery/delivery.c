@@ -218,6 +218,7 @@ enum status delivery_view_read(uint64_t number, struct bytes stored, struct deli
 struct delivery {
     _Atomic uint32_t refs;
     struct delivery_counters counters;
+    struct delivery_quota quota;
     struct lock mu;
     /* under mu */
     struct delivery_view *view;
@@ -268,6 +269,11 @@ void delivery_publish(struct delivery *d, struct delivery_view *next)
 struct delivery_counters *delivery_counters(struct delivery *d)
 {
     return &d->counters;
+}
+
+struct delivery_quota *delivery_quota(struct delivery *d)
+{
+    return &d->quota;
 }
 
 void delivery_note_error(struct delivery *d, const char *text)

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "delivery/delivery_quota.h"
 #include "shards/scope.h"
 #include "wire/model/firehose.h"
 
@@ -90,6 +91,7 @@ void delivery_unref(struct delivery *d);
 struct delivery_view *delivery_look(struct delivery *d);
 void delivery_publish(struct delivery *d, struct delivery_view *next); /* takes over */
 struct delivery_counters *delivery_counters(struct delivery *d);
+struct delivery_quota *delivery_quota(struct delivery *d);
 /* The last failure of a destination or a processor, in a sentence without secrets; "" when what came after it went well. */
 void delivery_note_error(struct delivery *d, const char *text);
 void delivery_last_error(struct delivery *d, char out[DELIVERY_ERROR_BYTES]);

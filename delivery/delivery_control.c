@@ -139,6 +139,7 @@ static delivery_verb_fn *const verbs[DELIVERY_VERBS] = {
     [DELIVERY_SET_TAGS] = delivery_set_tags,
     [DELIVERY_START_ENCRYPTION] = delivery_start_encryption,
     [DELIVERY_STOP_ENCRYPTION] = delivery_stop_encryption,
+    [DELIVERY_FLUSH] = delivery_flush,
 };
 
 static void handle(struct message *m)

@@ -22,6 +22,10 @@ struct delivery_runner {
     void (*set)(void *arg, struct delivery *d);
     /* It ends; done(done_arg) when nothing of it runs any more. Thread of done: any. */
     void (*remove)(void *arg, struct delivery *d, void (*done)(void *), void *done_arg);
+    /* Delivers what it holds now, however little; done(done_arg, OK) when all that was acknowledged before is delivered, or why not
+     * within `within_ms`. Thread of done: any. */
+    void (*flush)(void *arg, struct delivery *d, uint64_t within_ms,
+                  void (*done)(void *, enum status, const struct fault *), void *done_arg);
     void *arg;
 };
 
@@ -45,6 +49,7 @@ enum delivery_verb {
     DELIVERY_SET_TAGS,
     DELIVERY_START_ENCRYPTION,
     DELIVERY_STOP_ENCRYPTION,
+    DELIVERY_FLUSH,
     DELIVERY_VERBS
 };
 
@@ -62,11 +67,13 @@ struct delivery_command {
             uint32_t removed_count;
         } tags;
         const struct firehose_delivery_stream_encryption_configuration_input *start;
+        uint64_t within_ms; /* flush */
     };
-    void (*done)(struct delivery_command
-                     *); /* Thread: delivery-control. Must not block; may free the command */
+    void (*done)(
+        struct delivery_command
+            *); /* Thread: delivery-control; of a flush, any. Must not block; may free the command */
     enum status
-        status; /* set before done; NOT_FOUND, IN_USE, LIMIT_EXCEEDED, INVALID_ARGUMENT, INVALID_VALUE, CHANGED, KEY_*,
+        status; /* set before done; NOT_FOUND, IN_USE, LIMIT_EXCEEDED, INVALID_ARGUMENT, INVALID_VALUE, CHANGED, TIMED_OUT (of a flush that failed), KEY_*,
                            IO_FAILED, NO_SPACE, CLOSING */
     struct fault fault;
     /* the control's own */

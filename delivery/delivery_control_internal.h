@@ -52,7 +52,7 @@ enum { DELIVERY_AGAIN_MS = 500 };
 void delivery_stop_if_idle(struct delivery_control *c);
 
 /* delivery_verbs.c */
-delivery_verb_fn delivery_create, delivery_update_destination, delivery_set_tags;
+delivery_verb_fn delivery_create, delivery_update_destination, delivery_set_tags, delivery_flush;
 /* CREATING becomes ACTIVE, and runs. */
 void delivery_activate(struct delivery_control *c, struct delivery *d);
 /* It is told to the runner, and its source is watched. */
@@ -62,7 +62,7 @@ void delivery_run(struct delivery_control *c, struct delivery *d);
 delivery_verb_fn delivery_start_encryption, delivery_stop_encryption;
 /* ENCRYPTING and DECRYPTING come to their end. */
 void delivery_settle_encryption(struct delivery_control *c, struct delivery *d);
-/* What the hidden stream of a delivery stream that is made so must be. KEY_* become INVALID_ARGUMENT's neighbours in the API. */
+/* Encrypts the hidden stream of one that is made encrypted. KEY_*. */
 enum status delivery_encrypt(struct delivery_control *c, const struct delivery_view *v,
                              struct fault *f) MUST_USE;
 

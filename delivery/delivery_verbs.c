@@ -1,4 +1,4 @@
-/* delivery_verbs.c: create, update, tags.
+/* delivery_verbs.c: create, update, tags, flush.
  *
  *   (none) --create--> CREATING --delay--> ACTIVE --delete--> DELETING: delivery_ending.c
  *
@@ -306,4 +306,31 @@ int delivery_set_tags(struct delivery_control *c, struct delivery_command *comma
     delivery_view_unref(v);
     delivery_unref(d);
     return st;
+}
+
+/* ---- flush ---- */
+
+/* Thread: any. */
+static void flushed(void *arg, enum status st, const struct fault *f)
+{
+    struct delivery_command *command = arg;
+    if (st != OK)
+        fault_set(&command->fault, TIMED_OUT, "%s", f->text);
+    delivery_answer(command, st == OK || st == CLOSING ? st : TIMED_OUT);
+}
+
+int delivery_flush(struct delivery_control *c, struct delivery_command *command)
+{
+    const struct delivery_runner *runner = &c->settings.runner;
+    struct delivery *d;
+    struct delivery_view *v;
+    enum status st = delivery_find(c, command, &d, &v);
+    if (st != OK)
+        return st;
+    st = delivery_must_be_active(v, &command->fault);
+    if (st == OK)
+        runner->flush(runner->arg, d, command->within_ms, flushed, command);
+    delivery_view_unref(v);
+    delivery_unref(d);
+    return st == OK ? DELIVERY_LATER : (int)st;
 }

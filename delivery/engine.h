@@ -9,6 +9,7 @@
 #include "shards/stream_table.h"
 
 struct master_keys;
+struct destination_ops;
 
 struct delivery_engine_settings {
     const struct clock *clock;
@@ -24,6 +25,7 @@ struct delivery_engine_settings {
     bool s3_virtual_host;
     const char *ca_file;      /* more CAs to trust, or "" */
     bool http_endpoint_plain; /* http:// and any port are taken for HTTP endpoints (a named switch) */
+    const struct destination_ops *(*destination_of)(enum delivery_kind); /* NULL: destination.h's */
 };
 
 struct delivery_engine;

@@ -174,6 +174,7 @@ static bool set_fixed(CURL *easy)
         {CURLOPT_SSL_VERIFYHOST, 2},
         {CURLOPT_HTTP09_ALLOWED, 0},
         {CURLOPT_NETRC, CURL_NETRC_IGNORED},
+        {CURLOPT_PATH_AS_IS, 1}, /* a signature is of the path as it is sent */
     };
     bool fine = true;
     for (size_t i = 0; fine && i < sizeof(fixed) / sizeof(fixed[0]); i++)
