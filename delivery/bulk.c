@@ -28,30 +28,23 @@ static void print_week(const char *index, int index_len, time_t at_s, char out[B
 void bulk_index_name(struct bytes index, struct bytes rotation, uint64_t arrival_ms,
                      char out[BULK_INDEX_BYTES])
 {
-    static const struct {
-        struct bytes name;
-        const char *format;
-    } rows[] = {
-        {BYTES_LITERAL("NoRotation"), ""},
-        {BYTES_LITERAL("OneHour"), "-%Y-%m-%d-%H"},
-        {BYTES_LITERAL("OneMonth"), "-%Y-%m"},
-    };
-    const char *format = "-%Y-%m-%d";
-    char suffix[32];
     time_t at_s = (time_t)(arrival_ms / 1000);
+    int len = (int)index.len;
+    const char *name = (const char *)index.at;
     struct tm at;
-    if (bytes_equal(rotation, BYTES_LITERAL("OneWeek"))) {
-        print_week((const char *)index.at, (int)index.len, at_s, out);
-        return;
-    }
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (bytes_equal(rotation, rows[i].name))
-            format = rows[i].format;
-    }
     gmtime_r(&at_s, &at);
-    if (strftime(suffix, sizeof(suffix), format, &at) == 0)
-        suffix[0] = '\0';
-    snprintf(out, BULK_INDEX_BYTES, "%.*s%s", BYTES_ARGS(index), suffix);
+    int year = at.tm_year + 1900, month = at.tm_mon + 1;
+    if (bytes_equal(rotation, BYTES_LITERAL("NoRotation")))
+        snprintf(out, BULK_INDEX_BYTES, "%.*s", len, name);
+    else if (bytes_equal(rotation, BYTES_LITERAL("OneHour")))
+        snprintf(out, BULK_INDEX_BYTES, "%.*s-%04d-%02d-%02d-%02d", len, name, year, month,
+                 at.tm_mday, at.tm_hour);
+    else if (bytes_equal(rotation, BYTES_LITERAL("OneWeek")))
+        print_week(name, len, at_s, out);
+    else if (bytes_equal(rotation, BYTES_LITERAL("OneMonth")))
+        snprintf(out, BULK_INDEX_BYTES, "%.*s-%04d-%02d", len, name, year, month);
+    else
+        snprintf(out, BULK_INDEX_BYTES, "%.*s-%04d-%02d-%02d", len, name, year, month, at.tm_mday);
 }
 
 /* ---- requests */

@@ -253,7 +253,7 @@ static enum status prepare(struct post *p, struct fault *f)
         return fault_set(f, INVALID_ARGUMENT, "there is no ClusterEndpoint");
     while (c.endpoint.len > 0 && c.endpoint.at[c.endpoint.len - 1] == '/')
         c.endpoint.len--;
-    struct bytes url = arena_printf(&p->arena, "%.*s/_bulk?" BULK_QUERY, BYTES_ARGS(c.endpoint));
+    struct bytes url = arena_printf(&p->arena, "%.*s/_bulk?%s", BYTES_ARGS(c.endpoint), BULK_QUERY);
     if (!bytes_present(url))
         return fault_set(f, NO_MEMORY, "no memory for a request");
     st = post_check_url(p, url, false, f);

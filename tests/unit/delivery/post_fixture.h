@@ -64,7 +64,7 @@ static struct delivery_view *view_of(const char *config, uint64_t version)
 }
 
 /* Jumps to the end of a wait: when no call is under way and the next timer is not due. */
-static uint64_t skip(void *arg)
+static uint64_t jump_over_wait(void *arg)
 {
     (void)arg;
     struct post_side *side = (struct post_side *)destination;
@@ -96,7 +96,7 @@ static int set_up(void **state)
                                                .s3_region = "eu-west-1"};
     far_init(&far);
     assert_int_equal(loop_new(&loop, &jumpy, NULL), OK);
-    loop_set_after_turn(loop, skip, NULL);
+    loop_set_after_turn(loop, jump_over_wait, NULL);
     return 0;
 }
 
@@ -105,7 +105,6 @@ static int tear_down(void **state)
     (void)state;
     if (destination != NULL)
         destination->ops->close(destination);
-    mem_free(parcel.refusals);
     delivery_view_unref(parcel.view);
     delivery_unref(delivery);
     web_free(web);
