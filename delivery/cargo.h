@@ -12,7 +12,8 @@ struct cargo {
     enum compression compression;
     bool with_records; /* keeps where each result is: for destinations that send records */
     struct bytes name; /* of a ZIP's entry */
-    struct buf plain;  /* a small one waits here, so that a thousand small outputs need no compressors */
+    struct buf
+        plain; /* a small one waits here, so that a thousand small outputs need no compressors */
     struct buf body;
     struct compressor *compressor;
     struct parcel_record *records;

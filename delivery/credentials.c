@@ -12,13 +12,13 @@ void credentials_wipe(struct credentials *c)
     explicit_bzero(c, sizeof(*c));
 }
 
-/* False: it does not fit, or holds what no header may hold. */
+/* False: it does not fit, or holds what no header may hold (a secret with a space in it is as good as any: it is in none). */
 static bool put(char *out, size_t room, struct bytes value)
 {
     if (value.len >= room)
         return false;
     for (size_t i = 0; i < value.len; i++)
-        if (value.at[i] <= ' ' || value.at[i] > '~')
+        if (value.at[i] < ' ' || value.at[i] > '~')
             return false;
     memcpy(out, value.at, value.len);
     out[value.len] = '\0';
@@ -67,8 +67,8 @@ enum status credentials_parse(struct bytes file, struct bytes profile, struct cr
             continue;
         if (line.at[0] == '[') {
             bool closed = line.at[line.len - 1] == ']' && line.len >= 2;
-            inside = closed &&
-                     bytes_equal(bytes_trim(bytes_of(line.at + 1, line.len - 2)), profile);
+            inside =
+                closed && bytes_equal(bytes_trim(bytes_of(line.at + 1, line.len - 2)), profile);
             found = found || inside;
         } else if (inside) {
             fine = put_line(out, line);

@@ -21,7 +21,7 @@ struct credentials {
 };
 
 struct credentials_from {
-    const char *access_key, *secret_key;  /* settings: both, or "" */
+    const char *access_key, *secret_key;       /* settings: both, or "" */
     const char *(*variable)(const char *name); /* the environment; NULL: the process's */
 };
 /* NOT_FOUND: there are none, and where they were looked for. */

@@ -77,6 +77,7 @@ struct destination {
 };
 extern const struct destination_ops destination_s3, destination_http, destination_splunk,
     destination_opensearch;
+/* NULL: it is not served. */
 const struct destination_ops *destination_of(enum delivery_kind kind);
 
 #endif

@@ -171,8 +171,8 @@ static struct engine_order *order_new(struct delivery_engine *e, enum order_kind
     o->left = e->count;
     atomic_fetch_add(&run->refs, 1);
     for (uint32_t i = 0; i < e->count; i++) {
-        o->parts[i] = (struct order_part){
-            .message.handle = on_part, .t = &e->threads[i], .order = o};
+        o->parts[i] =
+            (struct order_part){.message.handle = on_part, .t = &e->threads[i], .order = o};
         list_init(&o->parts[i].rows);
     }
     return o;

@@ -428,7 +428,8 @@ bool lane_settle(struct lane *l)
     bool processing = false;
     LIST_EACH(node, keep, &l->batches)
     processing = processing || !LIST_OWNER(node, struct lane_batch, node)->done;
-    if (l->closing || l->reading || l->waiting || l->turning || l->saving || l->sending > 0 || processing)
+    if (l->closing || l->reading || l->waiting || l->turning || l->saving || l->sending > 0 ||
+        processing)
         return true;
     struct pump *p = l->pump;
     LIST_EACH(node, keep, &l->batches)

@@ -181,7 +181,8 @@ void lane_save(struct lane *l)
     LIST_EACH(node, keep, &l->output_list)
     any = save_plans(l, LIST_OWNER(node, struct output, node)) || any;
     uint64_t cursor = lane_cursor(l);
-    if (!any && !l->dirty) { /* nothing but a cursor that moved over what needed no delivery: later */
+    if (!any &&
+        !l->dirty) { /* nothing but a cursor that moved over what needed no delivery: later */
         delivery_change_fini(&l->change);
         return;
     }

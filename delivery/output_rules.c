@@ -53,7 +53,8 @@ static struct other other_of(const struct delivery_view *v)
             o.seconds = h->buffering_hints->interval_in_seconds;
         }
     } else if (v->kind == DELIVERY_TO_SPLUNK) {
-        const struct firehose_splunk_destination_configuration *h = c->splunk_destination_configuration;
+        const struct firehose_splunk_destination_configuration *h =
+            c->splunk_destination_configuration;
         o = (struct other){.backup_mode = h->s3_backup_mode,
                            .s3 = h->s3_configuration,
                            .all = "AllEvents",

@@ -20,7 +20,8 @@ enum status s3_client_init(struct s3_client *c, const struct destination_setting
                            struct fault *f)
 {
     struct delivery_view *v = delivery_look(s->delivery);
-    *c = (struct s3_client){.settings = s->engine, .web = s->web, .clock = s->clock, .scope = v->scope};
+    *c = (struct s3_client){
+        .settings = s->engine, .web = s->web, .clock = s->clock, .scope = v->scope};
     delivery_view_unref(v);
     struct uri uri;
     const char *endpoint = s->engine->s3_endpoint;
@@ -45,11 +46,11 @@ static const char *region_of(const struct s3_client *c)
 /* ---- where it goes ---- */
 
 struct target {
-    struct bytes scheme, host, path; /* host: with its port, as the Host header has it; path: escaped */
+    struct bytes scheme, host,
+        path; /* host: with its port, as the Host header has it; path: escaped */
 };
 
-static struct bytes path_of(struct arena *a, struct bytes base, const char *bucket,
-                            const char *key)
+static struct bytes path_of(struct arena *a, struct bytes base, const char *bucket, const char *key)
 {
     struct buf path;
     buf_init(&path, CALL_ARENA_BYTES_MAX);
@@ -151,9 +152,9 @@ static enum status compose(struct s3_client *client, struct s3_call *c, const st
     sigv4_timestamp(clock_wall_ms(client->clock), date);
     struct bytes stamp = arena_copy(a, bytes_of(date, 16)), hash = hash_of(a, r->body);
     bool question = r->query[0] != '\0';
-    struct bytes url = arena_printf(a, "%.*s://%.*s%.*s%s%s", BYTES_ARGS(t.scheme),
-                                    BYTES_ARGS(t.host), BYTES_ARGS(t.path), question ? "?" : "",
-                                    r->query);
+    struct bytes url =
+        arena_printf(a, "%.*s://%.*s%.*s%s%s", BYTES_ARGS(t.scheme), BYTES_ARGS(t.host),
+                     BYTES_ARGS(t.path), question ? "?" : "", r->query);
     if (!bytes_present(url) || !bytes_present(stamp) || !bytes_present(hash) ||
         !bytes_present(t.path))
         return fault_set(f, NO_MEMORY, "no memory for a request to S3");
@@ -178,8 +179,8 @@ static enum status compose(struct s3_client *client, struct s3_call *c, const st
 /* Credentials that the server does not know, or no longer. */
 static bool is_stale(const char *code)
 {
-    static const char *const codes[] = {"S3.ExpiredToken", "S3.InvalidToken", "S3.InvalidAccessKeyId",
-                                        "S3.TokenRefreshRequired"};
+    static const char *const codes[] = {"S3.ExpiredToken", "S3.InvalidToken",
+                                        "S3.InvalidAccessKeyId", "S3.TokenRefreshRequired"};
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
         if (strcmp(code, codes[i]) == 0)
             return true;

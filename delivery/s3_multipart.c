@@ -163,8 +163,7 @@ static enum status begin_part(struct s3_multipart *m, struct part *p, struct fau
 
 static enum status on_created(struct s3_multipart *m, struct fault *f)
 {
-    struct bytes id =
-        s3_text(buf_view(&m->call.web.answer), "UploadId", &m->call.arena);
+    struct bytes id = s3_text(buf_view(&m->call.web.answer), "UploadId", &m->call.arena);
     if (id.len == 0 || !escape_into(m->upload_id, sizeof(m->upload_id), id))
         return fault_set(f, MALFORMED, "the S3 server named no upload");
     m->step = STEP_PARTS;

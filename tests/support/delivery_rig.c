@@ -20,16 +20,19 @@ static struct delivery_view *view_of(struct rig *r, const char *config, bool kin
 {
     char text[4096];
     snprintf(text, sizeof(text), "{\"DeliveryStreamName\":\"d\",%s%s}",
-             kinesis ? "\"DeliveryStreamType\":\"KinesisStreamAsSource\","
-                       "\"KinesisStreamSourceConfiguration\":{\"RoleARN\":\"r\",\"KinesisStreamARN\":"
-                       "\"arn:aws:kinesis:eu-west-1:000000000000:stream/s\"},"
-                     : "",
+             kinesis
+                 ? "\"DeliveryStreamType\":\"KinesisStreamAsSource\","
+                   "\"KinesisStreamSourceConfiguration\":{\"RoleARN\":\"r\",\"KinesisStreamARN\":"
+                   "\"arn:aws:kinesis:eu-west-1:000000000000:stream/s\"},"
+                 : "",
              config);
     struct arena arena;
     struct fault f = {0};
     struct firehose_create_delivery_stream_input in;
-    struct delivery_view values = {
-        .number = NUMBER, .version = ++r->version, .status = DELIVERY_ACTIVE}, *out;
+    struct delivery_view values = {.number = NUMBER,
+                                   .version = ++r->version,
+                                   .status = DELIVERY_ACTIVE},
+                         *out;
     must(scope_set(&values.scope, BYTES_LITERAL("000000000000"), BYTES_LITERAL("eu-west-1")));
     snprintf(values.name, sizeof(values.name), "d");
     arena_init(&arena, MIB(1));

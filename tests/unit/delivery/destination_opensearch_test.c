@@ -216,7 +216,7 @@ static void indexes_are_named_as_aws_names_them(void **state)
 
 int main(void)
 {
-    prepare_process();
+    far_prepare_process();
     static const struct CMUnitTest tests[] = {
         CLUSTER_TEST(each_record_is_a_document_with_its_own_id),
         CLUSTER_TEST(types_and_no_ids_on_request),

@@ -240,7 +240,7 @@ static void answers_are_read_strictly(void **state)
 
 int main(void)
 {
-    prepare_process();
+    far_prepare_process();
     static const struct CMUnitTest tests[] = {
         TEST(it_has_arrived_when_it_is_acknowledged),
         TEST(events_have_their_own_path),

@@ -14,9 +14,10 @@
 #define PLAIN(mb, s)                                                                               \
     "\"ExtendedS3DestinationConfiguration\":{" RIG_S3 "," HINTS(mb, s) ",\"Prefix\":\"main/\"}"
 #define BACKED_UP                                                                                  \
-    "\"ExtendedS3DestinationConfiguration\":{" RIG_S3 "," HINTS(1, 300)                            \
-        ",\"Prefix\":\"main/\",\"S3BackupMode\":\"Enabled\",\"S3BackupConfiguration\":{" RIG_S3    \
-        "," HINTS(2, 300) ",\"Prefix\":\"backup/\"}}"
+    "\"ExtendedS3DestinationConfiguration\":{" RIG_S3                                              \
+    "," HINTS(1, 300) ",\"Prefix\":\"main/"                                                        \
+                      "\",\"S3BackupMode\":\"Enabled\",\"S3BackupConfiguration\":{" RIG_S3         \
+                      "," HINTS(2, 300) ",\"Prefix\":\"backup/\"}}"
 #define HTTP(backup)                                                                               \
     "\"HttpEndpointDestinationConfiguration\":{\"EndpointConfiguration\":{\"Url\":\"https://x\"}," \
     "\"BufferingHints\":{\"SizeInMBs\":1,\"IntervalInSeconds\":300},\"S3BackupMode\":\"" backup    \
@@ -162,8 +163,8 @@ static void an_update_closes_what_is_open_and_goes_on_under_the_new_name(void **
     rig_open(&r, PLAIN(5, 300), false, 1);
     assert_int_equal(driver_append_many(r.logs, r.log[0], "a", 10, 10), 10);
     flush(&r);
-    rig_update(&r, "\"ExtendedS3DestinationConfiguration\":{" RIG_S3 "," HINTS(
-                       5, 300) ",\"Prefix\":\"new/\"}");
+    rig_update(&r, "\"ExtendedS3DestinationConfiguration\":{" RIG_S3
+                   "," HINTS(5, 300) ",\"Prefix\":\"new/\"}");
     assert_int_equal(driver_append_many(r.logs, r.log[0], "b", 10, 10), 10);
     flush(&r);
     assert_true(rig_has_all("main/", "a", 10));
@@ -203,9 +204,10 @@ static void what_is_refused_becomes_error_records_also_after_a_restart(void **st
     assert_true(bytes_starts_with(bytes_text(name), BYTES_LITERAL("main/http-endpoint-failed")));
     char text[1024];
     snprintf(text, sizeof(text), "%.*s", BYTES_ARGS(body));
-    assert_non_null(strstr(text, "\"errorCode\":\"HttpEndpoint.DestinationException\","
-                                 "\"errorMessage\":\"it said \\\"no\\\"\",\"attemptEndingTimestamp\":1234,"
-                                 "\"rawData\":\"YS0xIA==\",\"subsequenceNumber\":0"));
+    assert_non_null(
+        strstr(text, "\"errorCode\":\"HttpEndpoint.DestinationException\","
+                     "\"errorMessage\":\"it said \\\"no\\\"\",\"attemptEndingTimestamp\":1234,"
+                     "\"rawData\":\"YS0xIA==\",\"subsequenceNumber\":0"));
     assert_int_equal(delivery_counters(r.delivery)->failed_records, 3);
     rig_close(&r);
 }

@@ -9,7 +9,6 @@
 #include "unit/base/cmocka_all.h"
 #include "wire/json.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,13 +171,6 @@ static void assert_backoff(unsigned from, unsigned count)
         assert_in_range(waits_ms[from + i], base * 85 / 100 - 150, base * 115 / 100 + 1);
         base = base * 2 < 120000 ? base * 2 : 120000;
     }
-}
-
-static void prepare_process(void)
-{
-    signal(SIGPIPE, SIG_IGN);
-    unsetenv("http_proxy"), unsetenv("https_proxy"), unsetenv("HTTPS_PROXY"), unsetenv("ALL_PROXY"),
-        unsetenv("all_proxy");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
