@@ -14,6 +14,7 @@
 #include "delivery/bulk.h"
 #include "delivery/credentials.h"
 #include "delivery/post.h"
+#include "delivery/search_config.h"
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -42,50 +43,9 @@ struct search_post {
     struct parcel_refusal *refusals;
 };
 
-/* What Amazonopensearchservice and Elasticsearch configurations have in common. */
-struct search_config {
-    struct bytes endpoint, index, type, rotation;
-    uint64_t retry_s;
-    bool with_id;
-};
-
-static uint64_t seconds_of(const struct opt_int *given)
-{
-    return given != NULL && given->present ? (uint64_t)given->value : 300;
-}
-
-static bool with_id(const struct firehose_document_id_options *o)
-{
-    return o == NULL ||
-           !bytes_equal(o->default_document_id_format, BYTES_LITERAL("NO_DOCUMENT_ID"));
-}
-
-static struct search_config config_of(const struct delivery_view *v)
-{
-    const struct firehose_amazonopensearchservice_destination_configuration *o =
-        v->config->amazonopensearchservice_destination_configuration;
-    const struct firehose_elasticsearch_destination_configuration *e =
-        v->config->elasticsearch_destination_configuration;
-    if (o != NULL)
-        return (struct search_config){
-            o->cluster_endpoint,
-            o->index_name,
-            o->type_name,
-            o->index_rotation_period,
-            seconds_of(o->retry_options != NULL ? &o->retry_options->duration_in_seconds : NULL),
-            with_id(o->document_id_options)};
-    return (struct search_config){
-        e->cluster_endpoint,
-        e->index_name,
-        e->type_name,
-        e->index_rotation_period,
-        seconds_of(e->retry_options != NULL ? &e->retry_options->duration_in_seconds : NULL),
-        with_id(e->document_id_options)};
-}
-
 static uint64_t retry_s(const struct delivery_view *v)
 {
-    return config_of(v).retry_s;
+    return search_config_of(v).retry_s;
 }
 
 /* ---- refusals */
@@ -172,13 +132,11 @@ static void write_documents(struct post *p, const struct search_config *c)
     own->sent_count = 0;
     for (uint32_t i = 0; i < p->parcel->record_count; i++) {
         const struct parcel_record *r = &p->parcel->records[i];
-        char index[BULK_INDEX_BYTES], id[96] = "";
+        char index[BULK_INDEX_BYTES], id[DOCUMENT_ID_BYTES];
         if (own->states[i] != SEARCH_PENDING)
             continue;
         bulk_index_name(c->index, c->rotation, r->time_ms, index);
-        if (c->with_id) /* I1 */
-            snprintf(id, sizeof(id), "%s.%llu.%u", p->parcel->name, (unsigned long long)r->offset,
-                     r->sub);
+        search_document_id(c, p->parcel->name, r, id); /* I1 */
         bulk_append(&(struct bulk_action){.index = bytes_text(index),
                                           .type = c->type,
                                           .id = bytes_text(id),
@@ -244,7 +202,7 @@ static void look_for_credentials(struct search_side *side)
 static enum status prepare(struct post *p, struct fault *f)
 {
     struct search_post *own = p->own;
-    struct search_config c = config_of(p->view);
+    struct search_config c = search_config_of(p->view);
     struct uri uri;
     enum status st = own->states == NULL ? begin(p, f) : OK;
     if (st != OK)
