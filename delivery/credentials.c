@@ -12,13 +12,13 @@ void credentials_wipe(struct credentials *c)
     explicit_bzero(c, sizeof(*c));
 }
 
-/* False: it does not fit, or holds what no header may hold. */
+/* False: it does not fit, or holds what no header may hold (a secret with a space in it is as good as any: it is in none). */
 static bool put(char *out, size_t room, struct bytes value)
 {
     if (value.len >= room)
         return false;
     for (size_t i = 0; i < value.len; i++)
-        if (value.at[i] <= ' ' || value.at[i] > '~')
+        if (value.at[i] < ' ' || value.at[i] > '~')
             return false;
     memcpy(out, value.at, value.len);
     out[value.len] = '\0';

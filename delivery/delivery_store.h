@@ -3,9 +3,9 @@
  *   meta/format                                   {"format": 1}
  *   meta/next                                     {"number": 7}
  *   delivery/<number, 20 digits>                  delivery_view_write's
- *   cursor/<number>/<shard, 10 digits>            {"next": offset}
- *   mark/<number>/<shard>/<output>                {"next": offset, "sub": n}     output: channel and partition, as output_name prints them
- *   plan/<number>/<shard>/<output>                what plan.c wrote
+ *   cursor/<number>/<shard, 10 digits>            {"next": offset, "sub": 0, "stream": number of the source}
+ *   mark/<number>/<shard>/<output>                {"next": offset, "sub": n, "stream": number}     output: channel and partition, as output_name prints them
+ *   plan/<number>/<shard>/<output>/<first>        what plan.c wrote; first: offset (20 digits) . sub (10)
  *
  * Many lanes write at once: their rows gather while a batch is being synced, and are the next one.
  * Thread: any; `done` on the store's own. */

@@ -3,6 +3,10 @@
 
 const struct destination_ops *destination_of(enum delivery_kind kind)
 {
-    (void)kind;
-    return &destination_s3;
+    static const struct destination_ops *const all[] = {
+        [DELIVERY_TO_S3] = &destination_s3,
+        [DELIVERY_TO_HTTP] = &destination_http,
+        [DELIVERY_TO_SPLUNK] = &destination_splunk,
+    };
+    return all[kind];
 }

@@ -13,9 +13,13 @@
 enum parcel_outcome {
     PARCEL_SENT,
     PARCEL_REFUSED, /* for good (retries are used up): what cannot go goes to the error output, as `refusals` say */
-    PARCEL_GONE,    /* for good, and AWS keeps nothing of it (a 413 of an HTTP endpoint) */
-    PARCEL_STOPPED  /* the lane ends */
+    PARCEL_GONE,   /* for good, and AWS keeps nothing of it (a 413 of an HTTP endpoint) */
+    PARCEL_STOPPED /* the lane ends */
 };
+
+/* The most that a parcel of a destination other than S3 holds: what an HTTP endpoint is sent at once (AWS). The lane closes outputs before. */
+#define PARCEL_RECORDS_MAX 10000u
+#define PARCEL_BYTES_MAX   (64u << 20)
 
 /* One result in a parcel, for destinations that send records and not bytes. */
 struct parcel_record {
@@ -34,11 +38,12 @@ struct parcel_refusal {
 struct parcel {
     /* set before */
     struct delivery_view *view; /* referenced by its plan: settings at the time it was planned */
-    const char *name;           /* S3: the object's key. Others: the request id (a UUID), the same for all attempts, also after a crash */
-    const char *bucket;         /* S3 */
-    const char *kms_key;        /* S3: the key to encrypt under, or NULL */
-    bool again;                 /* it may have been sent before a crash: what that left behind is to be cleared away */
-    struct bytes body;          /* S3: as stored (compressed). Others: data of the records, end to end */
+    const char *
+        name; /* S3: the object's key. Others: the request id (a UUID), the same for all attempts, also after a crash */
+    const char *bucket;  /* S3 */
+    const char *kms_key; /* S3: the key to encrypt under, or NULL */
+    bool again; /* it may have been sent before a crash: what that left behind is to be cleared away */
+    struct bytes body;  /* S3: as stored (compressed). Others: data of the records, end to end */
     const struct parcel_record *records; /* others than S3 */
     uint32_t record_count;
     uint64_t first_ms; /* arrival of the oldest */
@@ -46,8 +51,8 @@ struct parcel {
     /* set before done */
     enum parcel_outcome outcome;
     uint32_t attempts;
-    uint64_t ended_ms; /* of the last attempt */
-    struct parcel_refusal *refusals; /* REFUSED: all of them when NULL, for `code` and `fault` */
+    uint64_t ended_ms;               /* of the last attempt */
+    struct parcel_refusal *refusals; /* REFUSED: all of them when NULL, for `code` and `fault`; the destination's, until done returns */
     uint32_t refusal_count;
     const char *code;
     struct fault fault;

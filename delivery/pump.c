@@ -159,6 +159,17 @@ static void on_deadline(struct loop_timer *timer)
     flush_end(part, TIMED_OUT, why[0] ? why : "not all of it was delivered in that time");
 }
 
+/* Towards its flush_to. */
+static void hurry(struct lane *l)
+{
+    struct fault f = {0};
+    if (l->handed >= l->flush_to && lane_close_outputs(l, UINT64_MAX, &f) != OK)
+        lane_fail(l, &f);
+    l->dirty = true;
+    lane_save(l);
+    lane_step(l);
+}
+
 void pump_flush(struct pump *p, struct engine_order *o, uint64_t within_ms)
 {
     uint32_t count = 0;
@@ -168,8 +179,6 @@ void pump_flush(struct pump *p, struct engine_order *o, uint64_t within_ms)
     part->pump = p;
     part->order = o;
     part->deadline.fire = on_deadline;
-    list_append(&p->flushes, &part->node);
-    loop_timer_set(p->t->loop, &part->deadline, within_ms);
     LIST_EACH(node, keep, &p->lanes)
     {
         struct lane *l = LIST_OWNER(node, struct lane, node);
@@ -177,14 +186,12 @@ void pump_flush(struct pump *p, struct engine_order *o, uint64_t within_ms)
         log_bounds(l->shard->log, &bounds);
         part->targets[part->count++] = (struct flush_target){l->shard->index, bounds.end};
         l->flush_to = bounds.end;
-        struct fault f = {0};
-        if (l->handed >= l->flush_to && lane_close_outputs(l, UINT64_MAX, &f) != OK)
-            lane_fail(l, &f);
-        l->dirty = true;
-        lane_save(l);
-        lane_step(l);
     }
-    look_at_flushes(p);
+    list_append(&p->flushes, &part->node);
+    loop_timer_set(p->t->loop, &part->deadline, within_ms);
+    LIST_EACH(node, keep, &p->lanes)
+    hurry(LIST_OWNER(node, struct lane, node));
+    look_at_flushes(p); /* which may be the end of it */
 }
 
 static void publish_oldest(struct pump *p)

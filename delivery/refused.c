@@ -2,10 +2,11 @@
 #include "delivery/refused.h"
 
 #include "base/mem.h"
+#include "delivery/error_record.h"
 #include "delivery/object_key.h"
 #include "delivery/pump_internal.h"
-#include "wire/base64.h"
-#include "wire/json.h"
+
+#include <stdio.h>
 static struct lane *lane_of(const struct plan *p)
 {
     return p->output->lane;
@@ -84,31 +85,36 @@ enum status refused_plan(struct plan *p, struct fault *f)
     return name_it(p, f);
 }
 
-/* A line of JSON, as Firehose writes it. */
 static void write_line(const struct plan *p, const struct parcel_record *r, const char *code,
                        const char *text, struct buf *line)
 {
     const struct plan_failure *failure = &p->facts.failure;
-    struct bytes data = cargo_body(&p->cargo);
-    char sequence[SEQUENCE_TEXT_BYTES];
-    shard_sequence_at(lane_of(p)->shard, r->offset, r->time_ms, sequence);
-    buf_clear(line);
-    buf_printf(line,
-               "{\"attemptsMade\":%u,\"arrivalTimestamp\":%llu,\"errorCode\":", failure->attempts,
-               (unsigned long long)r->time_ms);
-    json_append_string(line, bytes_text(code));
-    buf_append_text(line, ",\"errorMessage\":");
-    json_append_string(line, bytes_text(text));
-    buf_printf(line, ",\"attemptEndingTimestamp\":%llu,\"rawData\":\"",
-               (unsigned long long)failure->ended_ms);
-    size_t len = base64_encoded_len(r->len);
-    uint8_t *room = buf_reserve(line, len + 1);
-    if (room) {
-        base64_encode(bytes_of(data.at + r->at, r->len), room);
-        buf_add(line, len);
+    const struct delivery_view *v = p->rules->view;
+    char sequence[SEQUENCE_TEXT_BYTES], id[SEQUENCE_TEXT_BYTES + 12];
+    size_t len = shard_sequence_at(lane_of(p)->shard, r->offset, r->time_ms, sequence);
+    snprintf(id, sizeof(id), "%s.%u", sequence, r->sub);
+    struct error_record e = {
+        .attempts = failure->attempts,
+        .arrival_ms = r->time_ms,
+        .ended_ms = failure->ended_ms,
+        .code = code,
+        .message = text,
+        .data = bytes_of(cargo_body(&p->cargo).at + r->at, r->len),
+        .sub = r->sub,
+    };
+    if (v->kind == DELIVERY_TO_SPLUNK) {
+        e.event_id = bytes_text(id);
+    } else if (v->kind == DELIVERY_TO_OPENSEARCH) {
+        const struct firehose_amazonopensearchservice_destination_configuration *c =
+            v->config->amazonopensearchservice_destination_configuration;
+        e.document_id = bytes_text(id);
+        e.index_name = c->index_name;
+        e.type_name = bytes_present(c->type_name) ? c->type_name : BYTES_LITERAL("");
+    } else {
+        e.sequence = bytes_of(sequence, len);
     }
-    buf_printf(line, "\",\"subsequenceNumber\":%u,\"dataId\":\"%s.%u\"}\n", r->sub, sequence,
-               r->sub);
+    buf_clear(line);
+    error_record_append(&e, line);
 }
 
 static enum status add_line(const struct plan *p, uint32_t record, const char *code,
