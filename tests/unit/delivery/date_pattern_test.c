@@ -59,8 +59,9 @@ static void patterns_print_as_javas_do(void **state)
 static void what_java_refuses_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"b",  "ddd", "yyyy'", "HHH", "V",  "VVV", "a a aa", "#",
-                                      "{}", "]",   "MMMMMM", "cc",  "FF", "SSSSSSSSSS", "OO", "zzzz"};
+    static const char *const bad[] = {"b",      "ddd",        "yyyy'", "HHH", "V",      "VVV",
+                                      "a a aa", "#",          "{}",    "]",   "MMMMMM", "cc",
+                                      "FF",     "SSSSSSSSSS", "OO",    "zzzz"};
     struct fault f;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         if (date_pattern_check(bytes_text(bad[i]), &f) != INVALID_ARGUMENT)
@@ -71,8 +72,9 @@ static void what_java_refuses_is_refused(void **state)
 static void names_that_are_no_zones_are_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "Europe/Nowhere", "../etc/passwd", "/etc/passwd",
-                                      "Europe//Berlin", "Europe", "posixrules/", "tzdata.zi"};
+    static const char *const bad[] = {
+        "",       "Europe/Nowhere", "../etc/passwd", "/etc/passwd", "Europe//Berlin",
+        "Europe", "posixrules/",    "tzdata.zi"};
     struct time_zone *zone;
     struct fault f;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
