@@ -484,6 +484,7 @@ int main(void)
         WITH_DEFAULTS(the_largest_numbers_read_back_too),
         WITH_DEFAULTS(help_names_every_setting_with_default_and_bounds),
         WITH_DEFAULTS(a_wrong_default_is_a_fault),
+        cmocka_unit_test(a_secret_is_set_like_a_text_and_never_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
