@@ -157,34 +157,24 @@ static void what_is_deleted_is_gone_also_after_a_restart(void **state)
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
 }
 
-static void wait_until(struct loopback *l, const char *words)
-{
-    for (bool there = false; !there;) {
-        char *now = call_text(l, DESCRIBE, GIVEN_NAME, NULL);
-        there = strstr(now, words) != NULL;
-        mem_free(now);
-        clock_manual_advance_ms(&l->clock, there ? 0 : 1);
-    }
-}
-
 static void with_a_state_delay_states_dwell_and_are_taken_up_after_a_restart(void **state)
 {
     struct loopback *l = *state;
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
-    assert_true(shows(l, DESCRIBE, GIVEN_NAME, "\"CREATING\""));
+    assert_true(delivery_shows(l, "\"CREATING\""));
     assert_int_equal(atomic_load(&ran.set), 0);
     answer_refused(l, DELETE, GIVEN_NAME, "ResourceInUseException",
                    "Firehose d under accountId 000000000000 is not ACTIVE, instead in state "
                    "CREATING");
-    wait_until(l, "\"ACTIVE\"");
+    delivery_wait(l, "\"ACTIVE\"");
     assert_int_equal(atomic_load(&ran.set), 1);
     json_decref(answer_ok(l, DELETE, GIVEN_NAME));
-    assert_true(shows(l, DESCRIBE, GIVEN_NAME, "\"DELETING\""));
+    assert_true(delivery_shows(l, "\"DELETING\""));
     loopback_reopen(l);
-    wait_until(l, "not found");
+    delivery_wait(l, "not found");
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
     loopback_reopen(l); /* found CREATING */
-    wait_until(l, "\"ACTIVE\"");
+    delivery_wait(l, "\"ACTIVE\"");
 }
 
 static void there_are_at_most_so_many(void **state)
