@@ -29,11 +29,34 @@ static const struct exception exceptions[] = {
     {KEY_INVALID, "KMSInvalidStateException", 400, "message", true},
 };
 
-const struct exception *exception_of(enum status status)
+/* What Firehose, and its flush, call otherwise. */
+static const struct exception of_firehose[] = {
+    {THROTTLED, "ServiceUnavailableException", 503, "message", true},
+    {CLOSING, "ServiceUnavailableException", 503, "message", true},
+    {NO_SPACE, "ServiceUnavailableException", 503, "message", true},
+    {CHANGED, "ConcurrentModificationException", 400, "message", true},
+    {TIMED_OUT, "DeliveryFailedException", 400, "message", true},
+    {KEY_NOT_FOUND, "InvalidKMSResourceException", 400, "message", true},
+    {KEY_DISABLED, "InvalidKMSResourceException", 400, "message", true},
+    {KEY_DENIED, "InvalidKMSResourceException", 400, "message", true},
+    {KEY_INVALID, "InvalidKMSResourceException", 400, "message", true},
+};
+
+static const struct exception *find(const struct exception *rows, size_t count, enum status status)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].status == status)
+            return &rows[i];
+    return NULL;
+}
+
+const struct exception *exception_of(enum exchange_service service, enum status status)
 {
     static const struct exception internal = {INTERNAL, "InternalFailure", 500, "message", false};
-    for (size_t i = 0; i < sizeof(exceptions) / sizeof(*exceptions); i++)
-        if (exceptions[i].status == status)
-            return &exceptions[i];
-    return &internal;
+    const struct exception *found = NULL;
+    if (service != SERVICE_KINESIS)
+        found = find(of_firehose, sizeof(of_firehose) / sizeof(*of_firehose), status);
+    if (!found)
+        found = find(exceptions, sizeof(exceptions) / sizeof(*exceptions), status);
+    return found ? found : &internal;
 }

@@ -2,6 +2,7 @@
 #ifndef SLUICE_API_EXCEPTION_H
 #define SLUICE_API_EXCEPTION_H
 
+#include "api/exchange.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -14,7 +15,7 @@ struct exception {
     bool tells;           /* whether the fault's words go to the client */
 };
 
-/* Never NULL: what has no row of its own is InternalFailure. */
-const struct exception *exception_of(enum status status);
+/* As that service names it. Never NULL: what has no row of its own is InternalFailure. */
+const struct exception *exception_of(enum exchange_service service, enum status status);
 
 #endif

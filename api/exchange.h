@@ -37,6 +37,9 @@ struct operation_metrics;
 /* How request and reply are written. */
 enum exchange_codec { CODEC_JSON, CODEC_CBOR };
 
+/* Whose operation it asks for: the same outcome has another name in each. */
+enum exchange_service { SERVICE_KINESIS, SERVICE_FIREHOSE, SERVICE_SLUICE };
+
 /* Where the body of a reply that goes on comes from. Embedded in its owner. Thread: the exchange's loop. */
 struct exchange_source {
     /* Writes at most `room` bytes (at least 1) to `at` and says how many; 0: nothing now, exchange_ready will be called when there
@@ -78,6 +81,7 @@ struct exchange {
 
     /* the handler's own */
     enum exchange_codec codec;
+    enum exchange_service service; /* set by the pipeline */
     struct arena arena;
     struct message message; /* for exchange_send */
     void *operation;        /* state of an operation that answers later */

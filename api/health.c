@@ -2,6 +2,7 @@
  * kept up to date for nobody. */
 #include "api/health.h"
 
+#include "api/delivery_monitoring.h"
 #include "api/monitoring.h"
 #include "api/reply.h"
 #include "base/metric.h"
@@ -36,6 +37,8 @@ static void answer_metrics(const struct service *s, struct exchange *x)
     refresh(s);
     metric_print(&page);
     monitoring_print(s->streams, &page);
+    if (s->deliveries)
+        delivery_monitoring_print(s->deliveries, s->clock, &page);
     reply_raw(x, 200, "text/plain; version=0.0.4; charset=utf-8", buf_view(&page));
     buf_fini(&page);
 }
@@ -53,6 +56,17 @@ static void answer_health(const struct service *s, struct exchange *x)
     reply_raw(x, 200, "application/json", page);
 }
 
+static void answer_status(const struct service *s, struct exchange *x)
+{
+    struct buf page;
+    buf_init(&page, PAGE_BYTES_MAX);
+    buf_append_text(&page, "{\"delivery_streams\":");
+    delivery_status_print(s->deliveries, &page);
+    buf_append_text(&page, "}\n");
+    reply_raw(x, 200, "application/json", buf_view(&page));
+    buf_fini(&page);
+}
+
 bool health_answer(struct service *s, struct exchange *x)
 {
     if (!bytes_equal(x->method, BYTES_LITERAL("GET")))
@@ -61,6 +75,8 @@ bool health_answer(struct service *s, struct exchange *x)
         answer_health(s, x);
     else if (bytes_equal(x->path, BYTES_LITERAL("/metrics")))
         answer_metrics(s, x);
+    else if (s->deliveries && bytes_equal(x->path, BYTES_LITERAL("/status")))
+        answer_status(s, x);
     else
         return false;
     return true;

@@ -9,7 +9,6 @@
 #include "api/inject_gate.h"
 
 #include "api/quota_gate.h"
-#include "api/request_target.h"
 #include "shards/stream_fault.h"
 
 /* A request at the gate. In the exchange's arena. */
@@ -27,9 +26,12 @@ struct passing {
 static void throttle(const struct passing *p)
 {
     struct fault f;
-    (void)fault_rate_exceeded(&f, p->target.stream,
-                              p->target.scope.account); /* the reply says it */
-    reply_fault(p->exchange, &f);
+    struct exchange *x = p->exchange;
+    if (x->service == SERVICE_FIREHOSE && bytes_starts_with(x->action, BYTES_LITERAL("PutRecord")))
+        (void)fault_set(&f, THROTTLED, "Slow down.");
+    else
+        (void)quota_refusal(x, &p->target, &f);
+    reply_fault(x, &f);
 }
 
 static void go_on(const struct passing *p)

@@ -81,7 +81,7 @@ static bool print_stream(void *arg, struct stream_view *v)
 {
     const struct printing *p = arg;
     const struct family *f = &families[p->metric];
-    if (has_room(p->out))
+    if (has_room(p->out) && !scope_is_hidden(&v->settings.scope))
         buf_printf(p->out, "%s{" STREAM_LABELS "} %llu\n", f->stream_name, STREAM_LABELS_ARGS(v),
                    (unsigned long long)f->value(v->settings.rate));
     return has_room(p->out);

@@ -2,9 +2,8 @@
  *
  *   records -> hash -> shard --pack, one batch a shard--> log_append_all -> ... synced ... -> done, last one -> back to our loop -> reply
  *
- * Records are packed into the exchange's arena in their stored form, and their CRC taken, here on the network's thread; the committer only
- * numbers them. For an encrypted stream they are packed a little further on in a larger place, and sealed there (batch_cipher.h) before the CRC is
- * taken: the log never sees them plain. A batch that is routed again is packed and sealed anew.
+ * Records are packed into the exchange's arena in their stored form, and their CRC taken, here on the network's thread (put_batch.h); the
+ * committer only numbers them. A batch that is routed again is packed and sealed anew.
  *
  * P1. A record is answered with a sequence number only if the batch that holds it completed with OK, that is, is synced.
  * P2. Records of one request that fall to one shard keep their order: they are one batch.
@@ -13,10 +12,9 @@
  * Thread: the exchange's loop; append_done on the committer's. */
 #include "api/inject_gate.h"
 #include "api/operations.h"
+#include "api/put_batch.h"
 
 #include "base/digest.h"
-#include "base/must.h"
-#include "shards/batch_cipher.h"
 #include "shards/stream_fault.h"
 
 #include <openssl/crypto.h>
@@ -42,12 +40,8 @@ struct put_record {
 
 /* One batch. */
 struct put_part {
-    struct log_append append;
+    struct put_batch batch;
     struct put *put;
-    struct shard *shard;
-    size_t bytes, data_bytes; /* packed; of keys and data, as AWS counts them */
-    uint32_t count;
-    uint8_t *body, *at;
 };
 
 struct put {
@@ -131,7 +125,7 @@ static void answer_one(struct put *p)
     struct exchange *x = p->exchange;
     if (!r->stored) {
         struct fault f = {0};
-        refusal(p, p->parts[r->part].append.status, p->parts[r->part].shard, &f);
+        refusal(p, p->parts[r->part].batch.append.status, p->parts[r->part].batch.shard, &f);
         metric_add(p->service->data.write_throttled, f.status == THROTTLED);
         put_fail(p, &f);
         return;
@@ -150,7 +144,8 @@ static void describe_refused(struct put *p, struct put_record *r,
 {
     if (!r->error_code) {
         struct fault f = {0};
-        enum status st = refusal(p, p->parts[r->part].append.status, p->parts[r->part].shard, &f);
+        enum status st =
+            refusal(p, p->parts[r->part].batch.append.status, p->parts[r->part].batch.shard, &f);
         metric_add(p->service->data.write_throttled, st == THROTTLED);
         r->error_code =
             st == THROTTLED ? "ProvisionedThroughputExceededException" : "InternalFailure";
@@ -249,14 +244,13 @@ static enum status route(struct put *p, struct fault *f)
         }
         uint32_t *slot = p->one ? &(uint32_t){0} : &part_of[place];
         if (*slot == 0) {
-            p->parts[p->part_count].shard = v->open[place];
+            p->parts[p->part_count].batch.shard = v->open[place];
             *slot = ++p->part_count;
         }
         struct put_part *part = &p->parts[*slot - 1];
         r->part = *slot - 1;
-        r->place = part->count++; /* P2 */
-        part->bytes += record_packed_len(r->key.len, r->data.len, r->explicit_hash);
-        part->data_bytes += r->key.len + r->data.len;
+        r->place = part->batch.count; /* P2 */
+        put_batch_count(&part->batch, r->key, r->data, r->explicit_hash);
     }
     return OK;
 }
@@ -264,63 +258,38 @@ static enum status route(struct put *p, struct fault *f)
 /* Thread: the committer's, or ours. */
 static void append_done(struct log_append *a);
 
-/* Bodies, CRCs and what the log is told. With a key they are sealed; `epoch` is its number. */
-static void finish_parts(struct put *p, uint32_t epoch, const uint8_t *key)
-{
-    for (uint32_t i = 0; i < p->part_count; i++) {
-        struct put_part *part = &p->parts[i];
-        size_t head = epoch ? BATCH_CIPHER_HEAD : 0, extra = epoch ? BATCH_CIPHER_EXTRA : 0;
-        must(part->at == part->body + head + part->bytes);
-        struct log *log = part->shard->log;
-        if (epoch)
-            batch_seal(key, log->place, epoch, part->count, part->body, part->bytes);
-        struct bytes body = bytes_of(part->body, part->bytes + extra);
-        part->append = (struct log_append){
-            .log = log,
-            .body = body,
-            .body_crc = crc32c_extend(0, body),
-            .count = part->count,
-            .key_epoch = epoch,
-            .done = append_done,
-        };
-        p->appends[i] = &part->append;
-    }
-}
-
 static enum status pack(struct put *p, struct fault *f)
 {
     struct arena *a = &p->exchange->arena;
     const struct stream_settings *settings = &p->view->settings;
     uint8_t key[AEAD_KEY_BYTES];
     uint32_t epoch = stream_encryption_epoch(settings->encryption);
-    size_t head = epoch ? BATCH_CIPHER_HEAD : 0, extra = epoch ? BATCH_CIPHER_EXTRA : 0;
+    enum status st = OK;
     p->appends = arena_take(a, (p->part_count + 1) * sizeof(struct log_append *));
     if (!p->appends)
         return fault_set(f, NO_MEMORY, "no memory for the put");
-    for (uint32_t i = 0; i < p->part_count; i++) {
-        struct put_part *part = &p->parts[i];
-        part->put = p;
-        part->body = arena_take(a, part->bytes + extra + 1);
-        if (!part->body)
-            return fault_set(f, NO_MEMORY, "no memory for the put");
-        part->at = part->body + head;
+    for (uint32_t i = 0; i < p->part_count && st == OK; i++) {
+        p->parts[i].put = p;
+        st = put_batch_begin(&p->parts[i].batch, a, epoch, f);
     }
+    if (st != OK)
+        return st;
     for (uint32_t i = 0; i < p->count; i++) {
         struct put_record *r = &p->records[i];
         if (r->stored || r->refused)
             continue;
-        struct put_part *part = &p->parts[r->part];
-        part->at = record_pack(part->at, r->key, r->data, r->explicit_hash ? &r->hash : NULL);
+        put_batch_add(&p->parts[r->part].batch, r->key, r->data,
+                      r->explicit_hash ? &r->hash : NULL);
     }
-    if (epoch) {
-        enum status st = stream_settings_data_key(settings, p->service->master_keys, epoch, key, f);
-        if (st != OK)
-            return st;
+    if (epoch)
+        st = stream_settings_data_key(settings, p->service->master_keys, epoch, key, f);
+    for (uint32_t i = 0; i < p->part_count && st == OK; i++) {
+        put_batch_finish(&p->parts[i].batch, epoch, key, append_done);
+        p->appends[i] = &p->parts[i].batch.append;
     }
-    finish_parts(p, epoch, key);
     if (epoch)
         OPENSSL_cleanse(key, sizeof(key));
-    return OK;
+    return st;
 }
 
 /* ---- the way through ---- */
@@ -376,7 +345,7 @@ static void count_parts(struct put *p)
 {
     uint64_t bytes = 0, records = 0;
     for (uint32_t i = 0; i < p->part_count; i++) {
-        struct put_part *part = &p->parts[i];
+        struct put_batch *part = &p->parts[i].batch;
         if (part->append.status == OK) {
             shard_rate_in(part->shard->rate, part->data_bytes, part->count);
             bytes += part->data_bytes;
@@ -401,12 +370,12 @@ static void parts_done(struct message *m)
         if (r->stored || r->refused)
             continue;
         const struct put_part *part = &p->parts[r->part];
-        if (part->append.status == OK) { /* P1 */
+        if (part->batch.append.status == OK) { /* P1 */
             r->stored = true;
-            r->shard = part->shard;
-            r->offset = part->append.first_offset + r->place;
-            r->time_ms = part->append.time_ms;
-        } else if (part->append.status == SEALED) {
+            r->shard = part->batch.shard;
+            r->offset = part->batch.append.first_offset + r->place;
+            r->time_ms = part->batch.append.time_ms;
+        } else if (part->batch.append.status == SEALED) {
             met_seal = true;
         } else {
             r->refused = true;
@@ -428,7 +397,7 @@ static void parts_done(struct message *m)
 
 static void append_done(struct log_append *a)
 {
-    struct put *p = LIST_OWNER(a, struct put_part, append)->put;
+    struct put *p = LIST_OWNER(a, struct put_part, batch.append)->put;
     if (atomic_fetch_sub_explicit(&p->outstanding, 1, memory_order_acq_rel) == 1)
         exchange_send(p->exchange, parts_done);
 }

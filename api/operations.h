@@ -13,10 +13,11 @@
 
 typedef void operation_fn(struct service *, struct exchange *, const void *input);
 #define OPERATION(name, index, handler) operation_fn handler;
+#include "api/delivery_operations.def"
 #include "api/operations.def"
 #undef OPERATION
 /* Of our own, beside AWS's. */
-operation_fn op_get_fault_rules, op_put_fault_rules;
+operation_fn op_get_fault_rules, op_put_fault_rules, op_flush_delivery;
 
 /* The stream that a request means by StreamName or StreamARN (either may be absent, not both): in the
  * caller's scope, or where the ARN says. Whether it is there, and the caller may touch it

@@ -14,6 +14,7 @@
 #include "api/operations.h"
 #include "api/push.h"
 #include "api/quota_gate.h"
+#include "api/target.h"
 
 #include "base/mem.h"
 #include "base/metric.h"
@@ -24,25 +25,6 @@
 #include "wire/json.h"
 
 #include <stdio.h>
-
-struct operation_row {
-    struct bytes name;
-    unsigned model;
-    operation_fn *run;
-};
-
-static const struct operation_row rows[] = {
-#define OPERATION(name, index, handler) {BYTES_LITERAL(#name), KINESIS_OP_##index, handler},
-#include "api/operations.def"
-#undef OPERATION
-};
-enum { ROWS = sizeof(rows) / sizeof(*rows) };
-
-/* Of our own: by sluice_operations, and there only when faults may be injected, since so far all are about that. */
-static const struct operation_row our_rows[] = {
-    {BYTES_LITERAL("GetFaultRules"), SLUICE_OP_GET_FAULT_RULES, op_get_fault_rules},
-    {BYTES_LITERAL("PutFaultRules"), SLUICE_OP_PUT_FAULT_RULES, op_put_fault_rules},
-};
 
 /* ---- answers before any operation is known ---- */
 
@@ -100,30 +82,6 @@ static bool is_structure(const struct exchange *x)
     return codec_of(x)->is_structure(bytes_of(x->body, x->body_len));
 }
 
-static const struct operation_row *operation_of(struct bytes target)
-{
-    static const struct bytes prefix = BYTES_LITERAL("Kinesis_20131202.");
-    if (!bytes_present(target) || !bytes_starts_with(target, prefix))
-        return NULL;
-    struct bytes name = bytes_of(target.at + prefix.len, target.len - prefix.len);
-    for (size_t i = 0; i < ROWS; i++)
-        if (bytes_equal(rows[i].name, name))
-            return &rows[i];
-    return NULL;
-}
-
-static const struct operation_row *our_operation_of(const struct service *s, struct bytes target)
-{
-    static const struct bytes prefix = BYTES_LITERAL(SLUICE_TARGET_PREFIX ".");
-    if (!s->inject || !bytes_present(target) || !bytes_starts_with(target, prefix))
-        return NULL;
-    struct bytes name = bytes_of(target.at + prefix.len, target.len - prefix.len);
-    for (size_t i = 0; i < sizeof(our_rows) / sizeof(*our_rows); i++)
-        if (bytes_equal(our_rows[i].name, name))
-            return &our_rows[i];
-    return NULL;
-}
-
 /* "Service.Operation", both there */
 static bool target_is_complete(struct bytes target)
 {
@@ -147,14 +105,14 @@ static void answer_plain_json(struct exchange *x)
 }
 
 /* Whatever can be answered without reading the body. */
-static bool answer_by_head(struct exchange *x, enum content content, struct bytes target)
+static bool answer_by_head(struct exchange *x, enum content content, struct bytes target,
+                           const struct operation_row *row)
 {
     if (!bytes_equal(x->method, BYTES_LITERAL("POST"))) {
         answer_no_service(x);
     } else if (x->body_len == 0) {
         x->codec = content == CONTENT_JSON11 ? CODEC_JSON : CODEC_CBOR; /* as AWS does */
-        answer_type(x,
-                    operation_of(target) ? "SerializationException" : "UnknownOperationException");
+        answer_type(x, row ? "SerializationException" : "UnknownOperationException");
     } else if (content == CONTENT_NONE || content == CONTENT_OTHER) {
         if (target_is_complete(target))
             reply_raw(x, 404, NULL, BYTES_LITERAL("<UnknownOperationException/>\n"));
@@ -162,6 +120,8 @@ static bool answer_by_head(struct exchange *x, enum content content, struct byte
             answer_no_service(x);
     } else if (content == CONTENT_JSON) {
         answer_plain_json(x);
+    } else if (content == CONTENT_CBOR11 && row && row->service != SERVICE_KINESIS) {
+        reply_raw(x, 404, NULL, BYTES_LITERAL("<UnknownOperationException/>\n")); /* JSON alone */
     } else {
         return false;
     }
@@ -183,7 +143,8 @@ static enum status decode(struct exchange *x, const struct shape *shape, void **
 /* What AWS says of a request whose signature is wrong: first of all, whether its body would parse. */
 static enum status verify(struct service *s, struct exchange *x, struct fault *f)
 {
-    enum status st = auth_verify(&s->auth, x, "kinesis", f);
+    const char *name = x->service == SERVICE_FIREHOSE ? "firehose" : "kinesis";
+    enum status st = auth_verify(&s->auth, x, name, f);
     return st == OK || is_structure(x) ? st : fault_set(f, MALFORMED, "%s", "");
 }
 
@@ -194,13 +155,13 @@ static void run(struct service *s, struct exchange *x, const struct operation_ro
     x->action = row->name;
     enum status st = verify(s, x, &f);
     if (st == OK)
-        st = decode(x, kinesis_operations[row->model].input, &input, &f);
+        st = decode(x, row->model->input, &input, &f);
     if (st != OK)
         reply_fault(x, &f);
     else if (inject_is_on(s))
-        inject_gate(s, x, &kinesis_operations[row->model], row->run, input);
+        inject_gate(s, x, row->model, row->run, input);
     else
-        quota_gate(s, x, &kinesis_operations[row->model], row->run, input);
+        quota_gate(s, x, row->model, row->run, input);
 }
 
 /* No rule of fault injection applies to it: whoever shut himself out can take it back. */
@@ -210,7 +171,7 @@ static void run_ours(struct service *s, struct exchange *x, const struct operati
     void *input = NULL;
     enum status st = verify(s, x, &f);
     if (st == OK)
-        st = decode(x, sluice_operations[row->model].input, &input, &f);
+        st = decode(x, row->model->input, &input, &f);
     if (st == OK)
         row->run(s, x, input);
     else
@@ -232,17 +193,19 @@ static void handle(struct exchange_handler *handler, struct exchange *x)
     common_headers(x);
     struct bytes target = exchange_header(x, "X-Amz-Target");
     enum content content = content_of(x);
+    const struct operation_row *row = target_row(s, target);
+    size_t place;
     x->codec = content_codec(content);
-    if (answer_by_head(x, content, target))
+    x->service = row ? row->service : SERVICE_KINESIS;
+    if (answer_by_head(x, content, target, row))
         return;
-    const struct operation_row *row = operation_of(target);
-    if (row) {
-        x->metrics = &s->metrics[row - rows];
-        run(s, x, row);
-    } else if ((row = our_operation_of(s, target)) != NULL) {
-        run_ours(s, x, row);
-    } else {
+    if (!row) {
         answer_type(x, is_structure(x) ? "UnknownOperationException" : "SerializationException");
+    } else if (target_place(row, &place)) {
+        x->metrics = &s->metrics[place];
+        run(s, x, row);
+    } else {
+        run_ours(s, x, row);
     }
 }
 
@@ -265,10 +228,12 @@ void service_init(struct service *s)
                          "AWS/Kinesis GetRecords.IteratorAgeMilliseconds, of the last read.", ""),
     };
     s->push = push_new(s);
-    s->metrics = mem_must(ROWS * sizeof(*s->metrics));
-    for (size_t i = 0; i < ROWS; i++) {
+    s->metrics = mem_must(target_places() * sizeof(*s->metrics));
+    for (size_t i = 0; i < target_places(); i++) {
+        const struct operation_row *row = target_row_at(i);
         char labels[96];
-        snprintf(labels, sizeof(labels), "operation=\"%.*s\"", BYTES_ARGS(rows[i].name));
+        snprintf(labels, sizeof(labels), "operation=\"%.*s\"%s", BYTES_ARGS(row->name),
+                 row->service == SERVICE_FIREHOSE ? ",service=\"firehose\"" : "");
         s->metrics[i].seconds = metric_histogram(
             "sluice_operation_seconds", "Time from a complete request to its answer.", labels);
         s->metrics[i].errors =

@@ -124,7 +124,7 @@ static bool is_about_keys(enum status fate)
 static const char *exception_name(enum status fate)
 {
     bool named = fate == NOT_FOUND || fate == IN_USE || is_about_keys(fate);
-    return named ? exception_of(fate)->name : "InternalFailureException";
+    return named ? exception_of(SERVICE_KINESIS, fate)->name : "InternalFailureException";
 }
 
 void push_print_in_use(const struct subscription *s, const struct stream_settings *stream,

@@ -4,8 +4,15 @@
  * It stands behind injected faults: what those refuse or lose on the way never came to the service, and costs nobody a call. */
 #include "api/quota_gate.h"
 
-#include "api/request_target.h"
 #include "shards/stream_fault.h"
+
+/* AWS names the stream of Kinesis's; of a delivery stream only the account. */
+enum status quota_refusal(const struct exchange *x, const struct request_target *target,
+                          struct fault *f)
+{
+    bool kinesis = x->service == SERVICE_KINESIS;
+    return fault_rate_exceeded(f, kinesis ? target->stream : BYTES_NONE, target->scope.account);
+}
 
 void quota_gate(struct service *s, struct exchange *x, const struct operation_model *operation,
                 operation_fn *run, const void *input)
@@ -17,6 +24,6 @@ void quota_gate(struct service *s, struct exchange *x, const struct operation_mo
     struct fault f;
     struct request_target target;
     request_target_find(s, x, operation->input, input, &target);
-    (void)fault_rate_exceeded(&f, target.stream, target.scope.account); /* the reply says it */
+    (void)quota_refusal(x, &target, &f); /* the reply says it */
     reply_fault(x, &f);
 }

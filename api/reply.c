@@ -51,7 +51,7 @@ void reply_error(struct exchange *x, int http_status, const char *name, const ch
 
 void reply_fault(struct exchange *x, const struct fault *f)
 {
-    const struct exception *e = exception_of(f->status);
+    const struct exception *e = exception_of(x->service, f->status);
     if (e->http_status == 500)
         TRACE_SELDOM(TRACE_ERROR, "reply", "%s: %s: %s", x->request_id, status_name(f->status),
                      f->text);

@@ -4,30 +4,6 @@
 
 #include "shards/stream_fault.h"
 
-struct stream_arn {
-    struct bytes region, account, name;
-};
-
-/* "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME"; the model's pattern has been checked. */
-static bool arn_parse(struct bytes arn, struct stream_arn *out)
-{
-    struct bytes parts[6];
-    struct bytes rest = arn;
-    for (int i = 0; i < 5; i++) {
-        const uint8_t *colon = memchr(rest.at, ':', rest.len);
-        if (!colon)
-            return false;
-        parts[i] = bytes_of(rest.at, (size_t)(colon - rest.at));
-        rest = bytes_of(colon + 1, rest.len - parts[i].len - 1);
-    }
-    static const struct bytes kind = BYTES_LITERAL("stream/");
-    if (!bytes_starts_with(rest, kind))
-        return false;
-    *out =
-        (struct stream_arn){parts[3], parts[4], bytes_of(rest.at + kind.len, rest.len - kind.len)};
-    return true;
-}
-
 enum status request_stream_name(const struct exchange *x, struct bytes stream_name,
                                 struct bytes stream_arn, struct scope *scope, struct bytes *name,
                                 struct fault *f)
@@ -40,7 +16,7 @@ enum status request_stream_name(const struct exchange *x, struct bytes stream_na
         return fault_set(f, INVALID_ARGUMENT, "Either StreamName or StreamARN should be provided.");
     }
     struct stream_arn arn;
-    if (!arn_parse(stream_arn, &arn) || !account_is_valid(arn.account))
+    if (!stream_arn_parse(stream_arn, &arn) || !account_is_valid(arn.account))
         return fault_set(f, INVALID_ARGUMENT, "StreamARN %.*s is not a valid stream ARN.",
                          BYTES_ARGS(stream_arn));
     *name = arn.name;
@@ -126,7 +102,7 @@ enum status request_resource(struct bytes resource_arn, struct resource *out, st
 {
     static const struct bytes kind = BYTES_LITERAL("/consumer/");
     struct stream_arn arn;
-    if (!arn_parse(resource_arn, &arn))
+    if (!stream_arn_parse(resource_arn, &arn))
         return fault_set(f, INVALID_ARGUMENT, "ResourceARN %.*s is not a valid ARN.",
                          BYTES_ARGS(resource_arn));
     const uint8_t *slash = arn.name.len ? memchr(arn.name.at, '/', arn.name.len) : NULL;

@@ -9,6 +9,8 @@
 #include "shards/catalog.h"
 
 struct push;
+struct delivery_control;
+struct delivery_table;
 
 struct operation_metrics {
     struct metric *seconds, *errors;
@@ -25,7 +27,9 @@ struct service {
     struct catalog *catalog;
     struct stream_table *streams;
     struct log_engine *logs;
-    struct master_keys *master_keys; /* NULL: none */
+    struct master_keys *master_keys;   /* NULL: none */
+    struct delivery_table *deliveries; /* NULL: delivery streams are not served, nor is the next */
+    struct delivery_control *delivery_control;
     const struct clock *clock;
     struct auth_settings auth;
     uint64_t shard_limit, on_demand_limit; /* of each account and region */
@@ -35,7 +39,7 @@ struct service {
     void *connections_arg;
     uint64_t started_ms;
     struct data_metrics data;          /* made by service_init */
-    struct operation_metrics *metrics; /* by row of operations.def; made by service_init */
+    struct operation_metrics *metrics; /* by target_place; made by service_init */
     struct quotas *quotas;             /* NULL: none are held; service_fini frees it */
     struct push *push;                 /* made by service_init */
 };

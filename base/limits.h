@@ -84,6 +84,12 @@
 #define ENCRYPTION_CHANGES_MAX 25
 #define STREAM_DATA_KEYS_MAX   1000
 #define MASTER_KEYS_MAX        256
+/* Delivery streams: AWS's count of an account and region. What one's configuration takes, as text and decoded: 50 tags, some forty
+ * parameters of processors of up to 5 KiB, 50 attributes of an HTTP endpoint. */
+#define DELIVERIES_MAX          5000
+#define DELIVERY_VIEW_BYTES_MAX MIB(2)
+/* HTTP to the outside, a delivery thread: calls that have a connection at once. Each takes 32 KiB, with TLS 100, and a descriptor. */
+#define WEB_CONNECTIONS_MAX 256
 /* A settings file: some forty short lines. */
 #define SETTINGS_FILE_BYTES_MAX MIB(1)
 /* Rules of fault injection, as text, and how many. All are looked at for each request. */

@@ -197,6 +197,7 @@ enum status setting_set(const struct setting *row, void *values, struct bytes te
 {
     switch (row->kind) {
     case SETTING_TEXT:
+    case SETTING_SECRET:
         return set_text(row, values, text, origin, f);
     case SETTING_BOOL:
         return set_bool(row, values, text, origin, f);
@@ -228,13 +229,18 @@ enum status settings_set(const struct setting *rows, size_t count, void *values,
     return setting_set(row, values, text, origin, f);
 }
 
+static bool is_text(const struct setting *row)
+{
+    return row->kind == SETTING_TEXT || row->kind == SETTING_SECRET;
+}
+
 enum status settings_defaults(const struct setting *rows, size_t count, void *values,
                               struct fault *f)
 {
     /* All of them first: after a fault half way, settings_free must find no wild pointer. */
     for (size_t i = 0; i < count; i++) {
         must(strlen(rows[i].name) + sizeof("SLUICE_") <= SETTING_NAME_BYTES_MAX);
-        if (rows[i].kind == SETTING_TEXT)
+        if (is_text(&rows[i]))
             *(char **)place_of(&rows[i], values) = NULL;
     }
     for (size_t i = 0; i < count; i++) {
@@ -249,7 +255,7 @@ enum status settings_defaults(const struct setting *rows, size_t count, void *va
 void settings_free(const struct setting *rows, size_t count, void *values)
 {
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].kind != SETTING_TEXT)
+        if (!is_text(&rows[i]))
             continue;
         char **place = place_of(&rows[i], values);
         mem_free(*place);

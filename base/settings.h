@@ -14,10 +14,11 @@ enum setting_kind {
     SETTING_COUNT,
     SETTING_BYTES,
     SETTING_MS,
-    SETTING_CHOICE
+    SETTING_CHOICE,
+    SETTING_SECRET /* as TEXT, but it is never printed */
 };
 
-/* A row. A value lives at `offset` in the caller's struct: char * (owned, mem_free) for TEXT, bool,
+/* A row. A value lives at `offset` in the caller's struct: char * (owned, mem_free) for TEXT and SECRET, bool,
  * or uint64_t for the rest (BYTES takes 64MiB, 1GiB, 512KiB or a plain number; MS takes 250ms, 5s,
  * 2m, 1h or a plain number of ms; CHOICE the index). */
 struct setting {
@@ -51,7 +52,7 @@ enum status settings_from_environment(const struct setting *rows, size_t count, 
  * of what comes next. */
 enum status settings_from_flags(const struct setting *rows, size_t count, void *values, int argc,
                                 char *const *argv, int *used, struct fault *f) MUST_USE;
-/* The values in force, as a JSON object that settings_from_json reads. */
+/* The values in force, as a JSON object that settings_from_json reads; without secrets. */
 void settings_print_json(const struct setting *rows, size_t count, const void *values,
                          struct buf *out);
 void settings_print_help(const struct setting *rows, size_t count, struct buf *out);

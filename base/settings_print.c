@@ -2,7 +2,8 @@
  *
  * Both are made from the same rows as the parser, so neither can be out of date.
  *
- * I1. What settings_print_json prints, settings_from_json reads to the same values.
+ * I1. What settings_print_json prints, settings_from_json reads to the same values, but for secrets.
+ * I2. No secret is printed.
  *
  * Thread: its caller's. */
 #include "base/must.h"
@@ -59,14 +60,18 @@ static void print_value(const struct setting *row, const void *values, struct bu
 void settings_print_json(const struct setting *rows, size_t count, const void *values,
                          struct buf *out)
 {
-    buf_append_text(out, "{\n");
+    const char *between = "{\n";
     for (size_t i = 0; i < count; i++) {
+        if (rows[i].kind == SETTING_SECRET)
+            continue; /* I2 */
+        buf_append_text(out, between);
         buf_append_text(out, "  ");
         print_string(bytes_text(rows[i].name), out);
         buf_append_text(out, ": ");
         print_value(&rows[i], values, out);
-        buf_append_text(out, i + 1 < count ? ",\n" : "\n");
+        between = ",\n";
     }
+    buf_append_text(out, "\n");
     buf_append_text(out, "}\n");
 }
 
@@ -82,7 +87,8 @@ static void print_bounds(const struct setting *row, struct buf *out)
 
 static void print_row(const struct setting *row, struct buf *out)
 {
-    static const char *const value_words[] = {" TEXT", "", " NUMBER", " SIZE", " TIME", " "};
+    static const char *const value_words[] = {" TEXT", "",  " NUMBER", " SIZE",
+                                              " TIME", " ", " TEXT"};
     size_t start = out->len;
     buf_printf(out, "  --%s%s%s%s", row->kind == SETTING_BOOL ? "[no-]" : "", row->name,
                value_words[row->kind], row->kind == SETTING_CHOICE ? row->choices : "");

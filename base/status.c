@@ -61,6 +61,8 @@ static const char *const error_names[] = {
     ROW(KEY_DISABLED),
     ROW(KEY_DENIED),
     ROW(KEY_INVALID),
+    ROW(TIMED_OUT),
+    ROW(CHANGED),
 };
 
 const char *status_name(enum status status)

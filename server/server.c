@@ -21,6 +21,7 @@
 #include "base/trace.h"
 #include "retention/retention.h"
 #include "server/data_folder.h"
+#include "server/server_delivery.h"
 #include "server/server_keys.h"
 #include "shards/log_leveldb.h"
 
@@ -45,6 +46,7 @@ struct server {
     struct server_keys server_keys;
     struct tls *tls;
     struct retention *retention;
+    struct server_delivery delivery;
     struct inject *inject; /* NULL: neither --inject nor --dev */
     struct service service;
     struct admin *admin;
@@ -232,6 +234,25 @@ static void close_retention(struct server *s)
     retention_close(s->retention);
 }
 
+static enum status open_delivery(struct server *s, struct fault *f)
+{
+    const struct server_delivery_parts from = {
+        .settings = s->settings,
+        .folder = s->folder.delivery,
+        .clock = s->clock,
+        .logs = s->logs,
+        .streams = s->streams,
+        .catalog = s->catalog,
+        .master_keys = s->master_keys,
+    };
+    return server_delivery_open(&from, &s->delivery, f);
+}
+
+static void close_delivery(struct server *s)
+{
+    server_delivery_close(&s->delivery);
+}
+
 /* Puts the rules of --inject in force, if it names a file; those before stay when it cannot be read. */
 static enum status read_rules(struct server *s, struct fault *f)
 {
@@ -283,6 +304,8 @@ static enum status open_service(struct server *s, struct fault *f)
         .streams = s->streams,
         .logs = s->logs,
         .master_keys = s->master_keys,
+        .deliveries = s->delivery.table,
+        .delivery_control = s->delivery.control,
         .clock = s->clock,
         .auth = {.keys = s->keys,
                  .home = home_of(from),
@@ -361,6 +384,7 @@ static const struct part {
     {"access keys", open_keys, close_keys},
     {"TLS", open_tls, close_tls},
     {"retention", open_retention, close_retention},
+    {"delivery", open_delivery, close_delivery},
     {"faults", open_inject, close_inject},
     {"service", open_service, close_service},
     {"admin socket", open_admin, close_admin},

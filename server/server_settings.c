@@ -40,6 +40,8 @@ static const struct group {
     {"threads", "Threads and connections"},
     {"durability", "Durability, memory and disk"},
     {"shard-limit", "Limits of the service"},
+    {"s3-endpoint", "Delivery"},
+    {"inject", "Faults"},
     {"log-level", "What it says"},
 };
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };

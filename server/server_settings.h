@@ -10,6 +10,7 @@ enum server_quotas { QUOTAS_NONE, QUOTAS_AWS };                   /* in the orde
 enum server_durability { DURABILITY_SYNCED, DURABILITY_RELAXED }; /* in the order of the choices */
 
 #define SETTING_FIELD_TEXT   char *
+#define SETTING_FIELD_SECRET char *
 #define SETTING_FIELD_BOOL   bool
 #define SETTING_FIELD_COUNT  uint64_t
 #define SETTING_FIELD_BYTES  uint64_t

@@ -38,7 +38,7 @@ int catalog_set_encryption(struct catalog *c, struct catalog_command *command)
                                     command->encryption.key_id, now_ms, &next, f);
     bool changes = st == OK && next != settings.encryption;
     if (changes) {
-        bool dwells = c->settings.state_delay_ms > 0;
+        bool dwells = catalog_dwell_ms(c, &settings.scope) > 0;
         settings.encryption = next;
         settings.status = dwells ? STREAM_UPDATING : STREAM_ACTIVE;
         st = catalog_change_settings(c, stream, v, &settings, f);

@@ -83,6 +83,8 @@ catalog_verb_fn catalog_create_stream, catalog_delete_stream, catalog_set_retent
 /* LIMIT_EXCEEDED when one more stream may not be ON_DEMAND. */
 enum status catalog_check_on_demand(const struct catalog *c, const struct scope *scope,
                                     const struct stream_totals *totals, struct fault *f) MUST_USE;
+/* How long changes of state last in that scope: those of hidden streams are seen by nobody, and last no longer than they must. */
+uint64_t catalog_dwell_ms(const struct catalog *c, const struct scope *scope);
 /* A stream that is UPDATING becomes ACTIVE after the state delay. */
 void catalog_activate_later(struct catalog *c, struct stream *stream);
 /* Runs `then` on the catalog's thread in `ms`; dropped when the catalog closes. */

@@ -285,7 +285,7 @@ static enum status read_stream(struct catalog_reader *reader, const struct row *
     snprintf(s.name, sizeof(s.name), "%s", name);
     const char *account = json_string_value(json_object_get(r->object, "account"));
     const char *region = json_string_value(json_object_get(r->object, "region"));
-    if ((account || region) && !scope_set(&s.scope, bytes_text(account), bytes_text(region)))
+    if ((account || region) && !scope_set_stored(&s.scope, bytes_text(account), bytes_text(region)))
         return row_fault(r, f);
     const json_t *encryption = json_object_get(r->object, "encryption");
     if (!read_policy(r, &s) || (encryption && !encryption_row_read(encryption, &s.encryption))) {

@@ -56,6 +56,11 @@ void catalog_delays_close(struct catalog *c)
 
 enum { AGAIN_MS = 500 };
 
+uint64_t catalog_dwell_ms(const struct catalog *c, const struct scope *scope)
+{
+    return scope_is_hidden(scope) ? 0 : c->settings.state_delay_ms;
+}
+
 /* ---- create ---- */
 
 static enum status set_status(struct catalog *c, struct stream *stream, enum stream_status status,
@@ -166,7 +171,7 @@ int catalog_create_stream(struct catalog *c, struct catalog_command *command)
     settings.retention_hours = RETENTION_HOURS_MIN;
     settings.tag_count = stream_tags_sort(settings.tags, settings.tag_count);
     settings.next_shard = count;
-    settings.status = c->settings.state_delay_ms ? STREAM_CREATING : STREAM_ACTIVE;
+    settings.status = catalog_dwell_ms(c, &settings.scope) ? STREAM_CREATING : STREAM_ACTIVE;
     struct catalog_batch *b = catalog_batch_new();
     catalog_batch_put_next_stream(b, c->next_stream);
     catalog_batch_put_stream(b, &settings);
@@ -240,7 +245,7 @@ int catalog_delete_stream(struct catalog *c, struct catalog_command *command)
         st = fault_stream_busy(&command->fault, command->stream, command->scope.account, status);
     } else if (consumers && !command->remove.consumers_too) {
         st = fault_stream_has_consumers(&command->fault, command->stream, command->scope.account);
-    } else if (c->settings.state_delay_ms == 0) {
+    } else if (catalog_dwell_ms(c, &command->scope) == 0) {
         st = remove_rows(c, stream, &command->fault);
     } else {
         st = set_status(c, stream, STREAM_DELETING, &command->fault);

@@ -152,13 +152,13 @@ static enum status key_usable(const struct master_key *key, const struct scope *
 {
     bool alias = bytes_starts_with(id, BYTES_LITERAL("alias/"));
     if (!key && alias)
-        return fault_set(f, KEY_NOT_FOUND, "Alias " KEY_ARN "%.*s is not found.", scope->region,
-                         scope->account, BYTES_ARGS(id));
+        return fault_set(f, KEY_NOT_FOUND, "Alias " KEY_ARN "%.*s is not found.",
+                         scope_region(scope), scope->account, BYTES_ARGS(id));
     if (!key)
         return fault_set(f, KEY_NOT_FOUND, "Key '" KEY_ARN "key/%.*s' does not exist",
-                         scope->region, scope->account, BYTES_ARGS(id));
+                         scope_region(scope), scope->account, BYTES_ARGS(id));
     if (!key->enabled)
-        return fault_set(f, KEY_DISABLED, KEY_ARN "key/%s is disabled.", scope->region,
+        return fault_set(f, KEY_DISABLED, KEY_ARN "key/%s is disabled.", scope_region(scope),
                          scope->account, key->name.id);
     return OK;
 }
@@ -177,7 +177,7 @@ static enum status in_scope(const struct scope *scope, struct bytes *key_id, str
         rest = bytes_of(colon + 1, rest.len - parts[i].len - 1);
     }
     if (!bytes_equal(parts[2], BYTES_LITERAL("kms")) ||
-        !bytes_equal(parts[3], bytes_text(scope->region)))
+        !bytes_equal(parts[3], bytes_text(scope_region(scope))))
         return fault_set(f, KEY_NOT_FOUND, "Invalid arn %.*s", BYTES_ARGS(*key_id));
     if (!bytes_equal(parts[4], bytes_text(scope->account)))
         return fault_set(f, KEY_DENIED,
@@ -226,7 +226,7 @@ static enum status no_version(const struct scope *scope, const char *id, struct 
     return fault_set(f, KEY_INVALID,
                      KEY_ARN "key/%s is in an invalid state: the key material that wrapped a data "
                              "key is not there.",
-                     scope->region, scope->account, id);
+                     scope_region(scope), scope->account, id);
 }
 
 /* That version of it, in a set, if the key may be used. */

@@ -232,6 +232,10 @@ void stream_table_totals(struct stream_table *t, const struct scope *scope,
     for (size_t i = place_of(t, prefix);
          i < t->count && bytes_starts_with(key_of(t->sorted[i]), prefix); i++) {
         struct stream_view *v = stream_look(t->sorted[i]->stream);
+        if (!scope && scope_is_hidden(&v->settings.scope)) {
+            stream_view_unref(v);
+            continue;
+        }
         out->streams++;
         out->on_demand_streams += v->settings.mode == STREAM_ON_DEMAND;
         out->open_shards += v->open_count;

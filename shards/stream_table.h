@@ -33,7 +33,7 @@ struct stream_totals {
     uint64_t streams, on_demand_streams, open_shards;
     uint64_t claimed_shards; /* stream_view_claimed: what limits count */
 };
-/* Of one scope, or of all (NULL). */
+/* Of one scope, or of all that are not hidden (NULL). */
 void stream_table_totals(struct stream_table *t, const struct scope *scope,
                          struct stream_totals *out);
 

@@ -16,6 +16,8 @@
 #define STREAM     "{'StreamARN':'" ARN "'"
 #define RESOURCE   "{'ResourceARN':'" ARN "'"
 #define CONSUMER   "{'ConsumerARN':'" ARN "/consumer/c:1700000000'}"
+#define FIREHOSE   "Firehose_20150804."
+#define DELIVERY   "{'DeliveryStreamName':'d'"
 
 /* What each is asked; whether it could be done is all the same. Single quotes stand for double ones. */
 static const struct {
@@ -55,6 +57,17 @@ static const struct {
      OF_STREAM},
     {"UpdateStreamMode", STREAM ",'StreamModeDetails':{'StreamMode':'PROVISIONED'}}", OF_STREAM},
     {"UpdateStreamWarmThroughput", STREAM ",'WarmThroughputMiBps':5}", OF_STREAM},
+    {FIREHOSE "CreateDeliveryStream", DELIVERY "}", OF_ACCOUNT},
+    {FIREHOSE "DeleteDeliveryStream", DELIVERY "}", OF_ACCOUNT},
+    {FIREHOSE "DescribeDeliveryStream", DELIVERY "}", OF_ACCOUNT},
+    {FIREHOSE "ListDeliveryStreams", "{}", OF_ACCOUNT},
+    {FIREHOSE "ListTagsForDeliveryStream", DELIVERY "}", OF_ACCOUNT},
+    {FIREHOSE "StartDeliveryStreamEncryption", DELIVERY "}", OF_ACCOUNT},
+    {FIREHOSE "StopDeliveryStreamEncryption", DELIVERY "}", OF_ACCOUNT},
+    {FIREHOSE "TagDeliveryStream", DELIVERY ",'Tags':[{'Key':'a'}]}", OF_ACCOUNT},
+    {FIREHOSE "UntagDeliveryStream", DELIVERY ",'TagKeys':['a']}", OF_ACCOUNT},
+    {FIREHOSE "UpdateDestination",
+     DELIVERY ",'CurrentDeliveryStreamVersionId':'1','DestinationId':'d'}", OF_ACCOUNT},
 };
 
 static const struct {
@@ -85,10 +98,16 @@ static int close_all(void **state)
     return 0;
 }
 
+static const char *without_service(const char *operation)
+{
+    const char *dot = strchr(operation, '.');
+    return dot ? dot + 1 : operation;
+}
+
 static size_t asked_of(const char *operation)
 {
     size_t i = 0;
-    while (i < ASKED && strcmp(asked[i].operation, operation) != 0)
+    while (i < ASKED && strcmp(without_service(asked[i].operation), operation) != 0)
         i++;
     if (i == ASKED)
         fail_msg("%s has a rate, and is not asked here", operation);

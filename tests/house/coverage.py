@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""coverage.py: holds docs/COVERAGE.md to the model: every error that an operation can raise stands there once, with what raises it.
+"""coverage.py: holds docs/COVERAGE.md, and docs/COVERAGE-FIREHOSE.md, to their models: every error that an operation can raise stands there once,
+with what raises it.
 
     | operation | error | `tests/path::test`          a test that exists, in a file that names both
     | operation | error | never: Reason               Reason stands in the closed list under "Never"; each is used
@@ -20,6 +21,10 @@ DOC = "docs/COVERAGE.md"
 API = "docs/API.md"
 MODEL = "wire/model/kinesis-2013-12-02.json"
 OPERATIONS = "api/operations.def"
+TABLES = (  # document, model, operations
+    (DOC, MODEL, OPERATIONS),
+    ("docs/COVERAGE-FIREHOSE.md", "wire/model/firehose-2015-08-04.json", "api/delivery_operations.def"),
+)
 UNSERVED = "not served yet"
 
 ROW = re.compile(r"^\| (\w+) \| (\w+) \| (.+) \|$")
@@ -117,10 +122,10 @@ def check_row(root, doc, row, used):
                 doc.complain(line, reason)
 
 
-def check_lists(doc, model, served, used):
+def check_lists(doc, model, served, used, operations):
     for operation, line in doc.waiting.items():
         if operation in served:
-            doc.complain(line, f"{operation} is served: see {OPERATIONS}")
+            doc.complain(line, f"{operation} is served: see {operations}")
         if operation not in model["operations"]:
             doc.complain(line, f"the model has no operation {operation}")
     for operation in sorted(set(model["operations"]) - served - set(doc.waiting)):
@@ -145,33 +150,40 @@ def check_pairs(doc, model):
         doc.complain(1, f"{operation}, {error} is missing")
 
 
-def check_way(root, doc):
-    if "(COVERAGE.md)" not in source.read(root, API).split("\n## ")[0].split("\n|")[0]:
+def check_way(root, doc, document):
+    head = source.read(root, API).split("\n## ")[0].split("\n|")[0]
+    if f"({os.path.basename(document)})" not in head:
         doc.complain(1, f"{API} does not lead here at its top")
 
 
-def look(root):
-    """The document, with all its complaints."""
-    model = json.loads(source.read(root, MODEL))
-    served = set(SERVED.findall(source.read(root, OPERATIONS)))
-    doc = Document(source.read(root, DOC))
+def look(root, table):
+    """A document, with all its complaints."""
+    path, model, operations = table
+    model = json.loads(source.read(root, model))
+    served = set(SERVED.findall(source.read(root, operations)))
+    doc = Document(source.read(root, path))
     used = set()
     check_pairs(doc, model)
     for row in doc.rows:
         check_row(root, doc, row, used)
-    check_lists(doc, model, served, used)
-    check_way(root, doc)
+    check_lists(doc, model, served, used, operations)
+    check_way(root, doc, path)
     return doc
 
 
+def tables(root):
+    return [table for table in TABLES if os.path.isfile(os.path.join(root, table[1]))]
+
+
 def check(root):
-    return [f"{DOC}:{line}: coverage: {text}" for line, text in sorted(look(root).complaints)]
+    return [f"{table[0]}:{line}: coverage: {text}" for table in tables(root) for line, text in sorted(look(root, table).complaints)]
 
 
 def main(root):
-    doc = look(root)
-    tested = sum(how != UNSERVED and not how.startswith("never: ") for _, _, _, how in doc.rows)
-    print(f"{len(doc.rows)} errors, {tested} of them raised by tests; {len(doc.waiting)} operations not served yet")
+    for table in tables(root):
+        doc = look(root, table)
+        tested = sum(how != UNSERVED and not how.startswith("never: ") for _, _, _, how in doc.rows)
+        print(f"{table[0]}: {len(doc.rows)} errors, {tested} of them raised by tests; {len(doc.waiting)} operations not served yet")
     source.finish("coverage", check(root))
 
 

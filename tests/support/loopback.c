@@ -13,6 +13,60 @@
 #include <string.h>
 #include <unistd.h>
 
+static void set_nothing(void *arg, struct delivery *d)
+{
+    (void)arg;
+    (void)d;
+}
+
+static void remove_at_once(void *arg, struct delivery *d, void (*done)(void *), void *done_arg)
+{
+    (void)arg;
+    (void)d;
+    done(done_arg);
+}
+
+static void flush_at_once(void *arg, struct delivery *d, uint64_t within_ms,
+                          void (*done)(void *, enum status, const struct fault *), void *done_arg)
+{
+    (void)arg;
+    (void)d;
+    (void)within_ms;
+    done(done_arg, OK, NULL);
+}
+
+static void open_deliveries(struct loopback *l)
+{
+    struct fault f;
+    struct service *s = &l->service;
+    char folder[160];
+    snprintf(folder, sizeof(folder), "%s-delivery", l->folder);
+    must(delivery_store_open(folder, &l->deliveries, &f) == OK);
+    s->deliveries = delivery_table_new();
+    struct delivery_control_settings settings = {
+        .clock = &l->clock.clock,
+        .catalog = s->catalog,
+        .streams = s->streams,
+        .store = l->deliveries,
+        .table = s->deliveries,
+        .runner = l->runner,
+        .limit = l->delivery_limit ? l->delivery_limit : DELIVERIES_MAX,
+        .state_delay_ms = l->state_delay_ms,
+        .plain_http = l->plain_http,
+    };
+    if (!l->runner.set)
+        settings.runner =
+            (struct delivery_runner){set_nothing, remove_at_once, flush_at_once, NULL};
+    must(delivery_control_open(&settings, &s->delivery_control, &f) == OK);
+}
+
+static void close_deliveries(struct loopback *l)
+{
+    delivery_control_close(l->service.delivery_control);
+    delivery_store_close(l->deliveries);
+    delivery_table_free(l->service.deliveries);
+}
+
 static void open_catalog(struct loopback *l)
 {
     struct fault f;
@@ -34,6 +88,7 @@ static void open_catalog(struct loopback *l)
     if (st != OK)
         fprintf(stderr, "catalog: %s\n", f.text);
     must(st == OK);
+    open_deliveries(l);
 }
 
 void loopback_open(struct loopback *l)
@@ -63,6 +118,7 @@ void loopback_open(struct loopback *l)
 
 static void close_catalog(struct loopback *l)
 {
+    close_deliveries(l);
     catalog_close(l->service.catalog);
     stream_table_free(l->service.streams);
 }
@@ -95,6 +151,9 @@ void loopback_close(struct loopback *l)
     service_fini(&l->service);
     keys_free(l->keys);
     loop_free(l->loop);
+    char folder[160];
+    snprintf(folder, sizeof(folder), "%s-delivery", l->folder);
+    must(folder_remove(folder, &f) == OK);
     must(l->catalog_folder || folder_remove(l->folder, &f) == OK);
 }
 
@@ -129,9 +188,10 @@ void call_start_as(struct call *c, struct loopback *l, const char *operation,
     snprintf(target, sizeof(target), "%s%s", strchr(operation, '.') ? "" : "Kinesis_20131202.",
              operation);
     snprintf(scope, sizeof(scope),
-             "AWS4-HMAC-SHA256 Credential=%s/20231114/%s/kinesis/aws4_request, "
+             "AWS4-HMAC-SHA256 Credential=%s/20231114/%s/%s/aws4_request, "
              "SignedHeaders=host;x-amz-date, Signature=0000",
-             l->access_key ? l->access_key : "AKIDEXAMPLE", l->region ? l->region : "us-east-1");
+             l->access_key ? l->access_key : "AKIDEXAMPLE", l->region ? l->region : "us-east-1",
+             strncmp(operation, "Firehose_", 9) == 0 ? "firehose" : "kinesis");
     headers[0] = (struct sigv4_header){BYTES_LITERAL("Content-Type"), bytes_text(content_type)};
     headers[1] = (struct sigv4_header){BYTES_LITERAL("X-Amz-Target"), bytes_text(target)};
     headers[2] = (struct sigv4_header){BYTES_LITERAL("Authorization"), bytes_text(scope)};

@@ -5,6 +5,7 @@
 #define SLUICE_TESTS_SUPPORT_LOOPBACK_H
 
 #include "api/service.h"
+#include "delivery/delivery_control.h"
 
 struct loopback {
     struct service service;
@@ -14,6 +15,11 @@ struct loopback {
     struct master_keys
         *master_keys; /* set before open, or before a reopen; NULL: none. The test's */
     char folder[128];
+    struct delivery_store *deliveries;
+    struct delivery_runner
+        runner;              /* set before open; none: delivers nothing, and is done at once */
+    uint64_t delivery_limit; /* set before open; 0: AWS's */
+    bool plain_http;         /* set before open */
     uint64_t state_delay_ms, shard_limit, on_demand_limit; /* set before open; 0: the defaults */
     const char
         *catalog_folder;     /* set before open: one that is there and stays; NULL: a fresh one */

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""generate.py MODEL.json SERVICE OUTDIR: from an AWS service model to OUTDIR/SERVICE.h and SERVICE.c.
+"""generate.py MODEL.json SERVICE OUTDIR [RELAXED.json]: from an AWS service model to OUTDIR/SERVICE.h and SERVICE.c.
 
 For each shape that an operation's input or output reaches: a C type and a table (wire/shape.h says how they lie);
 for each operation a row. Regular expressions become tables of states here, so that the program needs no regex
 engine and a match costs one look-up a byte, whatever the pattern.
+
+RELAXED.json holds members of shapes that replace the model's, where a setting may take what AWS does not: then the
+operation looks at it, and says what the model would. The model itself stays as AWS gave it.
 
 Promises: the output depends on nothing but the model (and, for \\p{..}, on Python's Unicode tables); what this
 program does not understand ends it, with the shape or pattern named, and leaves no output.
@@ -397,10 +400,12 @@ def literal(text):
 # The model
 
 class Model:
-    def __init__(self, path, service):
+    def __init__(self, path, service, relaxed):
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
         self.service, self.file = service, os.path.basename(path)
+        for name, members in relaxed.items():
+            data["shapes"][name].update(members)
         self.shapes, self.target = data["shapes"], data["metadata"].get("targetPrefix", "")
         self.operations = [data["operations"][name] for name in sorted(data["operations"])]
         self.reached = set()
@@ -596,11 +601,15 @@ def source(m):
 
 
 def main():
-    if len(sys.argv) != 4:
-        sys.exit("usage: generate.py MODEL.json SERVICE OUTDIR")
-    path, service, folder = sys.argv[1:]
+    if len(sys.argv) not in (4, 5):
+        sys.exit("usage: generate.py MODEL.json SERVICE OUTDIR [RELAXED.json]")
+    path, service, folder = sys.argv[1:4]
+    relaxed = {}
+    if len(sys.argv) == 5:
+        with open(sys.argv[4], encoding="utf-8") as file:
+            relaxed = json.load(file)
     try:
-        model = Model(path, service)
+        model = Model(path, service, relaxed)
         files = {service + ".h": header(model), service + ".c": source(model)}
     except Unsupported as error:
         sys.exit("generate.py: %s: %s" % (path, error))

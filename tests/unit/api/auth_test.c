@@ -182,12 +182,12 @@ static void what_can_be_no_region_is_refused_where_any_will_do(void **state)
     g->s.any_region = true;
     sign(g, "AKIAROOT", SECRET, "EU", "kinesis");
     assert_refused(g, BAD_SIGNATURE, "Credential should be scoped to a valid region. ");
-    char region[REGION_BYTES + 1];
+    char region[REGION_CHARS_MAX + 2];
     memset(region, 'a', sizeof(region));
-    region[REGION_BYTES] = '\0';
+    region[REGION_CHARS_MAX + 1] = '\0';
     sign(g, "AKIAROOT", SECRET, region, "kinesis");
     assert_refused(g, BAD_SIGNATURE, "Credential should be scoped to a valid region. ");
-    region[REGION_BYTES - 1] = '\0';
+    region[REGION_CHARS_MAX] = '\0';
     sign(g, "AKIAROOT", SECRET, region, "kinesis");
     assert_int_equal(ask(g), OK);
 }

@@ -1,0 +1,305 @@
+/* delivery_check.c: the rules between members, each a function, in the order in which a configuration is written.
+ *
+ * Sentences are AWS's own where they are known (docs/API.md); the others say what its documentation says. */
+#include "delivery/delivery_check.h"
+
+#include "delivery/prefix.h"
+#include "delivery/time_zone.h"
+
+enum { LARGE_BUFFER_MIB = 64 };
+
+/* ---- what was given ---- */
+
+static bool is_hints(const char *name)
+{
+    return strcmp(name, "BufferingHints") == 0;
+}
+
+/* Both or none, in whichever destination they stand. */
+static bool is_whole(const struct shape *s, const void *hints)
+{
+    for (uint32_t i = 0; i < s->field_count; i++)
+        if (!shape_is_present(s->fields[i].shape, (const uint8_t *)hints + s->fields[i].offset))
+            return false;
+    return true;
+}
+
+enum status delivery_check_given(const struct shape *shape, const void *given, struct fault *f)
+{
+    for (uint32_t i = 0; i < shape->field_count; i++) {
+        const struct shape_field *field = &shape->fields[i];
+        const uint8_t *member = (const uint8_t *)given + field->offset;
+        if (field->shape->kind != SHAPE_STRUCTURE || !shape_is_present(field->shape, member))
+            continue;
+        const void *inner;
+        memcpy(&inner, member, sizeof(inner));
+        if (is_hints(field->name) && !is_whole(field->shape, inner))
+            return fault_set(f, INVALID_ARGUMENT,
+                             "BufferingHints must give both SizeInMBs and IntervalInSeconds, or "
+                             "neither of them.");
+        enum status st = delivery_check_given(field->shape, inner, f);
+        if (st != OK)
+            return st;
+    }
+    return OK;
+}
+
+/* ---- sources and encryption ---- */
+
+static bool is(struct bytes text, const char *value)
+{
+    return bytes_equal(text, bytes_text(value));
+}
+
+static enum status check_source(const struct firehose_create_delivery_stream_input *c,
+                                struct fault *f)
+{
+    bool kinesis = is(c->delivery_stream_type, "KinesisStreamAsSource");
+    if (c->msk_source_configuration || is(c->delivery_stream_type, "MSKAsSource"))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "This server does not read from Amazon MSK. Sources are DirectPut and "
+                         "KinesisStreamAsSource.");
+    if (c->database_source_configuration || is(c->delivery_stream_type, "DatabaseAsSource"))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "This server does not read from databases. Sources are DirectPut and "
+                         "KinesisStreamAsSource.");
+    if (c->kinesis_stream_source_configuration && !kinesis)
+        return fault_set(
+            f, INVALID_ARGUMENT,
+            "KinesisSourceStreamConfig is only applicable for KinesisStreamAsSource stream type");
+    if (kinesis && !c->kinesis_stream_source_configuration)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "KinesisSourceStreamConfig is required for KinesisStreamAsSource stream "
+                         "type");
+    if (kinesis && c->direct_put_source_configuration)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "DirectPutSourceConfig is only applicable for DirectPut stream type");
+    if (kinesis && c->delivery_stream_encryption_configuration_input)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "Server-side encryption is only applicable for DirectPut stream type");
+    return OK;
+}
+
+enum status
+delivery_check_encryption(const struct firehose_delivery_stream_encryption_configuration_input *e,
+                          struct fault *f)
+{
+    if (!e)
+        return OK;
+    bool own = is(e->key_type, "CUSTOMER_MANAGED_CMK");
+    if (own && !bytes_present(e->key_arn))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "KeyARN must be specified when KeyType is CUSTOMER_MANAGED_CMK.");
+    if (!own && bytes_present(e->key_arn))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "KeyARN must not be specified when KeyType is AWS_OWNED_CMK.");
+    return OK;
+}
+
+/* ---- processing ---- */
+
+/* The one place where processors are looked at: nothing runs them here yet, and data must not go where they should have been. */
+static enum status check_processing(const struct firehose_processing_configuration *p,
+                                    bool partitioning, struct fault *f)
+{
+    (void)partitioning;
+    if (!p || !p->enabled.value || p->processors.count == 0)
+        return OK;
+    return fault_set(f, INVALID_ARGUMENT,
+                     "This server does not run processors: ProcessingConfiguration must not be "
+                     "enabled.");
+}
+
+/* ---- S3 ---- */
+
+static enum status check_s3(const struct firehose_s3_destination_configuration *s, struct fault *f)
+{
+    if (s && (!bytes_present(s->role_arn) || !bytes_present(s->bucket_arn)))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "RoleARN and BucketARN must be specified for a backup bucket.");
+    return s ? prefix_check(s->prefix, s->error_output_prefix, false, f) : OK;
+}
+
+static enum status check_encryption_of_objects(const struct firehose_encryption_configuration *e,
+                                               struct fault *f)
+{
+    if (e && e->kms_encryption_config && bytes_present(e->no_encryption_config))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "EncryptionConfiguration must not give both NoEncryptionConfig and "
+                         "KMSEncryptionConfig.");
+    return OK;
+}
+
+static bool partitions(const struct firehose_create_delivery_stream_input *c)
+{
+    const struct firehose_extended_s3_destination_configuration *d =
+        c ? c->extended_s3_destination_configuration : NULL;
+    return d && d->dynamic_partitioning_configuration &&
+           d->dynamic_partitioning_configuration->enabled.value;
+}
+
+static enum status
+check_partitioning(const struct firehose_extended_s3_destination_configuration *d, bool now,
+                   bool before, bool is_update, struct fault *f)
+{
+    if (is_update && before != now)
+        return fault_set(f, INVALID_ARGUMENT,
+                         now ? "Dynamic Partitioning can only be enabled when a delivery stream "
+                               "is created."
+                             : "Dynamic Partitioning cannot be disabled once it is enabled.");
+    if (!now)
+        return OK;
+    if (d->buffering_hints->size_in_mbs.value < LARGE_BUFFER_MIB)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "BufferingHints.SizeInMBs must be at least %d when Dynamic Partitioning "
+                         "is enabled.",
+                         LARGE_BUFFER_MIB);
+    if (!d->processing_configuration || !d->processing_configuration->enabled.value)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "Processing Configuration must be enabled when Dynamic Partitioning is "
+                         "enabled.");
+    return OK;
+}
+
+static enum status check_conversion(const struct firehose_extended_s3_destination_configuration *d,
+                                    struct fault *f)
+{
+    const struct firehose_data_format_conversion_configuration *c =
+        d->data_format_conversion_configuration;
+    if (!c || !c->enabled.value)
+        return OK;
+    if (!is(d->compression_format, "UNCOMPRESSED"))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "CompressionFormat must be UNCOMPRESSED when data format conversion is "
+                         "enabled.");
+    if (d->buffering_hints->size_in_mbs.value < LARGE_BUFFER_MIB)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "BufferingHints.SizeInMBs must be at least %d when data format "
+                         "conversion is enabled.",
+                         LARGE_BUFFER_MIB);
+    return fault_set(f, INVALID_ARGUMENT,
+                     "This server does not convert data formats: "
+                     "DataFormatConversionConfiguration must not be enabled.");
+}
+
+static enum status check_zone(struct bytes name, struct fault *f)
+{
+    struct time_zone *zone = NULL;
+    enum status st = name.len ? time_zone_open(name, &zone, f) : OK;
+    time_zone_free(zone);
+    if (st != OK)
+        return fault_set(f, INVALID_ARGUMENT, "CustomTimeZone %.*s is not a known time zone.",
+                         BYTES_ARGS(name));
+    return OK;
+}
+
+static enum status check_extended_s3(const struct firehose_create_delivery_stream_input *config,
+                                     const struct firehose_create_delivery_stream_input *before,
+                                     struct fault *f)
+{
+    const struct firehose_extended_s3_destination_configuration *d =
+        config->extended_s3_destination_configuration;
+    bool now = partitions(config);
+    enum status st = prefix_check(d->prefix, d->error_output_prefix, now, f);
+    if (st == OK)
+        st = check_partitioning(d, now, partitions(before), before != NULL, f);
+    if (st == OK)
+        st = check_encryption_of_objects(d->encryption_configuration, f);
+    if (st == OK)
+        st = check_conversion(d, f);
+    if (st == OK)
+        st = check_zone(d->custom_time_zone, f);
+    if (st == OK && is(d->s3_backup_mode, "Enabled") && !d->s3_backup_configuration)
+        st = fault_set(f, INVALID_ARGUMENT,
+                       "S3BackupConfiguration must be specified when S3BackupMode is Enabled.");
+    if (st == OK)
+        st = check_s3(d->s3_backup_configuration, f);
+    return st == OK ? check_processing(d->processing_configuration, now, f) : st;
+}
+
+/* ---- the others ---- */
+
+static enum status check_http(const struct firehose_http_endpoint_destination_configuration *d,
+                              bool plain_http, struct fault *f)
+{
+    if (!d->endpoint_configuration || !d->s3_configuration)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "EndpointConfiguration and S3Configuration must be specified.");
+    struct bytes url = d->endpoint_configuration->url;
+    if (!plain_http && !bytes_starts_with(url, BYTES_LITERAL("https://")))
+        return fault_set(
+            f, INVALID_VALUE,
+            "1 validation error detected: Value at "
+            "'httpEndpointDestinationConfiguration.endpointConfiguration.url' failed to satisfy "
+            "constraint: Member must satisfy regular expression pattern: https://.*");
+    enum status st = check_s3(d->s3_configuration, f);
+    return st == OK ? check_processing(d->processing_configuration, false, f) : st;
+}
+
+static enum status check_splunk(const struct firehose_splunk_destination_configuration *d,
+                                struct fault *f)
+{
+    bool secret =
+        d->secrets_manager_configuration && d->secrets_manager_configuration->enabled.value;
+    if (!bytes_present(d->hec_token) && !secret)
+        return fault_set(f, INVALID_ARGUMENT, "HECToken must be specified.");
+    enum status st = check_s3(d->s3_configuration, f);
+    return st == OK ? check_processing(d->processing_configuration, false, f) : st;
+}
+
+static enum status
+check_opensearch(const struct firehose_amazonopensearchservice_destination_configuration *d,
+                 struct fault *f)
+{
+    if (bytes_present(d->domain_arn) == bytes_present(d->cluster_endpoint))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "Exactly one of DomainARN and ClusterEndpoint must be specified.");
+    enum status st = check_s3(d->s3_configuration, f);
+    return st == OK ? check_processing(d->processing_configuration, false, f) : st;
+}
+
+/* ---- updates ---- */
+
+/* Where a destination says whether everything is backed up. */
+static struct bytes backup_mode(const struct firehose_create_delivery_stream_input *c)
+{
+    if (c->extended_s3_destination_configuration)
+        return c->extended_s3_destination_configuration->s3_backup_mode;
+    if (c->splunk_destination_configuration)
+        return c->splunk_destination_configuration->s3_backup_mode;
+    return BYTES_NONE;
+}
+
+/* A backup of all is for good, where AWS has it so; between destinations of one kind. */
+static enum status check_backup(const struct firehose_create_delivery_stream_input *config,
+                                const struct firehose_create_delivery_stream_input *before,
+                                struct fault *f)
+{
+    struct bytes was = backup_mode(before), now = backup_mode(config);
+    bool same_kind = (before->splunk_destination_configuration != NULL) ==
+                     (config->splunk_destination_configuration != NULL);
+    bool all = is(was, "Enabled") || is(was, "AllEvents");
+    if (same_kind && all && bytes_present(now) && !bytes_equal(was, now))
+        return fault_set(f, INVALID_ARGUMENT, "Disabling S3 backup is not currently supported.");
+    return OK;
+}
+
+enum status delivery_check(const struct firehose_create_delivery_stream_input *config,
+                           const struct firehose_create_delivery_stream_input *before,
+                           bool plain_http, struct fault *f)
+{
+    enum status st = check_source(config, f);
+    if (st == OK)
+        st = delivery_check_encryption(config->delivery_stream_encryption_configuration_input, f);
+    if (st == OK && before)
+        st = check_backup(config, before, f);
+    if (st != OK)
+        return st;
+    if (config->extended_s3_destination_configuration)
+        return check_extended_s3(config, before, f);
+    if (config->http_endpoint_destination_configuration)
+        return check_http(config->http_endpoint_destination_configuration, plain_http, f);
+    if (config->splunk_destination_configuration)
+        return check_splunk(config->splunk_destination_configuration, f);
+    return check_opensearch(config->amazonopensearchservice_destination_configuration, f);
+}

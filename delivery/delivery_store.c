@@ -1,0 +1,390 @@
+/* delivery_store.c: many changes, one sync. As in the log's group commit: while one batch is being synced, further changes gather, and are the
+ * next one.
+ *
+ * T1. `done` says OK only after the batch that holds all rows of the change is synced.
+ * T2. Changes are written in the order in which they were submitted.
+ * T3. After a failed write the database is opened anew before the next: LevelDB latches what it failed at, and a disk that was full may not be
+ *     full any more. Changes meanwhile fail, each by itself.
+ *
+ * A change that removes by prefix begins a batch: the keys to be removed are looked up when all before it is written.
+ *
+ * Thread: any may submit; "delivery-store" writes. */
+#include "delivery/delivery_store.h"
+
+#include "base/file.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/thread.h"
+#include "base/trace.h"
+#include "shards/store_wal.h"
+
+#include <jansson.h>
+#include <leveldb/c.h>
+
+enum { DELIVERY_FORMAT = 1, ROWS_BYTES_MAX = 1 << 30 };
+
+struct delivery_rows {
+    leveldb_writebatch_t *batch;
+    struct buf prefixes; /* of rows to be removed first: each with its length before it */
+    bool waited_for;     /* by delivery_store_write: nobody else is told */
+    bool written;        /* under the store's mu */
+};
+
+struct delivery_store {
+    /* fixed at birth */
+    char *folder;
+    leveldb_options_t *options;
+    leveldb_writeoptions_t *synced;
+    leveldb_readoptions_t *checked;
+    struct thread thread;
+    struct lock mu;
+    struct signal more, written;
+    /* under mu; the database is replaced by the store's thread alone, which so may use it without */
+    leveldb_t *db;
+    struct list waiting;
+    bool closing;
+};
+
+static enum status leveldb_fault(char *error, const char *what, struct fault *f)
+{
+    enum status st = strstr(error, "No space left") ? NO_SPACE
+                     : strstr(error, "lock")        ? IN_USE
+                     : strstr(error, "Corruption")  ? CORRUPT
+                                                    : IO_FAILED;
+    fault_set(f, st, "delivery store: %s: %s", what, error);
+    leveldb_free(error);
+    return st;
+}
+
+/* ---- changes ---- */
+
+void delivery_change_init(struct delivery_change *c, void (*done)(struct delivery_change *))
+{
+    *c = (struct delivery_change){.done = done, .rows = MEM_NEW(struct delivery_rows)};
+    c->rows->batch = leveldb_writebatch_create();
+    buf_init(&c->rows->prefixes, 1 << 16);
+    list_init(&c->node);
+}
+
+void delivery_change_fini(struct delivery_change *c)
+{
+    if (!c->rows)
+        return;
+    leveldb_writebatch_destroy(c->rows->batch);
+    buf_fini(&c->rows->prefixes);
+    mem_free(c->rows);
+    c->rows = NULL;
+}
+
+void delivery_change_put(struct delivery_change *c, struct bytes key, struct bytes value)
+{
+    leveldb_writebatch_put(c->rows->batch, (const char *)key.at, key.len, (const char *)value.at,
+                           value.len);
+}
+
+void delivery_change_remove(struct delivery_change *c, struct bytes key)
+{
+    leveldb_writebatch_delete(c->rows->batch, (const char *)key.at, key.len);
+}
+
+void delivery_change_remove_all(struct delivery_change *c, struct bytes prefix)
+{
+    struct buf *b = &c->rows->prefixes;
+    buf_append(b, bytes_of(&prefix.len, sizeof(prefix.len)));
+    buf_append(b, prefix);
+    must(b->status == OK);
+}
+
+void delivery_store_submit(struct delivery_store *s, struct delivery_change *c)
+{
+    lock_take(&s->mu);
+    list_append(&s->waiting, &c->node);
+    signal_one(&s->more);
+    lock_drop(&s->mu);
+}
+
+/* ---- opening ---- */
+
+static enum status open_database(struct delivery_store *s, struct fault *f)
+{
+    enum status st = wal_mend(s->folder, f); /* a torn write was never answered */
+    char *error = NULL;
+    leveldb_t *db = NULL;
+    if (st != OK)
+        return st;
+    db = leveldb_open(s->options, s->folder, &error);
+    if (error)
+        return leveldb_fault(error, "it cannot be opened", f);
+    lock_take(&s->mu);
+    s->db = db;
+    lock_drop(&s->mu);
+    return OK;
+}
+
+static enum status check_format(struct delivery_store *s, struct fault *f)
+{
+    static const char key[] = "meta/format";
+    char *error = NULL;
+    size_t len;
+    char *row = leveldb_get(s->db, s->checked, key, sizeof(key) - 1, &len, &error);
+    if (error)
+        return leveldb_fault(error, "it cannot be read", f);
+    if (!row) {
+        static const char first[] = "{\"format\":1}";
+        leveldb_put(s->db, s->synced, key, sizeof(key) - 1, first, sizeof(first) - 1, &error);
+        return error ? leveldb_fault(error, "it cannot be written", f) : OK;
+    }
+    json_t *object = json_loadb(row, len, 0, NULL);
+    json_int_t format = json_integer_value(json_object_get(object, "format"));
+    json_decref(object);
+    leveldb_free(row);
+    if (format == DELIVERY_FORMAT)
+        return OK;
+    return fault_set(f, format ? UNSUPPORTED : CORRUPT,
+                     "delivery store: this folder has format %" JSON_INTEGER_FORMAT
+                     ", and this program knows only %d",
+                     format, DELIVERY_FORMAT);
+}
+
+/* ---- writing ---- */
+
+/* Deletes, in `batch`, every row whose key begins so. */
+static enum status find_all(struct delivery_store *s, struct bytes prefix,
+                            leveldb_writebatch_t *batch, struct fault *f)
+{
+    leveldb_iterator_t *it = leveldb_create_iterator(s->db, s->checked);
+    for (leveldb_iter_seek(it, (const char *)prefix.at, prefix.len); leveldb_iter_valid(it);
+         leveldb_iter_next(it)) {
+        size_t len;
+        const char *key = leveldb_iter_key(it, &len);
+        if (!bytes_starts_with(bytes_of(key, len), prefix))
+            break;
+        leveldb_writebatch_delete(batch, key, len);
+    }
+    char *error = NULL;
+    leveldb_iter_get_error(it, &error);
+    leveldb_iter_destroy(it);
+    return error ? leveldb_fault(error, "it cannot be read", f) : OK;
+}
+
+static enum status add_removals(struct delivery_store *s, const struct delivery_rows *rows,
+                                leveldb_writebatch_t *batch, struct fault *f)
+{
+    struct bytes rest = buf_view(&rows->prefixes);
+    enum status st = OK;
+    while (st == OK && rest.len > 0) {
+        size_t len;
+        memcpy(&len, rest.at, sizeof(len));
+        st = find_all(s, bytes_of(rest.at + sizeof(len), len), batch, f);
+        rest = bytes_of(rest.at + sizeof(len) + len, rest.len - sizeof(len) - len);
+    }
+    return st;
+}
+
+/* T3 */
+static enum status ready_database(struct delivery_store *s, struct fault *f)
+{
+    return s->db ? OK : open_database(s, f);
+}
+
+static void close_database(struct delivery_store *s)
+{
+    lock_take(&s->mu);
+    leveldb_t *db = s->db;
+    s->db = NULL;
+    lock_drop(&s->mu);
+    if (db)
+        leveldb_close(db);
+}
+
+static enum status write_batch(struct delivery_store *s, struct list *changes, struct fault *f)
+{
+    enum status st = ready_database(s, f);
+    if (st != OK)
+        return st;
+    leveldb_writebatch_t *batch = leveldb_writebatch_create();
+    LIST_EACH(node, keep, changes)
+    {
+        const struct delivery_rows *rows = LIST_OWNER(node, struct delivery_change, node)->rows;
+        if (st == OK)
+            st = add_removals(s, rows, batch, f);
+        leveldb_writebatch_append(batch, rows->batch);
+    }
+    char *error = NULL;
+    if (st == OK)
+        leveldb_write(s->db, s->synced, batch, &error);
+    if (error) {
+        st = leveldb_fault(error, "a change could not be written", f);
+        trace(TRACE_ERROR, "delivery", "%s", f->text);
+        close_database(s);
+    }
+    leveldb_writebatch_destroy(batch);
+    return st;
+}
+
+/* Moves what can be one batch, all of it unless somebody removes by prefix. Under mu. */
+static void take_batch(struct delivery_store *s, struct list *out)
+{
+    LIST_EACH(node, keep, &s->waiting)
+    {
+        const struct delivery_change *c = LIST_OWNER(node, struct delivery_change, node);
+        if (c->rows->prefixes.len > 0 && !list_empty(out))
+            return;
+        list_remove(node);
+        list_append(out, node);
+    }
+}
+
+/* Whose change it is may free it. */
+static void tell(struct delivery_store *s, struct delivery_change *c)
+{
+    if (!c->rows->waited_for) {
+        c->done(c);
+        return;
+    }
+    lock_take(&s->mu);
+    c->rows->written = true;
+    signal_all(&s->written);
+    lock_drop(&s->mu);
+}
+
+static void run(void *arg)
+{
+    struct delivery_store *s = arg;
+    struct fault f;
+    for (;;) {
+        struct list changes;
+        list_init(&changes);
+        lock_take(&s->mu);
+        while (list_empty(&s->waiting) && !s->closing)
+            signal_wait(&s->more, &s->mu);
+        take_batch(s, &changes);
+        lock_drop(&s->mu);
+        if (list_empty(&changes))
+            return; /* closing */
+        enum status st = write_batch(s, &changes, &f);
+        LIST_EACH(node, keep, &changes)
+        {
+            struct delivery_change *c = LIST_OWNER(node, struct delivery_change, node);
+            list_remove(node);
+            c->status = st;
+            if (st != OK)
+                c->fault = f;
+            tell(s, c); /* T1 */
+        }
+    }
+}
+
+enum status delivery_store_write(struct delivery_store *s, struct delivery_change *c,
+                                 struct fault *f)
+{
+    c->rows->waited_for = true;
+    delivery_store_submit(s, c);
+    lock_take(&s->mu);
+    while (!c->rows->written)
+        signal_wait(&s->written, &s->mu);
+    lock_drop(&s->mu);
+    if (c->status != OK)
+        *f = c->fault;
+    return c->status;
+}
+
+/* ---- reading ---- */
+
+enum status delivery_store_each(struct delivery_store *s, struct bytes prefix,
+                                enum status (*each)(void *arg, struct bytes key, struct bytes value,
+                                                    struct fault *f),
+                                void *arg, struct fault *f)
+{
+    struct buf rows; /* copied, so that `each` runs without the lock */
+    buf_init(&rows, ROWS_BYTES_MAX);
+    lock_take(&s->mu);
+    leveldb_iterator_t *it = s->db ? leveldb_create_iterator(s->db, s->checked) : NULL;
+    if (it)
+        leveldb_iter_seek(it, (const char *)prefix.at, prefix.len);
+    for (; it && leveldb_iter_valid(it); leveldb_iter_next(it)) {
+        size_t key_len, value_len;
+        const char *key = leveldb_iter_key(it, &key_len);
+        if (!bytes_starts_with(bytes_of(key, key_len), prefix))
+            break;
+        const char *value = leveldb_iter_value(it, &value_len);
+        buf_append(&rows, bytes_of(&key_len, sizeof(key_len)));
+        buf_append(&rows, bytes_of(&value_len, sizeof(value_len)));
+        buf_append(&rows, bytes_of(key, key_len));
+        buf_append(&rows, bytes_of(value, value_len));
+    }
+    char *error = NULL;
+    if (it) {
+        leveldb_iter_get_error(it, &error);
+        leveldb_iter_destroy(it);
+    }
+    lock_drop(&s->mu);
+    enum status st = it ? rows.status : IO_FAILED;
+    if (error)
+        st = leveldb_fault(error, "it cannot be read", f);
+    else if (st != OK)
+        fault_set(f, st, "delivery store: %s", it ? "too many rows" : "it is being opened anew");
+    for (struct bytes rest = buf_view(&rows); st == OK && rest.len > 0;) {
+        size_t len[2];
+        memcpy(len, rest.at, sizeof(len));
+        const uint8_t *key = rest.at + sizeof(len);
+        st = each(arg, bytes_of(key, len[0]), bytes_of(key + len[0], len[1]), f);
+        rest = bytes_of(key + len[0] + len[1], rest.len - sizeof(len) - len[0] - len[1]);
+    }
+    buf_fini(&rows);
+    return st;
+}
+
+/* ---- life ---- */
+
+enum status delivery_store_open(const char *folder, struct delivery_store **out, struct fault *f)
+{
+    *out = NULL;
+    enum status st = folder_make(folder, f);
+    if (st != OK)
+        return st;
+    struct delivery_store *s = MEM_NEW(struct delivery_store);
+    s->folder = mem_strdup(folder);
+    lock_init(&s->mu, LOCK_DELIVERY_STORE);
+    signal_init(&s->more);
+    signal_init(&s->written);
+    list_init(&s->waiting);
+    s->options = leveldb_options_create();
+    leveldb_options_set_create_if_missing(s->options, 1);
+    leveldb_options_set_paranoid_checks(s->options, 1);
+    leveldb_options_set_write_buffer_size(s->options, 1 << 20);
+    s->synced = leveldb_writeoptions_create();
+    leveldb_writeoptions_set_sync(s->synced, 1);
+    s->checked = leveldb_readoptions_create();
+    leveldb_readoptions_set_verify_checksums(s->checked, 1);
+    st = open_database(s, f);
+    if (st == OK)
+        st = check_format(s, f);
+    if (st == OK)
+        thread_start(&s->thread, THREAD_DELIVERY_STORE, "delivery-store", run, s);
+    else
+        delivery_store_close(s);
+    *out = st == OK ? s : NULL;
+    return st;
+}
+
+void delivery_store_close(struct delivery_store *s)
+{
+    if (!s)
+        return;
+    lock_take(&s->mu);
+    s->closing = true;
+    signal_one(&s->more);
+    lock_drop(&s->mu);
+    thread_join(&s->thread);
+    close_database(s);
+    leveldb_options_destroy(s->options);
+    leveldb_writeoptions_destroy(s->synced);
+    leveldb_readoptions_destroy(s->checked);
+    signal_fini(&s->more);
+    signal_fini(&s->written);
+    lock_fini(&s->mu);
+    mem_free(s->folder);
+    mem_free(s);
+}

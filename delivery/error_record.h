@@ -1,0 +1,29 @@
+/* error_record.h: a line of an error output, as AWS writes it: a JSON object and a newline. Which members there are depends on what failed:
+ *
+ *   HTTP endpoint   attemptsMade arrivalTimestamp errorCode errorMessage attemptEndingTimestamp rawData subsequenceNumber dataId
+ *   Splunk          ... rawData EventId
+ *   OpenSearch      ... attemptEndingTimestamp esDocumentId esIndexName esTypeName rawData
+ *   processing      ... rawData lambdaArn
+ *
+ * Thread: any. */
+#ifndef SLUICE_DELIVERY_ERROR_RECORD_H
+#define SLUICE_DELIVERY_ERROR_RECORD_H
+
+#include "base/buf.h"
+
+struct error_record {
+    uint32_t attempts;
+    uint64_t arrival_ms, ended_ms;
+    const char *code, *message;
+    struct bytes data; /* the record as it was given; base64 in the line */
+    /* absent: not in the line */
+    struct bytes lambda_arn;
+    struct bytes event_id;                           /* Splunk */
+    struct bytes document_id, index_name, type_name; /* OpenSearch: all three, or none */
+    struct bytes sequence; /* HTTP endpoint: the record's sequence number; dataId is SEQUENCE.SUB */
+    uint32_t sub;
+};
+/* Failures latch in out->status. */
+void error_record_append(const struct error_record *e, struct buf *out);
+
+#endif

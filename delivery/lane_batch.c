@@ -1,0 +1,251 @@
+/* lane_batch.c: what one read gave: records out of spans, through the chain, results into outputs.
+ *
+ * Without processing (`process_is_plain`) records are views of the log's memory and are copied once, into their output. Encrypted ones are opened into the batch's
+ * arena. Several batches may be in the chain; they are handed over in the order of the log (F4).
+ *
+ * Thread: the lane's. */
+#include "delivery/pump_internal.h"
+
+#include "base/mem.h"
+#include "base/trace.h"
+
+static void on_processed(struct process_batch *p)
+{
+    struct lane_batch *b = LIST_OWNER(p, struct lane_batch, process);
+    struct lane *l = b->lane;
+    struct fault f = {0};
+    b->done = true;
+    if (lane_settle(l))
+        return;
+    enum status st = p->status == OK || p->status == CLOSING
+                         ? OK
+                         : fault_set(&f, p->status, "records could not be processed");
+    if (st == OK)
+        st = lane_hand_over(l, &f);
+    if (st != OK)
+        lane_fail(l, &f);
+    else
+        lane_step(l);
+}
+
+void lane_batch_free(struct lane_batch *b)
+{
+    engine_charge(b->lane, &b->memory, 0);
+    for (uint32_t i = 0; i < b->span_count; i++)
+        log_span_unref(b->spans[i]);
+    mem_free(b->spans);
+    arena_fini(&b->arena);
+    if (!b->lane->rules->plain)
+        arena_fini(&b->process.arena);
+    list_remove(&b->node);
+    b->lane->batch_count--;
+    mem_free(b);
+}
+
+/* ---- records out of spans ---- */
+
+struct gathering {
+    struct lane *lane;
+    struct lane_batch *batch;
+    struct process_record *records;
+    uint32_t count, room;
+    struct batch_opener opener;
+};
+
+static enum status add_record(struct gathering *g, const struct record *r, struct fault *f)
+{
+    struct process_record *out = &g->records[g->count++];
+    *out = (struct process_record){.offset = r->offset, .time_ms = r->time_ms, .data = r->data};
+    struct lane *l = g->lane;
+    if (l->rules->plain || l->rules->view->source != DELIVERY_KINESIS)
+        return OK;
+    struct arena *a = &g->batch->arena;
+    char *sequence = arena_take(a, SEQUENCE_TEXT_BYTES), *id = arena_take(a, SHARD_ID_BYTES);
+    if (!sequence || !id)
+        return fault_set(f, NO_MEMORY, "no memory to process records");
+    out->key = r->key;
+    out->sequence =
+        bytes_of(sequence, shard_sequence_at(l->shard, r->offset, r->time_ms, sequence));
+    shard_id_print(l->shard->index, id);
+    out->shard_id = bytes_text(id);
+    return OK;
+}
+
+static enum status gather_batch(struct gathering *g, struct bytes bytes,
+                                const struct batch_header *h, struct fault *f)
+{
+    struct lane_batch *b = g->batch;
+    struct record_walk walk;
+    struct record record;
+    struct bytes body;
+    enum status st = batch_open(&g->opener, g->lane->shard->index, bytes, h, &b->arena, &body, f);
+    if (st != OK)
+        return st;
+    record_walk_body_init(&walk, body, h);
+    while ((st = record_walk_next(&walk, &record, f)) == OK) {
+        if (record.offset < b->next)
+            continue;
+        if (g->count == g->room)
+            return fault_set(f, CORRUPT, "a batch holds more records than it says");
+        st = add_record(g, &record, f);
+        if (st != OK)
+            return st;
+        b->next = record.offset + 1;
+    }
+    return st == END ? OK : st;
+}
+
+static enum status gather_span(struct gathering *g, const struct log_span *span, struct fault *f)
+{
+    struct bytes rest = bytes_of(span->bytes, span->len);
+    struct lane_batch *b = g->batch;
+    while (rest.len) {
+        struct batch_header h;
+        enum status st = batch_header_read(rest, &h, f);
+        if (st != OK)
+            return st;
+        size_t len = BATCH_HEADER_BYTES + h.body_len;
+        uint64_t end = h.base_offset + h.count;
+        if (end > b->next && !(h.flags & BATCH_CONTROL))
+            st = gather_batch(g, bytes_of(rest.at, len), &h, f);
+        if (st != OK)
+            return st;
+        b->next = end > b->next ? end : b->next;
+        rest = bytes_of(rest.at + len, rest.len - len);
+    }
+    return OK;
+}
+
+static enum status gather(struct lane_batch *b, struct fault *f)
+{
+    struct lane *l = b->lane;
+    struct gathering g = {.lane = l, .batch = b};
+    const struct delivery_engine_settings *s = &l->pump->t->engine->settings;
+    for (uint32_t i = 0; i < b->span_count; i++)
+        g.room += b->spans[i]->count;
+    g.records = arena_take(&b->arena, (g.room + 1) * sizeof(*g.records));
+    if (!g.records)
+        return fault_set(f, NO_MEMORY, "no memory to process records");
+    enum status st = OK;
+    batch_opener_init(&g.opener, l->source, s->streams, s->master_keys);
+    for (uint32_t i = 0; i < b->span_count && st == OK; i++)
+        st = gather_span(&g, b->spans[i], f);
+    batch_opener_fini(&g.opener);
+    b->process.records = g.records;
+    b->process.count = g.count;
+    return st;
+}
+
+/* Takes the read's spans over. */
+struct lane_batch *lane_batch_new(struct lane *l, struct fault *f)
+{
+    struct log_read *read = &l->read;
+    struct lane_batch *b = MEM_NEW(struct lane_batch);
+    b->lane = l;
+    b->from = b->next = read->offset > l->next ? read->offset : l->next;
+    b->spans = mem_must(read->span_count * sizeof(struct log_span *) + 1);
+    b->span_count = read->span_count;
+    memcpy(b->spans, read->spans, read->span_count * sizeof(struct log_span *));
+    read->span_count = 0;
+    read->status = END;
+    arena_init(&b->arena, SIZE_MAX / 2);
+    b->process.done = on_processed;
+    list_append(&l->batches, &b->node);
+    l->batch_count++;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < b->span_count; i++)
+        bytes += b->spans[i]->len;
+    if (gather(b, f) == OK) {
+        engine_charge(l, &b->memory, bytes + b->arena.used);
+        return b;
+    }
+    lane_batch_free(b);
+    return NULL;
+}
+
+/* ---- results into outputs ---- */
+
+static enum status back_up(struct lane_batch *b, struct fault *f)
+{
+    enum status st = OK;
+    for (uint32_t i = 0; i < b->process.count && st == OK; i++) {
+        const struct process_record *r = &b->process.records[i];
+        st = output_add(output_of(b->lane, OUTPUT_BACKUP, BYTES_NONE),
+                        (struct position){r->offset, 0}, r->time_ms, r->data, f);
+    }
+    return st;
+}
+
+static enum status hand_plain(struct lane_batch *b, struct fault *f)
+{
+    enum status st = OK;
+    for (uint32_t i = 0; i < b->process.count && st == OK; i++) {
+        const struct process_record *r = &b->process.records[i];
+        st = output_add(output_of(b->lane, OUTPUT_MAIN, BYTES_NONE),
+                        (struct position){r->offset, 0}, r->time_ms, r->data, f);
+    }
+    return st;
+}
+
+/* A partition more than there may be takes the place of the fullest, which closes early: no record goes to the error output for that, as AWS has it, since after a
+ * restart another partition could be the one too many, and F3 would be lost. */
+static void make_room(struct lane *l, const struct output *o)
+{
+    while (o->channel == OUTPUT_MAIN && !o->is_filling && !l->failed &&
+           l->partitions >= OUTPUT_PARTITIONS_MAX)
+        lane_close_fullest(l);
+}
+
+static enum status hand_results(struct lane_batch *b, struct fault *f)
+{
+    struct lane *l = b->lane;
+    enum status st = OK;
+    for (uint32_t i = 0; i < b->process.result_count && st == OK; i++) {
+        const struct process_result *r = &b->process.results[i];
+        struct output *o = output_of(l, r->channel, r->partition);
+        make_room(l, o);
+        st = output_add(o, (struct position){r->offset, r->sub}, r->time_ms, r->data, f);
+    }
+    delivery_counters(l->pump->delivery)->dropped_records += b->process.dropped;
+    return st;
+}
+
+static enum status hand_batch(struct lane_batch *b, struct fault *f)
+{
+    struct lane *l = b->lane;
+    enum status st = l->rules->backs_up ? back_up(b, f) : OK;
+    if (st == OK)
+        st = l->rules->plain ? hand_plain(b, f) : hand_results(b, f);
+    if (st != OK)
+        return st;
+    l->handed = b->next;
+    LIST_EACH(node, keep, &l->output_list)
+    {
+        if (st == OK)
+            st = output_refilled(LIST_OWNER(node, struct output, node), l->handed, f);
+    }
+    bool flushing = l->flush_to > 0 && l->handed >= l->flush_to;
+    if (st == OK)
+        st = lane_close_outputs(l, flushing ? UINT64_MAX : 0, f);
+    return st;
+}
+
+enum status lane_hand_over(struct lane *l, struct fault *f)
+{
+    struct list *first;
+    enum status st = OK;
+    bool any = false;
+    while (st == OK && (first = list_first(&l->batches)) != NULL) {
+        struct lane_batch *b = LIST_OWNER(first, struct lane_batch, node);
+        if (!b->done || b->process.status != OK)
+            break;
+        st = hand_batch(b, f);
+        lane_batch_free(b);
+        any = true;
+    }
+    if (any && st == OK) {
+        lane_save(l);
+        lane_save_later(l);
+    }
+    return st;
+}

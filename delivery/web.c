@@ -1,0 +1,391 @@
+/* web.c: HTTP to the outside on one loop.
+ *
+ * libcurl says which sockets it waits for and when it wants to be called (its multi socket interface); the loop has both already. A call is
+ * first a line in a queue: of each far side (scheme, host, port) at most host_max calls run, of all together connections_max.
+ * The queues are ours and not libcurl's, so that giving up a waiting call is taking it out of a list, and far sides get their turns.
+ *
+ *   web_start -> waiting -> pump -> running -> harvest -> done
+ *        \-> refused (timer in the next turn) ----------> done
+ *   any of them: its timer -> done; web_cancel; web_free -> done
+ *
+ * I1. `done` is called only from the loop's turns (a socket, a timer) and from web_free, never inside libcurl's callbacks: so it
+ *     may start and cancel calls.
+ * I2. Timers may fire earlier than libcurl's own clock says (its clock is the system's, the loop's may be another): after each the
+ *     next is asked for again.
+ *
+ * Left to others: what an outcome means (web_transfer.c), trying again (destinations). Thread: the loop's own. */
+#include "delivery/web_internal.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "wire/uri.h"
+
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+struct web {
+    /* fixed at birth */
+    struct loop *loop;
+    CURLM *multi;
+    char *ca_file;
+    uint32_t connections_max, host_max;
+    /* the loop's own */
+    struct loop_timer timer; /* libcurl's */
+    struct list transfers;   /* all under way, in order of arrival */
+    struct list hosts;       /* those with calls; who was served last is last */
+    uint32_t running, waiting;
+    bool closing;
+};
+
+/* A socket that libcurl watches. */
+struct web_socket {
+    struct loop_watch watch;
+    struct web *web;
+};
+
+static void harvest(struct web *w);
+static void end_with(struct web_transfer *t, enum status status);
+
+/* ---- libcurl's wishes */
+
+static void socket_ready(struct loop_watch *watch, uint32_t events)
+{
+    struct web *w = ((struct web_socket *)watch)->web;
+    int seen = ((events & EPOLLIN) ? CURL_CSELECT_IN : 0) |
+               ((events & EPOLLOUT) ? CURL_CSELECT_OUT : 0) |
+               ((events & (EPOLLERR | EPOLLHUP)) ? CURL_CSELECT_ERR : 0);
+    int running;
+    curl_multi_socket_action(w->multi, watch->fd, seen, &running); /* may free the watch */
+    harvest(w);
+}
+
+/* The call of that handle ends in the next turn: here we are inside libcurl. */
+static void refuse_later(struct web *w, CURL *easy)
+{
+    struct web_transfer *t = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+    if (t == NULL)
+        return;
+    t->refused = fault_set(&t->call->fault, IO_FAILED, "a socket cannot be watched");
+    loop_timer_set(w->loop, &t->timer, 0);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int wanted, void *arg, void *socket_arg)
+{
+    struct web *w = arg;
+    struct web_socket *s = socket_arg;
+    if (wanted == CURL_POLL_REMOVE) {
+        if (s != NULL) {
+            loop_unwatch(w->loop, &s->watch);
+            curl_multi_assign(w->multi, fd, NULL);
+            mem_free(s);
+        }
+        return 0;
+    }
+    uint32_t events =
+        ((wanted & CURL_POLL_IN) ? EPOLLIN : 0u) | ((wanted & CURL_POLL_OUT) ? EPOLLOUT : 0u);
+    struct fault f;
+    enum status st;
+    if (s == NULL) {
+        s = MEM_NEW(struct web_socket);
+        *s = (struct web_socket){.watch = {.fd = fd, .ready = socket_ready}, .web = w};
+        curl_multi_assign(w->multi, fd, s);
+        st = loop_watch(w->loop, &s->watch, events, &f);
+    } else {
+        st = s->watch.watched ? loop_rewatch(w->loop, &s->watch, events, &f) : IO_FAILED;
+    }
+    if (st != OK) /* answering -1 would end every call of this multi handle */
+        refuse_later(w, easy);
+    return 0;
+}
+
+static int on_timer(CURLM *multi, long in_ms, void *arg)
+{
+    (void)multi;
+    struct web *w = arg;
+    if (in_ms < 0)
+        loop_timer_cancel(w->loop, &w->timer);
+    else
+        loop_timer_set(w->loop, &w->timer, (uint64_t)in_ms);
+    return 0;
+}
+
+static void timer_fired(struct loop_timer *timer)
+{
+    struct web *w = LIST_OWNER(timer, struct web, timer);
+    int running;
+    curl_multi_socket_action(w->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    long in_ms = -1;
+    if (!w->timer.armed && curl_multi_timeout(w->multi, &in_ms) == CURLM_OK && in_ms >= 0)
+        loop_timer_set(w->loop, &w->timer, in_ms == 0 ? 1 : (uint64_t)in_ms); /* I2 */
+    harvest(w);
+}
+
+/* ---- far sides and their queues */
+
+static struct web_host *host_of(struct web *w, const char *origin, size_t len)
+{
+    LIST_EACH(node, keep, &w->hosts)
+    {
+        struct web_host *h = LIST_OWNER(node, struct web_host, node);
+        if (h->len == len && memcmp(h->origin, origin, len) == 0)
+            return h;
+    }
+    struct web_host *h = mem_must(sizeof(*h) + len);
+    list_init(&h->waiting);
+    h->len = len;
+    memcpy(h->origin, origin, len);
+    list_append(&w->hosts, &h->node);
+    return h;
+}
+
+/* The next call that may run, or NULL. */
+static struct web_transfer *next_waiting(struct web *w)
+{
+    if (w->waiting == 0 || w->running == w->connections_max)
+        return NULL;
+    LIST_EACH(node, keep, &w->hosts)
+    {
+        struct web_host *h = LIST_OWNER(node, struct web_host, node);
+        if (list_empty(&h->waiting) || h->running == w->host_max)
+            continue;
+        list_remove(&h->node);
+        list_append(&w->hosts, &h->node);
+        return LIST_OWNER(list_first(&h->waiting), struct web_transfer, wait_node);
+    }
+    return NULL;
+}
+
+static void stop_waiting(struct web_transfer *t)
+{
+    list_remove(&t->wait_node);
+    t->web->waiting--;
+}
+
+static void run(struct web_transfer *t)
+{
+    struct web *w = t->web;
+    stop_waiting(t);
+    t->running = true;
+    w->running++;
+    t->host->running++;
+    t->refused = web_transfer_prepare(t, w->ca_file);
+    if (t->refused == OK && curl_multi_add_handle(w->multi, t->easy) != CURLM_OK)
+        t->refused = fault_set(&t->call->fault, NO_MEMORY, "no memory for a request");
+    if (t->refused != OK)
+        loop_timer_set(w->loop, &t->timer, 0);
+}
+
+static void pump(struct web *w)
+{
+    for (struct web_transfer *t; !w->closing && (t = next_waiting(w)) != NULL;)
+        run(t);
+}
+
+/* ---- ends */
+
+/* Out of every list, and freed. The call is its owner's again. */
+static void detach(struct web_transfer *t)
+{
+    struct web *w = t->web;
+    struct web_host *h = t->host;
+    list_remove(&t->node);
+    loop_timer_cancel(w->loop, &t->timer);
+    if (t->running) {
+        if (t->easy != NULL)
+            curl_multi_remove_handle(w->multi, t->easy);
+        w->running--;
+        h->running--;
+    } else if (h != NULL) {
+        stop_waiting(t);
+    }
+    if (h != NULL && --h->calls == 0) {
+        list_remove(&h->node);
+        mem_free(h);
+    }
+    t->call->transfer = NULL;
+    web_transfer_release(t);
+    mem_free(t);
+}
+
+/* Takes it out and tells its owner, whose status is set. */
+static void finish(struct web_transfer *t)
+{
+    struct web *w = t->web;
+    struct web_call *c = t->call;
+    detach(t);
+    pump(w);
+    c->done(c);
+}
+
+static void end_with(struct web_transfer *t, enum status status)
+{
+    t->call->status = status;
+    finish(t);
+}
+
+/* Tells the owners of what libcurl has ended. */
+static void harvest(struct web *w)
+{
+    int left;
+    for (CURLMsg *message; (message = curl_multi_info_read(w->multi, &left)) != NULL;) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        struct web_transfer *t = NULL;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
+        must(t != NULL);
+        web_transfer_judge(t, message->data.result);
+        finish(t);
+    }
+}
+
+static void transfer_fired(struct loop_timer *timer)
+{
+    struct web_transfer *t = LIST_OWNER(timer, struct web_transfer, timer);
+    if (t->refused != OK) {
+        end_with(t, t->refused);
+        return;
+    }
+    fault_set(&t->call->fault, TIMED_OUT, "%.*s: no answer within %llu ms", (int)t->host->len,
+              t->host->origin, (unsigned long long)t->call->timeout_ms);
+    end_with(t, TIMED_OUT);
+}
+
+/* ---- calls */
+
+/* How many bytes of the URL are scheme, host and port; INVALID_ARGUMENT. The words leave the URL out: its query may hold a secret. */
+static enum status origin_of(const char *url, size_t *len, struct fault *f)
+{
+    struct uri uri;
+    if (uri_parse(bytes_text(url), &uri, NULL) != OK ||
+        (!bytes_equal_ignore_case(uri.scheme, BYTES_LITERAL("http")) &&
+         !bytes_equal_ignore_case(uri.scheme, BYTES_LITERAL("https"))))
+        return fault_set(f, INVALID_ARGUMENT, "the URL is not of the form https://host:port/path");
+    *len = (size_t)((const char *)uri.path.at - url);
+    return OK;
+}
+
+static void forget_answer(struct web_call *c)
+{
+    c->status = OK;
+    c->why = WEB_FAILED_OTHER;
+    c->fault.status = OK;
+    c->fault.text[0] = '\0';
+    c->code = 0;
+    c->answer_type = c->answer_etag = c->answer_encoding = BYTES_NONE;
+    c->answer_has_length = false;
+    buf_init(&c->answer, c->answer_bytes_max);
+}
+
+void web_start(struct web *w, struct web_call *c)
+{
+    must(c->header_count <= WEB_HEADERS_MAX && c->done != NULL);
+    forget_answer(c);
+    struct web_transfer *t = MEM_NEW(struct web_transfer);
+    t->web = w;
+    t->call = c;
+    t->timer.fire = transfer_fired;
+    list_init(&t->wait_node);
+    list_append(&w->transfers, &t->node);
+    c->transfer = t;
+    size_t origin_len = 0;
+    t->refused = w->closing ? fault_set(&c->fault, CLOSING, "the program ends")
+                            : origin_of(c->url, &origin_len, &c->fault);
+    if (t->refused != OK) {
+        loop_timer_set(w->loop, &t->timer, 0);
+        return;
+    }
+    t->host = host_of(w, c->url, origin_len);
+    t->host->calls++;
+    list_append(&t->host->waiting, &t->wait_node);
+    w->waiting++;
+    if (c->timeout_ms > 0)
+        loop_timer_set(w->loop, &t->timer, c->timeout_ms);
+    pump(w);
+}
+
+void web_cancel(struct web *w, struct web_call *c)
+{
+    if (c->transfer == NULL)
+        return;
+    detach(c->transfer);
+    pump(w);
+}
+
+/* ---- birth and death */
+
+static CURLcode global_result;
+
+static void init_libcurl(void)
+{
+    global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static enum status check_libcurl(struct fault *f)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_libcurl);
+    if (global_result != CURLE_OK)
+        return fault_set(f, UNSUPPORTED, "libcurl does not start: %s",
+                         curl_easy_strerror(global_result));
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    if ((info->features & CURL_VERSION_ASYNCHDNS) == 0 || (info->features & CURL_VERSION_SSL) == 0)
+        return fault_set(f, UNSUPPORTED, "this libcurl (%s) resolves names blocking, or has no TLS",
+                         info->version);
+    return OK;
+}
+
+static bool set_multi(struct web *w)
+{
+    return w->multi != NULL &&
+           curl_multi_setopt(w->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+           curl_multi_setopt(w->multi, CURLMOPT_SOCKETDATA, w) == CURLM_OK &&
+           curl_multi_setopt(w->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+           curl_multi_setopt(w->multi, CURLMOPT_TIMERDATA, w) == CURLM_OK &&
+           curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)w->connections_max) == CURLM_OK;
+}
+
+enum status web_new(const struct web_settings *s, struct web **out, struct fault *f)
+{
+    *out = NULL;
+    enum status st = check_libcurl(f);
+    if (st != OK)
+        return st;
+    if (s->ca_file[0] != '\0' && access(s->ca_file, R_OK) != 0)
+        return fault_set(f, NOT_FOUND, "the file of CAs to trust, %s, cannot be read: %m",
+                         s->ca_file);
+    struct web *w = MEM_NEW(struct web);
+    w->loop = s->loop;
+    w->ca_file = mem_strdup(s->ca_file);
+    w->connections_max = s->connections_max > 0 ? s->connections_max : WEB_CONNECTIONS_MAX;
+    w->host_max = (w->connections_max + 1) / 2;
+    w->timer.fire = timer_fired;
+    list_init(&w->transfers);
+    list_init(&w->hosts);
+    w->multi = curl_multi_init();
+    if (!set_multi(w)) {
+        web_free(w);
+        return fault_set(f, NO_MEMORY, "no memory for HTTP calls");
+    }
+    *out = w;
+    return OK;
+}
+
+void web_free(struct web *w)
+{
+    if (w == NULL)
+        return;
+    w->closing = true;
+    for (struct list *node; (node = list_first(&w->transfers)) != NULL;) {
+        struct web_transfer *t = LIST_OWNER(node, struct web_transfer, node);
+        fault_set(&t->call->fault, CLOSING, "the program ends");
+        end_with(t, CLOSING);
+    }
+    must(list_empty(&w->hosts) && w->running == 0 && w->waiting == 0);
+    curl_multi_cleanup(w->multi);
+    loop_timer_cancel(w->loop, &w->timer);
+    mem_free(w->ca_file);
+    mem_free(w);
+}

@@ -1,0 +1,294 @@
+/* web_transfer.c: one HTTP call as libcurl's easy handle: what is set, what comes back, what an outcome means.
+ *
+ * The body goes by CURLOPT_POSTFIELDS, whatever the method: libcurl then reads it where it is, says its exact length and can send it
+ * again on a new connection when a kept one was dead. `Expect: 100-continue` would cost a round trip for each large body, and
+ * far sides that do not know it a second; it is never sent.
+ *
+ * I1. A header that holds a line's end is refused: it would be another header.
+ * I2. Faults hold the far side's scheme, host and port and libcurl's words for what failed; nothing that was sent (W4).
+ *
+ * Left to others: when it runs (web.c). Thread: the loop's own. */
+#include "delivery/web_internal.h"
+
+#include "base/mem.h"
+
+enum {
+    CONNECT_MS = 15000, /* names, TCP and TLS together: who needs longer counts as away */
+    LARGE_BODY_BYTES = 1 << 20,
+    LARGE_UPLOAD_BUFFER_BYTES = 256 << 10,
+    HEADER_BYTES_MAX = 128 << 10 /* X-Amz-Firehose-Common-Attributes: 50 of up to 1280 characters */
+};
+
+/* ---- what comes back */
+
+/* Keeps the value in the call's answer_head, as far as there is room: a cut one equals nothing that is expected. */
+static struct bytes keep(struct web_transfer *t, struct bytes value)
+{
+    size_t room = sizeof(t->call->answer_head) - t->head_len;
+    char *at = t->call->answer_head + t->head_len;
+    value.len = value.len < room / 2 ? value.len : room / 2;
+    memcpy(at, value.at, value.len);
+    t->head_len += value.len;
+    return bytes_of(at, value.len);
+}
+
+static void forget_head(struct web_transfer *t)
+{
+    struct web_call *c = t->call;
+    c->answer_type = c->answer_etag = c->answer_encoding = BYTES_NONE;
+    c->answer_has_length = false;
+    t->head_len = 0;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *arg)
+{
+    struct web_transfer *t = arg;
+    struct web_call *c = t->call;
+    struct bytes rest = bytes_of(line, size * count);
+    if (bytes_starts_with(rest,
+                          BYTES_LITERAL("HTTP/"))) { /* a new head: what came before was a 1xx */
+        forget_head(t);
+        return size * count;
+    }
+    const uint8_t *colon = memchr(rest.at, ':', rest.len);
+    if (colon == NULL)
+        return size * count;
+    struct bytes name = bytes_of(rest.at, (size_t)(colon - rest.at));
+    struct bytes value = bytes_of(colon + 1, rest.len - name.len - 1);
+    while (value.len > 0 && (value.at[value.len - 1] == '\n' || value.at[value.len - 1] == '\r'))
+        value.len--;
+    value = bytes_trim(value);
+    if (bytes_equal_ignore_case(name, BYTES_LITERAL("Content-Type")))
+        c->answer_type = keep(t, value);
+    else if (bytes_equal_ignore_case(name, BYTES_LITERAL("ETag")))
+        c->answer_etag = keep(t, value);
+    else if (bytes_equal_ignore_case(name, BYTES_LITERAL("Content-Encoding")))
+        c->answer_encoding = keep(t, value);
+    else if (bytes_equal_ignore_case(name, BYTES_LITERAL("Content-Length")))
+        c->answer_has_length = true;
+    return size * count;
+}
+
+static size_t on_body(char *at, size_t size, size_t count, void *arg)
+{
+    struct web_transfer *t = arg;
+    struct web_call *c = t->call;
+    long code = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
+    if (code >= 300 && !c->keep_error_body) {
+        t->thrown_away += size * count;
+        t->too_large = t->thrown_away > c->answer_bytes_max;
+        return t->too_large ? 0 : size * count;
+    }
+    buf_append(&c->answer, bytes_of(at, size * count));
+    t->too_large = c->answer.status == TOO_LARGE;
+    return c->answer.status == OK ? size * count : 0;
+}
+
+/* ---- what is sent */
+
+static bool has_line_end(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] == '\r' || text.at[i] == '\n' || text.at[i] == '\0')
+            return true;
+    }
+    return false;
+}
+
+static bool given(const struct web_call *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->header_count; i++) {
+        if (bytes_present(c->headers[i].value) &&
+            bytes_equal_ignore_case(c->headers[i].name, bytes_text(name)))
+            return true;
+    }
+    return false;
+}
+
+static enum status add_line(struct web_transfer *t, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(t->headers, line);
+    if (longer == NULL)
+        return fault_set(&t->call->fault, NO_MEMORY, "no memory for a request");
+    t->headers = longer;
+    return OK;
+}
+
+static enum status add_header(struct web_transfer *t, const struct web_header *h)
+{
+    if (!bytes_present(h->value))
+        return OK;
+    if (has_line_end(h->name) || has_line_end(h->value)) /* I1 */
+        return fault_set(&t->call->fault, INVALID_ARGUMENT,
+                         "the value of the header %.*s holds a line's end", BYTES_ARGS(h->name));
+    struct buf line;
+    buf_init(&line, HEADER_BYTES_MAX);
+    buf_append(&line, h->name);
+    /* libcurl takes "Name:" for "leave it out", and "Name;" for an empty one */
+    buf_append_text(&line, h->value.len == 0 ? ";" : ": ");
+    buf_append(&line, h->value);
+    buf_append_byte(&line, '\0');
+    enum status st = line.status == OK
+                         ? add_line(t, (const char *)line.at)
+                         : fault_set(&t->call->fault, line.status, "the header %.*s is too large",
+                                     BYTES_ARGS(h->name));
+    if (line.at != NULL)
+        explicit_bzero(line.at, line.len); /* it may have held a key */
+    buf_fini(&line);
+    return st;
+}
+
+static enum status add_headers(struct web_transfer *t)
+{
+    static const char *const not_by_itself[] = {"Expect", "Accept", "Content-Type"};
+    enum status st = OK;
+    for (uint32_t i = 0; st == OK && i < t->call->header_count; i++)
+        st = add_header(t, &t->call->headers[i]);
+    for (size_t i = 0; st == OK && i < sizeof(not_by_itself) / sizeof(not_by_itself[0]); i++) {
+        char line[32];
+        snprintf(line, sizeof(line), "%s:", not_by_itself[i]);
+        if (!given(t->call, not_by_itself[i]))
+            st = add_line(t, line);
+    }
+    return st;
+}
+
+/* The same for every call. */
+static bool set_fixed(CURL *easy)
+{
+    static const struct {
+        CURLoption option;
+        long value;
+    } fixed[] = {
+        {CURLOPT_NOSIGNAL, 1},
+        {CURLOPT_QUICK_EXIT,
+         1}, /* W2: do not wait for a thread that resolves a name nobody wants any more */
+        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+        {CURLOPT_FOLLOWLOCATION, 0},
+        {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1}, /* a proxy's answer is not the far side's */
+        {CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS},
+        {CURLOPT_TCP_KEEPALIVE, 1},
+        {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+        {CURLOPT_SSL_VERIFYPEER, 1},
+        {CURLOPT_SSL_VERIFYHOST, 2},
+        {CURLOPT_HTTP09_ALLOWED, 0},
+        {CURLOPT_NETRC, CURL_NETRC_IGNORED},
+        {CURLOPT_PATH_AS_IS, 1}, /* a signature is of the path as it is sent */
+    };
+    bool fine = true;
+    for (size_t i = 0; fine && i < sizeof(fixed) / sizeof(fixed[0]); i++)
+        fine = curl_easy_setopt(easy, fixed[i].option, fixed[i].value) == CURLE_OK;
+    return fine && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION) == CURLE_OK;
+}
+
+static bool set_method(CURL *easy, const struct web_call *c)
+{
+    if (strcmp(c->method, "HEAD") == 0)
+        return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+    bool has_body =
+        c->body.len > 0 || strcmp(c->method, "PUT") == 0 || strcmp(c->method, "POST") == 0;
+    bool fine = true;
+    if (has_body) {
+        const void *at = c->body.len > 0 ? (const void *)c->body.at : "";
+        fine = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body.len) ==
+                   CURLE_OK &&
+               curl_easy_setopt(easy, CURLOPT_POSTFIELDS, at) == CURLE_OK;
+    }
+    if (fine && c->body.len >= LARGE_BODY_BYTES)
+        fine = curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)LARGE_UPLOAD_BUFFER_BYTES) ==
+               CURLE_OK;
+    return fine && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, c->method) == CURLE_OK;
+}
+
+static bool set_own(struct web_transfer *t, const char *ca_file)
+{
+    CURL *easy = t->easy;
+    /* The system's CAs stay trusted: they are in libcurl's CAPATH. */
+    return (ca_file[0] == '\0' || curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK) &&
+           curl_easy_setopt(easy, CURLOPT_URL, t->call->url) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->words) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HEADERDATA, t) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, t) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK;
+}
+
+enum status web_transfer_prepare(struct web_transfer *t, const char *ca_file)
+{
+    enum status st = add_headers(t);
+    if (st != OK)
+        return st;
+    t->easy = curl_easy_init();
+    if (t->easy == NULL || !set_fixed(t->easy) || !set_method(t->easy, t->call) ||
+        !set_own(t, ca_file))
+        return fault_set(&t->call->fault, NO_MEMORY, "no memory for a request");
+    return OK;
+}
+
+void web_transfer_release(struct web_transfer *t)
+{
+    curl_easy_cleanup(t->easy);
+    for (struct curl_slist *line = t->headers; line != NULL; line = line->next)
+        explicit_bzero(line->data, strlen(line->data));
+    curl_slist_free_all(t->headers);
+}
+
+/* ---- what an outcome means */
+
+struct meaning {
+    CURLcode result;
+    enum status status;
+    enum web_failure why;
+};
+
+static struct meaning meaning_of(CURLcode result)
+{
+    static const struct meaning meanings[] = {
+        {CURLE_COULDNT_RESOLVE_HOST, IO_FAILED, WEB_FAILED_CONNECT},
+        {CURLE_COULDNT_RESOLVE_PROXY, IO_FAILED, WEB_FAILED_CONNECT},
+        {CURLE_COULDNT_CONNECT, IO_FAILED, WEB_FAILED_CONNECT},
+        {CURLE_OPERATION_TIMEDOUT, IO_FAILED, WEB_FAILED_CONNECT}, /* CONNECT_MS; no other is set */
+        {CURLE_GOT_NOTHING, IO_FAILED, WEB_FAILED_RESET},
+        {CURLE_SEND_ERROR, IO_FAILED, WEB_FAILED_RESET},
+        {CURLE_RECV_ERROR, IO_FAILED, WEB_FAILED_RESET},
+        {CURLE_PARTIAL_FILE, IO_FAILED, WEB_FAILED_RESET},
+        {CURLE_SSL_CONNECT_ERROR, IO_FAILED, WEB_FAILED_TLS},
+        {CURLE_SSL_CIPHER, IO_FAILED, WEB_FAILED_TLS},
+        {CURLE_SSL_CERTPROBLEM, IO_FAILED, WEB_FAILED_TLS},
+        {CURLE_SSL_CACERT_BADFILE, IO_FAILED, WEB_FAILED_CERTIFICATE},
+        {CURLE_PEER_FAILED_VERIFICATION, IO_FAILED, WEB_FAILED_CERTIFICATE},
+        {CURLE_URL_MALFORMAT, INVALID_ARGUMENT, WEB_FAILED_OTHER},
+        {CURLE_OUT_OF_MEMORY, NO_MEMORY, WEB_FAILED_OTHER},
+    };
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+        if (meanings[i].result == result)
+            return meanings[i];
+    }
+    return (struct meaning){result, IO_FAILED, WEB_FAILED_OTHER};
+}
+
+void web_transfer_judge(struct web_transfer *t, CURLcode result)
+{
+    struct web_call *c = t->call;
+    long code = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
+    c->code = (int)code;
+    c->status = OK;
+    if (result == CURLE_OK)
+        return;
+    struct meaning meaning = meaning_of(result);
+    c->why = meaning.why;
+    c->status = t->too_large             ? TOO_LARGE
+                : c->answer.status != OK ? c->answer.status
+                                         : meaning.status;
+    const char *words = t->words[0] != '\0' ? t->words : curl_easy_strerror(result);
+    if (t->too_large)
+        fault_set(&c->fault, TOO_LARGE, "%.*s: the answer is over %zu bytes", (int)t->host->len,
+                  t->host->origin, c->answer_bytes_max);
+    else
+        fault_set(&c->fault, c->status, "%.*s: %s", (int)t->host->len, t->host->origin, words);
+}

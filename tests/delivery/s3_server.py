@@ -1,0 +1,91 @@
+"""s3_server.py: a real S3 server that verifies signatures: versitygw, from the Go proxy by its name and version, with its POSIX backend.
+
+Built once into build/delivery (SLUICE_S3_SERVER names another build of it). It can be killed and started again on its folder and port, as it is in the torture.
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import boto3
+from botocore.config import Config
+from server import ROOT, free_port
+
+MODULE, VERSION = "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"
+ACCESS_KEY, SECRET_KEY = "torture", "a secret that is checked"
+BUILD_SECONDS, READY_SECONDS = 1500, 60
+
+
+def program():
+    named = os.environ.get("SLUICE_S3_SERVER")
+    if named:
+        return named
+    built = ROOT / "build" / "delivery" / VERSION / "versitygw"
+    if not built.exists():
+        if not shutil.which("go"):
+            raise AssertionError("go is not installed: ./dev installs it, to build the S3 server")
+        env = os.environ | {
+            "GOBIN": str(built.parent),
+            "GOPATH": str(ROOT / "build" / "delivery" / "gopath"),
+            "GOFLAGS": "-modcacherw",
+        }
+        subprocess.run(["go", "install", f"{MODULE}@{VERSION}"], env=env, check=True, timeout=BUILD_SECONDS)
+    return str(built)
+
+
+class S3Server:
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-s3-"))
+        self.port = free_port()
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.process = None
+
+    def start(self):
+        (self.folder / "data").mkdir(exist_ok=True)
+        words = [program(), "--quiet", "--access", ACCESS_KEY, "--secret", SECRET_KEY]
+        words += ["--port", f"127.0.0.1:{self.port}", "posix", str(self.folder / "data")]
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                words, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        return self
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def client(self, secret=SECRET_KEY):
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=secret,
+            config=Config(retries={"max_attempts": 8}, s3={"addressing_style": "path"}),
+        )
+
+    def make_bucket(self, name):
+        end = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                return self.client().create_bucket(Bucket=name)
+            except Exception:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)  # between two tries of a server that starts
+
+    def objects(self, bucket):
+        """Name and bytes of each."""
+        s3 = self.client()
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for item in page.get("Contents", []):
+                yield item["Key"], s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+
+    def close(self):
+        if self.process:
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)

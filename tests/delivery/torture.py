@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""torture.py: records through delivery streams into a real S3 server, while Sluice and that server are killed.
+
+    tests/delivery/torture.py [--records N] [--kills N] [--s3-kills N] [--gzip] [--source direct|kinesis] [--megabytes M] [--seconds S]
+
+Writers put batches; a put whose answer is lost is not repeated: its records become `maybe`. In the end the union of the objects is read back, through
+the S3 server's own API:
+
+ T1. Every acknowledged record is there exactly once, its bytes as they were put.
+ T2. A `maybe` is there at most once. Nothing else is there, and no upload that was begun and never ended.
+
+Records are lines: an id, a hash of the rest, the rest: the machine's package index (apt-cache dumpavail), or made up where there is none left.
+"""
+
+import argparse
+import gzip
+import http.client
+import json
+import random
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+import boto3  # noqa: E402
+from botocore.config import Config  # noqa: E402
+from s3_server import ACCESS_KEY, SECRET_KEY, S3Server  # noqa: E402
+from server import Server  # noqa: E402
+from wire import dev_headers  # noqa: E402
+
+WRITERS, BATCH, SHARDS = 4, 250, 3
+ROLE, BUCKET, NAME = "arn:aws:iam::000000000000:role/r", "torture", "torture"
+
+
+def package_index(most):
+    """Paragraphs of the package index, each one line."""
+    try:
+        text = subprocess.run(["apt-cache", "dumpavail"], capture_output=True, timeout=60).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [p.replace(b"\n", b"\x1f") for p in text.split(b"\n\n")[:most] if p]
+
+
+def line_of(number, text):
+    return b"%d %08x " % (number, zlib.crc32(text)) + text + b"\n"
+
+
+class Torture:
+    def __init__(self, records, source, compression, hints=(1, 2), seed=1):
+        self.records, self.source, self.compression = records, source, compression
+        self.hints = hints  # MiB, seconds
+        self.random = random.Random(seed)
+        self.lock = threading.Lock()
+        self.next, self.acknowledged, self.maybe = 0, set(), set()
+        self.texts = package_index(records // 2)
+        self.s3 = S3Server().start()
+        self.s3.make_bucket(BUCKET)
+        self.flags = [f"--s3-endpoint={self.s3.endpoint}", f"--s3-access-key={ACCESS_KEY}"]
+        self.env = {"SLUICE_S3_SECRET_KEY": SECRET_KEY}
+        self.server = Server(flags=self.flags, env=self.env).start()
+
+    def client(self, service):
+        return boto3.client(
+            service,
+            endpoint_url=self.server.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="dev",
+            aws_secret_access_key="dev",
+            config=Config(retries={"max_attempts": 0}, read_timeout=20, connect_timeout=5),
+        )
+
+    def make(self):
+        destination = {
+            "RoleARN": ROLE,
+            "BucketARN": f"arn:aws:s3:::{BUCKET}",
+            "Prefix": "in/!{timestamp:yyyy-MM-dd}/",
+            "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",
+            "BufferingHints": {"SizeInMBs": self.hints[0], "IntervalInSeconds": self.hints[1]},
+            "CompressionFormat": self.compression,
+        }
+        firehose, more = self.client("firehose"), {}
+        if self.source == "kinesis":
+            kinesis = self.client("kinesis")
+            kinesis.create_stream(StreamName=NAME, ShardCount=SHARDS)
+            kinesis.get_waiter("stream_exists").wait(StreamName=NAME, WaiterConfig={"Delay": 1})
+            arn = kinesis.describe_stream_summary(StreamName=NAME)["StreamDescriptionSummary"]["StreamARN"]
+            more = {
+                "DeliveryStreamType": "KinesisStreamAsSource",
+                "KinesisStreamSourceConfiguration": {"KinesisStreamARN": arn, "RoleARN": ROLE},
+            }
+        firehose.create_delivery_stream(
+            DeliveryStreamName=NAME, ExtendedS3DestinationConfiguration=destination, **more
+        )
+        end = time.monotonic() + 30
+        while self.status(firehose) != "ACTIVE":
+            assert time.monotonic() < end, "the delivery stream does not become ACTIVE"
+
+    @staticmethod
+    def status(firehose):
+        found = firehose.describe_delivery_stream(DeliveryStreamName=NAME)
+        return found["DeliveryStreamDescription"]["DeliveryStreamStatus"]
+
+    def text(self, number):
+        if number < len(self.texts):
+            return self.texts[number]
+        return b"made up %d " % number + b"x" * (number % 97)
+
+    def take(self):
+        with self.lock:
+            if len(self.acknowledged) >= self.records:
+                return None
+            numbers = range(self.next, self.next + BATCH)
+            self.next += BATCH
+            return numbers
+
+    def put(self, service, numbers):
+        """Those that were acknowledged; the others of the batch were refused, so they are not there."""
+        lines = [line_of(n, self.text(n)) for n in numbers]
+        if self.source == "kinesis":
+            got = service.put_records(
+                StreamName=NAME,
+                Records=[{"Data": d, "PartitionKey": str(n)} for n, d in zip(numbers, lines)],
+            )["Records"]
+        else:
+            got = service.put_record_batch(
+                DeliveryStreamName=NAME, Records=[{"Data": d} for d in lines]
+            )["RequestResponses"]
+        return [n for n, answer in zip(numbers, got) if "ErrorCode" not in answer]
+
+    def write(self):
+        service = self.client("kinesis" if self.source == "kinesis" else "firehose")
+        while (numbers := self.take()) is not None:
+            try:
+                good = self.put(service, numbers)
+            except Exception:  # the server was killed: nobody knows
+                with self.lock:
+                    self.maybe.update(numbers)
+                time.sleep(0.05)  # it starts again meanwhile; nothing tells a client when
+                continue
+            with self.lock:
+                self.acknowledged.update(good)
+
+    def done(self):
+        with self.lock:
+            return len(self.acknowledged) / self.records
+
+    def kill(self, kills, s3_kills, writers):
+        """At places spread over the way, by what was acknowledged; the last ones while it is delivered."""
+        plan = sorted(
+            [((i + 1) / (kills + 1), "sluice") for i in range(kills)]
+            + [((i + 1) / (s3_kills + 1), "s3") for i in range(s3_kills)]
+        )
+        for at, what in plan:
+            while self.done() < at and any(w.is_alive() for w in writers):
+                time.sleep(0.01)  # between two looks at a count
+            time.sleep(self.random.random() * 0.3)  # a moment of no meaning: kills are to come at any
+            if what == "s3":
+                self.s3.kill()
+                time.sleep(self.random.random() * 0.5)  # how long it is away
+                self.s3.start()
+            else:
+                self.server.kill()
+                self.server = Server(
+                    data=self.server.data, flags=self.flags, env=self.env, port=self.server.port
+                ).start()
+
+    def flush(self, seconds):
+        status, answer = call_ours(self.server, "FlushDeliveryStream", NAME, seconds)
+        assert status == 200, f"flush: {status} {answer}"
+
+    def run(self, kills, s3_kills, seconds):
+        self.make()
+        writers = [threading.Thread(target=self.write, daemon=True) for _ in range(WRITERS)]
+        for w in writers:
+            w.start()
+        self.kill(kills, s3_kills, writers)
+        for w in writers:
+            w.join()
+        self.flush(seconds)
+        return self.check()
+
+    def check(self):
+        seen, objects, largest = {}, 0, 0
+        for key, body in self.s3.objects(BUCKET):
+            assert key.startswith("in/"), key
+            assert key.endswith(".gz") == (self.compression == "GZIP"), key
+            objects, largest = objects + 1, max(largest, len(body))
+            data = gzip.decompress(body) if self.compression == "GZIP" else body
+            for line in data.split(b"\n")[:-1]:
+                number, crc, text = line.split(b" ", 2)
+                assert int(crc, 16) == zlib.crc32(text), f"{key}: record {number} is not as it was put"
+                assert int(number) not in seen, f"record {number} twice: {seen[int(number)]}, {key}"
+                seen[int(number)] = key
+        lost = self.acknowledged - seen.keys()
+        assert not lost, f"{len(lost)} lost, as {sorted(lost)[:5]}"
+        strange = seen.keys() - self.acknowledged - self.maybe
+        assert not strange, f"{len(strange)} that were never put, as {sorted(strange)[:5]}"
+        left = self.s3.client().list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        assert not left, f"uploads that were never ended: {left[:3]}"
+        return {
+            "objects": objects,
+            "largest": largest,
+            "records": len(seen),
+            "acknowledged": len(self.acknowledged),
+        }
+
+    def close(self, fine):
+        if fine:
+            self.server.stop()
+        else:
+            print(self.server.stderr[-8000:])
+            self.server.kill()
+        self.s3.close()
+
+
+def call_ours(server, operation, name, seconds):
+    """An operation of our own."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=seconds + 30)
+    body = json.dumps({"DeliveryStreamName": name, "WithinSeconds": seconds})
+    connection.request("POST", "/", body, dev_headers(operation, target="Sluice_20261101."))
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def torture(records, source, compression, kills, s3_kills, seconds=120, hints=(1, 2)):
+    t = Torture(records, source, compression, hints)
+    fine = False
+    try:
+        found = t.run(kills, s3_kills, seconds)
+        fine = True
+        return found
+    finally:
+        t.close(fine)
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--records", type=int, default=1000000)
+    p.add_argument("--kills", type=int, default=10)
+    p.add_argument("--s3-kills", type=int, default=5)
+    p.add_argument("--gzip", action="store_true")
+    p.add_argument("--source", choices=["direct", "kinesis", "both"], default="both")
+    p.add_argument("--megabytes", type=int, default=5, help="SizeInMBs; above 8 objects go in parts")
+    p.add_argument("--interval", type=int, default=5, help="IntervalInSeconds")
+    p.add_argument("--seconds", type=int, default=300, help="how long the last flush may take")
+    a = p.parse_args()
+    for source in ["direct", "kinesis"] if a.source == "both" else [a.source]:
+        began = time.monotonic()
+        found = torture(
+            a.records,
+            source,
+            "GZIP" if a.gzip else "UNCOMPRESSED",
+            a.kills,
+            a.s3_kills,
+            a.seconds,
+            (a.megabytes, a.interval),
+        )
+        print(f"{source}: {json.dumps(found)} in {time.monotonic() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+/* bucket.h: a destination in memory, behind destination.h: keeps what was sent to it by name, and misbehaves as it is told. Any number of engines one after
+ * the other; what is in it outlives them, as a bucket does. */
+#ifndef SLUICE_TESTS_SUPPORT_BUCKET_H
+#define SLUICE_TESTS_SUPPORT_BUCKET_H
+
+#include "delivery/destination.h"
+
+/* Empties it. */
+void bucket_reset(void);
+/* Everything that takes effect after so many steps is lost: 0 is never. Steps are objects that arrive and whatever calls bucket_step. */
+void bucket_crash_after(unsigned steps);
+/* Whether this step still takes effect. */
+bool bucket_step(void);
+bool bucket_crashed(void);
+unsigned bucket_steps(void);
+/* Objects arrive, but nobody is told until it is off again. */
+void bucket_hold(bool hold);
+/* The next so many MAIN parcels that are not for S3 are refused. */
+void bucket_refuse(unsigned count);
+size_t bucket_count(void);
+/* The i-th object, in order of arrival. */
+void bucket_object(size_t i, const char **name, struct bytes *body);
+/* How often an object arrived that was there already, with the same bytes. With others the test fails. */
+unsigned bucket_repeats(void);
+const struct destination_ops *bucket_of(enum delivery_kind kind);
+
+#endif

@@ -1,0 +1,40 @@
+/* delivery_rig.h: an engine of delivery threads over a log in memory and a real store, with one delivery stream. */
+#ifndef SLUICE_TESTS_SUPPORT_DELIVERY_RIG_H
+#define SLUICE_TESTS_SUPPORT_DELIVERY_RIG_H
+
+#include "delivery/engine.h"
+#include "support/bucket.h"
+
+#define RIG_S3 "\"RoleARN\":\"r\",\"BucketARN\":\"arn:aws:s3:::b\""
+
+struct rig {
+    char folder[64];
+    struct log_engine *logs;
+    struct stream_table *streams;
+    struct stream *source;
+    uint32_t shards;
+    struct log *log[8];
+    struct delivery_store *store;
+    struct delivery_engine *engine;
+    struct delivery *delivery;
+    uint64_t memory_max; /* 0: 64 MiB */
+    uint64_t version;
+};
+
+/* `config`: a CreateDeliveryStreamInput without name and source. The source (hidden, or a Kinesis stream) has that many shards. */
+void rig_open(struct rig *r, const char *config, bool kinesis, uint32_t shards);
+void rig_close(struct rig *r);
+/* The engine and its store, as a restart has them; logs and bucket stay. */
+void rig_stop(struct rig *r);
+void rig_start(struct rig *r);
+/* Another configuration, as UpdateDestination makes it. */
+void rig_update(struct rig *r, const char *config);
+enum status rig_flush(struct rig *r, uint64_t within_ms, struct fault *f);
+/* Shards that are children of `parent`, which is sealed. */
+void rig_split(struct rig *r, uint32_t parent);
+/* All data in the bucket whose names begin so, as words, joined in order of arrival; mem_free it. */
+char *rig_words(const char *prefix);
+/* Whether the bucket holds prefix-0 ... prefix-(count-1), each just once. */
+bool rig_has_all(const char *name_prefix, const char *prefix, unsigned count);
+
+#endif
