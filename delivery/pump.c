@@ -332,6 +332,16 @@ static void look_later(struct pump *p, const char *why)
     loop_timer_set(p->t->loop, &p->look, RETRY_MS);
 }
 
+/* Its shard is no more: nor are its rows, once what it has under way is written. */
+static void drop_lane(struct pump *p, struct lane *l)
+{
+    uint32_t index = l->shard->index;
+    if (l->ending)
+        return;
+    lane_end(l); /* which may be the last of it */
+    pump_forget(p, index);
+}
+
 static void follow(struct pump *p)
 {
     if (p->source->settings.status == STREAM_DELETING) {
@@ -341,11 +351,8 @@ static void follow(struct pump *p)
     LIST_EACH(node, keep, &p->lanes)
     {
         struct lane *l = LIST_OWNER(node, struct lane, node);
-        uint32_t index = l->shard->index;
-        if (is_there(p->source, index) || l->ending)
-            continue;
-        lane_end(l);
-        pump_forget(p, index);
+        if (!is_there(p->source, l->shard->index))
+            drop_lane(p, l);
     }
     start_lanes(p);
     pump_moved(p);
@@ -398,7 +405,7 @@ static void on_look(struct loop_timer *timer)
     }
     p->guard++;
     LIST_EACH(node, keep, &p->lanes)
-    lane_end(LIST_OWNER(node, struct lane, node));
+    drop_lane(p, LIST_OWNER(node, struct lane, node));
     p->guard--;
     if (!list_empty(&p->lanes)) {
         loop_timer_set(p->t->loop, &p->look, RETRY_MS);
