@@ -49,6 +49,7 @@ static int open_with(void **state, uint64_t state_delay_ms, uint64_t limit)
     struct loopback *l = MEM_NEW(struct loopback);
     l->state_delay_ms = state_delay_ms;
     l->delivery_limit = limit;
+    l->inject = true;
     l->runner = (struct delivery_runner){note_set, note_remove, fail_flush, NULL};
     loopback_open(l);
     atomic_store(&ran.set, 0);
@@ -156,34 +157,24 @@ static void what_is_deleted_is_gone_also_after_a_restart(void **state)
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
 }
 
-static void wait_until(struct loopback *l, const char *words)
-{
-    for (bool there = false; !there;) {
-        char *now = call_text(l, DESCRIBE, GIVEN_NAME, NULL);
-        there = strstr(now, words) != NULL;
-        mem_free(now);
-        clock_manual_advance_ms(&l->clock, there ? 0 : 1);
-    }
-}
-
 static void with_a_state_delay_states_dwell_and_are_taken_up_after_a_restart(void **state)
 {
     struct loopback *l = *state;
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
-    assert_true(shows(l, DESCRIBE, GIVEN_NAME, "\"CREATING\""));
+    assert_true(delivery_shows(l, "\"CREATING\""));
     assert_int_equal(atomic_load(&ran.set), 0);
     answer_refused(l, DELETE, GIVEN_NAME, "ResourceInUseException",
                    "Firehose d under accountId 000000000000 is not ACTIVE, instead in state "
                    "CREATING");
-    wait_until(l, "\"ACTIVE\"");
+    delivery_wait(l, "\"ACTIVE\"");
     assert_int_equal(atomic_load(&ran.set), 1);
     json_decref(answer_ok(l, DELETE, GIVEN_NAME));
-    assert_true(shows(l, DESCRIBE, GIVEN_NAME, "\"DELETING\""));
+    assert_true(delivery_shows(l, "\"DELETING\""));
     loopback_reopen(l);
-    wait_until(l, "not found");
+    delivery_wait(l, "not found");
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
     loopback_reopen(l); /* found CREATING */
-    wait_until(l, "\"ACTIVE\"");
+    delivery_wait(l, "\"ACTIVE\"");
 }
 
 static void there_are_at_most_so_many(void **state)
@@ -360,6 +351,21 @@ static void it_speaks_json_alone_and_knows_its_own_operations(void **state)
     answer_fails(l, FIREHOSE("CreateStream"), "{}", "{\"__type\":\"UnknownOperationException\"}");
 }
 
+static void faults_are_injected_as_for_streams(void **state)
+{
+    struct loopback *l = *state;
+    json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
+    answer_empty(l, "Sluice_20261101.PutFaultRules",
+                 "{\"Rules\":[{\"Operation\":\"PutRecord\",\"StreamName\":\"d\",\"Throttle\":true},"
+                 "{\"Operation\":\"ListDeliveryStreams\",\"Error\":{\"Name\":"
+                 "\"InvalidKMSResourceException\",\"Message\":\"away\"}}]}");
+    answer_with(l, FIREHOSE("PutRecord"),
+                "{\"DeliveryStreamName\":\"d\",\"Record\":{\"Data\":\"\"}}", 503,
+                "{\"__type\":\"ServiceUnavailableException\",\"message\":\"Slow down.\"}");
+    answer_refused(l, LIST, "{}", "InvalidKMSResourceException", "away");
+    json_decref(answer_ok(l, DESCRIBE, GIVEN_NAME));
+}
+
 static void the_status_page_tells_last_errors(void **state)
 {
     struct loopback *l = *state;
@@ -403,6 +409,7 @@ int main(void)
         TEST(sources_and_destinations_that_are_not_served_are_named),
         TEST(a_flush_tells_why_it_failed),
         TEST(it_speaks_json_alone_and_knows_its_own_operations),
+        TEST(faults_are_injected_as_for_streams),
         TEST(the_status_page_tells_last_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
