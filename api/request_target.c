@@ -1,6 +1,6 @@
 /* request_target.c: walks the few members that can name a stream or a shard.
  *
- *   StreamName | StreamARN, ResourceARN, ConsumerARN | ShardIterator, NextToken: sealed, the stream's name is within
+ *   StreamName | DeliveryStreamName | StreamARN, ResourceARN, ConsumerARN | ShardIterator, NextToken: sealed, the stream's name is within
  *   ShardId, ShardToSplit, ShardToMerge | ShardIterator
  *
  * What cannot be read is left out: the operation itself will complain of it. */
@@ -61,6 +61,8 @@ void request_target_find(const struct service *s, const struct exchange *x,
 {
     out->scope = x->scope;
     out->stream = member(input, values, "StreamName");
+    if (!bytes_present(out->stream))
+        out->stream = member(input, values, "DeliveryStreamName");
     out->shard = SHARD_NONE;
     find_shard(input, values, out);
     if (!bytes_present(out->stream))

@@ -176,6 +176,26 @@ static enum status fill_destination(struct firehose_create_delivery_stream_input
     return st == OK ? fill_s3(d->s3_configuration, arena) : st;
 }
 
+/* By key, in order of code point, each once: of two with one key the later stays. */
+static void sort_tags(struct firehose_tag_delivery_stream_input_tag_list *tags)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < tags->count; i++) {
+        struct firehose_tag tag = tags->at[i];
+        uint32_t at = count;
+        while (at > 0 && bytes_compare(tags->at[at - 1].key, tag.key) > 0)
+            at--;
+        if (at > 0 && bytes_equal(tags->at[at - 1].key, tag.key)) {
+            tags->at[at - 1] = tag;
+            continue;
+        }
+        memmove(&tags->at[at + 1], &tags->at[at], (count - at) * sizeof(tag));
+        tags->at[at] = tag;
+        count++;
+    }
+    tags->count = count;
+}
+
 enum status delivery_defaults(struct firehose_create_delivery_stream_input *config, bool *old_name,
                               struct arena *arena, struct fault *f)
 {
@@ -190,6 +210,7 @@ enum status delivery_defaults(struct firehose_create_delivery_stream_input *conf
     }
     if (!bytes_present(config->delivery_stream_type))
         config->delivery_stream_type = BYTES_LITERAL("DirectPut");
+    sort_tags(&config->tags);
     if (st == OK)
         st = fill_destination(config, arena);
     return st == OK ? OK : fault_set(f, st, "no memory for a delivery stream's configuration");

@@ -229,6 +229,40 @@ static void they_are_listed_by_name_ten_a_page(void **state)
                       "\"DeliveryStartTimestamp\":1700000000"));
 }
 
+/* Until the runner has been told so often. */
+static void wait_set(struct loopback *l, uint32_t times)
+{
+    while (atomic_load(&ran.set) < times) {
+        clock_manual_advance_ms(&l->clock, 1);
+        mem_free(call_text(l, LIST, "{}", NULL));
+    }
+}
+
+static void the_runner_follows_a_source_that_changes_goes_and_comes(void **state)
+{
+    struct loopback *l = *state;
+    static const char make[] = "{\"StreamName\":\"s\",\"ShardCount\":1}";
+    answer_empty(l, "CreateStream", make);
+    json_decref(
+        answer_ok(l, CREATE,
+                  "{\"DeliveryStreamName\":\"d\",\"DeliveryStreamType\":\"KinesisStreamAsSource\","
+                  "\"KinesisStreamSourceConfiguration\":{\"KinesisStreamARN\":"
+                  "\"arn:aws:kinesis:us-east-1:000000000000:stream/"
+                  "s\",\"RoleARN\":\"arn:aws:iam::000000000000:role/r\"},"
+                  "\"S3DestinationConfiguration\":{" GIVEN_S3 "}}"));
+    assert_int_equal(atomic_load(&ran.set), 1);
+    answer_empty(l, "SplitShard",
+                 "{\"StreamName\":\"s\",\"ShardToSplit\":\"shardId-000000000000\","
+                 "\"NewStartingHashKey\":\"9\"}");
+    wait_set(l, 2);
+    uint32_t before = atomic_load(&ran.set);
+    answer_empty(l, "DeleteStream", "{\"StreamName\":\"s\"}");
+    wait_set(l, before + 1);
+    before = atomic_load(&ran.set);
+    answer_empty(l, "CreateStream", make);
+    wait_set(l, before + 1);
+}
+
 static void a_configuration_that_cannot_be_is_refused(void **state)
 {
     struct loopback *l = *state;
@@ -364,6 +398,7 @@ int main(void)
             with_a_state_delay_states_dwell_and_are_taken_up_after_a_restart, setup_slow, teardown),
         cmocka_unit_test_setup_teardown(there_are_at_most_so_many, setup_full, teardown),
         TEST(they_are_listed_by_name_ten_a_page),
+        TEST(the_runner_follows_a_source_that_changes_goes_and_comes),
         TEST(a_configuration_that_cannot_be_is_refused),
         TEST(sources_and_destinations_that_are_not_served_are_named),
         TEST(a_flush_tells_why_it_failed),

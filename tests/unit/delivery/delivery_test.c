@@ -116,6 +116,23 @@ static void an_elasticsearch_destination_is_an_opensearch_one_that_remembers_its
     delivery_view_unref(v);
 }
 
+static void tags_stand_by_key_and_each_once(void **state)
+{
+    (void)state;
+    struct delivery_view *v;
+    struct fault f = {0};
+    assert_int_equal(make("{\"S3DestinationConfiguration\":{" S3 "},\"Tags\":[{\"Key\":\"b\"},"
+                          "{\"Key\":\"c\",\"Value\":\"1\"},{\"Key\":\"a\"},{\"Key\":\"c\","
+                          "\"Value\":\"2\"}]}",
+                          &v, &f),
+                     OK);
+    assert_int_equal(v->config->tags.count, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(v->config->tags.at[i].key.at[0], "abc"[i]);
+    assert_true(bytes_equal(v->config->tags.at[2].value, BYTES_LITERAL("2")));
+    delivery_view_unref(v);
+}
+
 static void one_destination_that_is_served_is_wanted(void **state)
 {
     (void)state;
@@ -248,6 +265,7 @@ int main(void)
         cmocka_unit_test(what_was_given_stays_and_is_filled_up_within),
         cmocka_unit_test(other_destinations_have_their_own_defaults),
         cmocka_unit_test(an_elasticsearch_destination_is_an_opensearch_one_that_remembers_its_name),
+        cmocka_unit_test(tags_stand_by_key_and_each_once),
         cmocka_unit_test(one_destination_that_is_served_is_wanted),
         cmocka_unit_test(a_view_comes_back_as_it_was_stored),
         cmocka_unit_test(a_row_that_cannot_be_read_is_named),
