@@ -226,9 +226,17 @@ static void publish_oldest(struct pump *p)
         atomic_store(&c->partitions, partitions);
 }
 
+/* A lane that stands still stays the last error, however well the others do. */
 static void on_fresh(struct loop_timer *timer)
 {
-    publish_oldest(LIST_OWNER(timer, struct pump, fresh));
+    struct pump *p = LIST_OWNER(timer, struct pump, fresh);
+    publish_oldest(p);
+    LIST_EACH(node, keep, &p->lanes)
+    {
+        struct lane *l = LIST_OWNER(node, struct lane, node);
+        if (l->failed)
+            delivery_note_error(p->delivery, l->why);
+    }
 }
 
 void pump_moved(struct pump *p)
