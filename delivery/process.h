@@ -34,7 +34,8 @@ struct process_result {
     /* MAIN with dynamic partitioning: "name=value" pairs as "query:name\0value\0lambda:name\0value\0", sorted, which prefixes are
      * expanded from (object_key.h); otherwise empty. ERROR: the error-output-type ("processing-failed"). */
     struct bytes partition;
-    struct bytes data; /* what goes into the object, delimiter and all; of an error, a line of JSON with its newline */
+    struct bytes
+        data; /* what goes into the object, delimiter and all; of an error, a line of JSON with its newline */
 };
 
 struct process_batch {
