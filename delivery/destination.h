@@ -42,8 +42,9 @@ struct parcel {
         name; /* S3: the object's key. Others: the request id (a UUID), the same for all attempts, also after a crash */
     const char *bucket;  /* S3 */
     const char *kms_key; /* S3: the key to encrypt under, or NULL */
-    bool again; /* it may have been sent before a crash: what that left behind is to be cleared away */
-    struct bytes body;  /* S3: as stored (compressed). Others: data of the records, end to end */
+    bool
+        again; /* it may have been sent before a crash: what that left behind is to be cleared away */
+    struct bytes body; /* S3: as stored (compressed). Others: data of the records, end to end */
     const struct parcel_record *records; /* others than S3 */
     uint32_t record_count;
     uint64_t first_ms; /* arrival of the oldest */
@@ -51,8 +52,9 @@ struct parcel {
     /* set before done */
     enum parcel_outcome outcome;
     uint32_t attempts;
-    uint64_t ended_ms;               /* of the last attempt */
-    struct parcel_refusal *refusals; /* REFUSED: all of them when NULL, for `code` and `fault`; the destination's, until done returns */
+    uint64_t ended_ms; /* of the last attempt */
+    struct parcel_refusal *
+        refusals; /* REFUSED: all of them when NULL, for `code` and `fault`; the destination's, until done returns */
     uint32_t refusal_count;
     const char *code;
     struct fault fault;
@@ -79,6 +81,7 @@ struct destination {
 };
 extern const struct destination_ops destination_s3, destination_http, destination_splunk,
     destination_opensearch;
+/* NULL: it is not served. */
 const struct destination_ops *destination_of(enum delivery_kind kind);
 
 #endif

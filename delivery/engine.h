@@ -17,14 +17,15 @@ struct delivery_engine_settings {
     struct stream_table *streams;
     struct master_keys *master_keys; /* NULL: none */
     struct delivery_store *store;
-    uint32_t threads;     /* 0: one per core, at most 4 */
-    uint64_t memory_max;  /* of all buffers and batches in processing */
+    uint32_t threads;    /* 0: one per core, at most 4 */
+    uint64_t memory_max; /* of all buffers and batches in processing */
     /* Where S3 is: "" means AWS, by region. Path style when it is given. Credentials: given here, or in the environment
      * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), or in ~/.aws/credentials (AWS_PROFILE). */
     const char *s3_endpoint, *s3_region, *s3_access_key, *s3_secret_key;
     bool s3_virtual_host;
-    const char *ca_file;      /* more CAs to trust, or "" */
-    bool http_endpoint_plain; /* http:// and any port are taken for HTTP endpoints (a named switch) */
+    const char *ca_file; /* more CAs to trust, or "" */
+    bool
+        http_endpoint_plain; /* http:// and any port are taken for HTTP endpoints (a named switch) */
     const struct destination_ops *(*destination_of)(enum delivery_kind); /* NULL: destination.h's */
 };
 

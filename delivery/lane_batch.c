@@ -189,9 +189,10 @@ static enum status hand_plain(struct lane_batch *b, struct fault *f)
 
 /* A partition more than there may be takes the place of the fullest, which closes early: no record goes to the error output for that, as AWS has it, since after a
  * restart another partition could be the one too many, and F3 would be lost. */
-static void make_room(struct lane *l)
+static void make_room(struct lane *l, const struct output *o)
 {
-    if (l->partitions >= OUTPUT_PARTITIONS_MAX)
+    while (o->channel == OUTPUT_MAIN && !o->is_filling && !l->failed &&
+           l->partitions >= OUTPUT_PARTITIONS_MAX)
         lane_close_fullest(l);
 }
 
@@ -201,10 +202,9 @@ static enum status hand_results(struct lane_batch *b, struct fault *f)
     enum status st = OK;
     for (uint32_t i = 0; i < b->process.result_count && st == OK; i++) {
         const struct process_result *r = &b->process.results[i];
-        if (r->channel == OUTPUT_MAIN && r->partition.len)
-            make_room(l);
-        st = output_add(output_of(l, r->channel, r->partition),
-                        (struct position){r->offset, r->sub}, r->time_ms, r->data, f);
+        struct output *o = output_of(l, r->channel, r->partition);
+        make_room(l, o);
+        st = output_add(o, (struct position){r->offset, r->sub}, r->time_ms, r->data, f);
     }
     delivery_counters(l->pump->delivery)->dropped_records += b->process.dropped;
     return st;

@@ -61,7 +61,7 @@ static void on_done(struct parcel *parcel)
         count_sent(p);
         p->state = PLAN_SENT;
         cargo_fini(&p->cargo);
-        engine_charge(l, &p->memory, 0);
+        plan_charge(p);
     }
     if (!lane_settle(l)) {
         lane_save(l);

@@ -47,8 +47,6 @@ struct output *output_of(struct lane *l, enum output_channel channel, struct byt
         list_init(&o->plans);
         table_set(&l->outputs, bytes_text(o->name), o);
         list_append(&l->output_list, &o->node);
-        if (channel == OUTPUT_MAIN)
-            l->partitions++;
     }
     buf_fini(&name);
     l->latest = o;
@@ -60,14 +58,14 @@ void output_free(struct output *o)
     struct lane *l = o->lane;
     LIST_EACH(node, keep, &o->plans)
     plan_free(LIST_OWNER(node, struct plan, node));
-    if (o->is_filling)
+    if (o->is_filling) {
         cargo_fini(&o->filling);
+        l->partitions -= o->channel == OUTPUT_MAIN;
+    }
     engine_charge(l, &o->memory, 0);
     loop_timer_cancel(l->pump->t->loop, &o->age);
     table_remove(&l->outputs, bytes_text(o->name));
     list_remove(&o->node);
-    if (o->channel == OUTPUT_MAIN)
-        l->partitions--;
     if (l->latest == o)
         l->latest = NULL;
     mem_free((void *)(uintptr_t)o->partition.at);
@@ -91,6 +89,13 @@ void plan_free(struct plan *p)
     pump_rules_unref(p->rules);
     l->under_way--;
     mem_free(p);
+}
+
+/* What is sent holds its own facts only, until its row is removed. */
+void plan_charge(struct plan *p)
+{
+    engine_charge(p->output->lane, &p->memory,
+                  sizeof(*p) + p->facts.arena.used + cargo_memory(&p->cargo));
 }
 
 static struct plan *plan_new(struct output *o)
@@ -167,8 +172,8 @@ enum status output_close(struct output *o, struct fault *f)
     p->state = PLAN_NEW;
     p->cargo = o->filling;
     o->is_filling = false;
+    l->partitions -= o->channel == OUTPUT_MAIN;
     engine_charge(l, &o->memory, 0);
-    engine_charge(l, &p->memory, cargo_memory(&p->cargo));
     arena_init(&p->facts.arena, SIZE_MAX / 2);
     p->facts.first = p->cargo.first;
     p->facts.last = p->cargo.last;
@@ -180,7 +185,9 @@ enum status output_close(struct output *o, struct fault *f)
     p->facts.place.bucket = text_of(&p->facts.arena, rules->bucket);
     p->facts.place.kms_key = text_of(&p->facts.arena, rules->kms_key);
     p->facts.place.compression = rules->compression;
-    return name_it(p, rules, f);
+    st = name_it(p, rules, f);
+    plan_charge(p);
+    return st;
 }
 
 enum status lane_close_outputs(struct lane *l, uint64_t interval_ms_max, struct fault *f)
@@ -220,6 +227,7 @@ static enum status fill(struct output *o, struct position at, uint64_t time_ms, 
         cargo_init(&o->filling, rules->compression, !rules->to_s3,
                    bytes_text(l->rules->view->name));
         o->is_filling = true;
+        l->partitions += o->channel == OUTPUT_MAIN;
         if (rules->interval_ms > 0)
             loop_timer_set(l->pump->t->loop, &o->age, rules->interval_ms);
     }
@@ -267,7 +275,7 @@ static enum status refilled(struct plan *p, struct fault *f)
     enum status st = cargo_close(&p->cargo);
     if (st != OK)
         return fault_set(f, st, "no memory for an object of %s", l->rules->view->name);
-    engine_charge(l, &p->memory, cargo_memory(&p->cargo));
+    plan_charge(p);
     plan_send_ready(p);
     return OK;
 }
@@ -308,7 +316,7 @@ enum status output_add(struct output *o, struct position at, uint64_t time_ms, s
     if (st != OK || !p)
         return st != OK ? st : fill(o, at, time_ms, data, f);
     st = cargo_add(&p->cargo, at, time_ms, data);
-    engine_charge(o->lane, &p->memory, cargo_memory(&p->cargo));
+    plan_charge(p);
     return st == OK ? OK
                     : fault_set(f, st, "no memory for an object of %s", o->lane->rules->view->name);
 }

@@ -92,7 +92,13 @@ struct destination *pump_destination(struct pump *p, bool to_s3)
     };
     struct fault f = {0};
     enum delivery_kind kind = to_s3 ? DELIVERY_TO_S3 : p->rules->view->kind;
-    if (!*place && t->engine->destination_of(kind)->open(&settings, place, &f) != OK) {
+    const struct destination_ops *ops = t->engine->destination_of(kind);
+    enum status st = OK;
+    if (!*place && !ops)
+        st = fault_set(&f, UNSUPPORTED, "this kind of destination is not served");
+    else if (!*place)
+        st = ops->open(&settings, place, &f);
+    if (st != OK) {
         *place = NULL;
         pump_note(p, "%s", f.text);
         engine_wait_memory(t); /* tries again */

@@ -161,7 +161,7 @@ struct lane {
     struct list output_list;
     struct output *latest;
     uint64_t memory;
-    uint32_t partitions, sending, under_way; /* under_way: plans in all */
+    uint32_t partitions, sending, under_way; /* outputs of MAIN that fill; parcels; plans in all */
 
     /* saving */
     struct delivery_change change;
@@ -281,5 +281,6 @@ void output_restore_plan(struct output *o, struct plan_facts *facts);
 void output_free(struct output *o);
 bool output_is_idle(const struct output *o);
 void plan_free(struct plan *p);
+void plan_charge(struct plan *p);
 
 #endif

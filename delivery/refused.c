@@ -153,6 +153,6 @@ enum status refused_cargo(struct plan *p, struct fault *f)
     cargo_fini(&p->cargo);
     p->cargo = errors;
     p->as_errors = true;
-    engine_charge(p->output->lane, &p->memory, cargo_memory(&p->cargo));
+    plan_charge(p);
     return OK;
 }

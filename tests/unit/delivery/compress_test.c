@@ -23,7 +23,8 @@ static uint8_t *data_new(void)
     struct random r;
     random_seed(&r, 7);
     for (size_t i = 0; i < DATA_BYTES; i++)
-        data[i] = i / 100000 % 2 ? (uint8_t)random_next(&r) : (uint8_t)('a' + i % 17 + i / 1000 % 3);
+        data[i] =
+            i / 100000 % 2 ? (uint8_t)random_next(&r) : (uint8_t)('a' + i % 17 + i / 1000 % 3);
     return data;
 }
 
@@ -91,8 +92,9 @@ static void zip_opens(void **state)
     make(COMPRESSION_ZIP, data, DATA_BYTES, 5000, &out);
     snprintf(path, sizeof(path), "%s/o.zip", folder);
     assert_int_equal(file_replace(path, buf_view(&out), &f), OK);
-    snprintf(command, sizeof(command), "cd %s && python3 -m zipfile -t o.zip >/dev/null && "
-                                       "python3 -m zipfile -e o.zip .",
+    snprintf(command, sizeof(command),
+             "cd %s && python3 -m zipfile -t o.zip >/dev/null && "
+             "python3 -m zipfile -e o.zip .",
              folder);
     assert_int_equal(system(command), 0);
     snprintf(path, sizeof(path), "%s/d", folder);
@@ -181,9 +183,12 @@ static void nothing_is_an_object_too(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(how_it_is_fed_does_not_show), cmocka_unit_test(gzip_opens),
-        cmocka_unit_test(zip_opens),                   cmocka_unit_test(snappy_frames_open),
-        cmocka_unit_test(hadoops_blocks_open),         cmocka_unit_test(nothing_is_an_object_too),
+        cmocka_unit_test(how_it_is_fed_does_not_show),
+        cmocka_unit_test(gzip_opens),
+        cmocka_unit_test(zip_opens),
+        cmocka_unit_test(snappy_frames_open),
+        cmocka_unit_test(hadoops_blocks_open),
+        cmocka_unit_test(nothing_is_an_object_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

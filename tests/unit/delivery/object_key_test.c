@@ -5,7 +5,9 @@
 
 #include <stdio.h>
 
-enum { HALF_PAST_TEN = 1535365800 }; /* 10:30 on 27 August 2018, the example of AWS's documentation */
+enum {
+    HALF_PAST_TEN = 1535365800
+}; /* 10:30 on 27 August 2018, the example of AWS's documentation */
 #define TAIL "d-3-2018-08-27-10-30-00-01020304-0506-8708-890a-0b0c0d0e0f10"
 
 static struct object_key key_of(const char *prefix, const char *error_prefix, bool is_error)
@@ -84,7 +86,8 @@ static void partition_keys_are_values(void **state)
 static void random_strings_differ_by_place_and_not_by_try(void **state)
 {
     (void)state;
-    struct object_key k = key_of("!{firehose:random-string}/!{firehose:random-string}/", NULL, false);
+    struct object_key k =
+        key_of("!{firehose:random-string}/!{firehose:random-string}/", NULL, false);
     struct buf one, two;
     struct fault f;
     buf_init(&one, 4096);

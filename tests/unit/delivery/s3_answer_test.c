@@ -20,8 +20,9 @@ static void assert_text(struct bytes xml, const char *name, const char *expected
 static void an_element_is_found_by_its_whole_name(void **state)
 {
     (void)state;
-    struct bytes xml = BYTES_LITERAL("<?xml version=\"1.0\"?>\n<Error><Codes>x</Codes><Code>NoSuchBucket</Code>"
-                                     "<Message>a &lt;b&gt; &amp;amp; &quot;c&quot; &#39;d&#39; &x;</Message><Empty/></Error>");
+    struct bytes xml = BYTES_LITERAL(
+        "<?xml version=\"1.0\"?>\n<Error><Codes>x</Codes><Code>NoSuchBucket</Code>"
+        "<Message>a &lt;b&gt; &amp;amp; &quot;c&quot; &#39;d&#39; &x;</Message><Empty/></Error>");
     assert_text(xml, "Code", "NoSuchBucket");
     assert_text(xml, "Message", "a <b> &amp; \"c\" 'd' &x;");
     assert_text(xml, "Empty", "");
