@@ -4,6 +4,7 @@
 #include "delivery/delivery_check.h"
 
 #include "delivery/prefix.h"
+#include "delivery/process.h"
 #include "delivery/time_zone.h"
 
 enum { LARGE_BUFFER_MIB = 64 };
@@ -98,16 +99,13 @@ check_encryption(const struct firehose_delivery_stream_encryption_configuration_
 
 /* ---- processing ---- */
 
-/* The one place where processors are looked at: nothing runs them here yet, and data must not go where they should have been. */
+/* The one place where processors are looked at. `prefix`: of what is partitioned. */
 static enum status check_processing(const struct firehose_processing_configuration *p,
-                                    bool partitioning, struct fault *f)
+                                    bool partitioning, struct bytes prefix, struct fault *f)
 {
-    (void)partitioning;
-    if (!p || !p->enabled.value || p->processors.count == 0)
-        return OK;
-    return fault_set(f, INVALID_ARGUMENT,
-                     "This server does not run processors: ProcessingConfiguration must not be "
-                     "enabled.");
+    const struct process_rules rules = {
+        .processing = p, .partitioning = partitioning, .prefix = prefix};
+    return process_check(&rules, f);
 }
 
 /* ---- S3 ---- */
@@ -214,7 +212,7 @@ static enum status check_extended_s3(const struct firehose_create_delivery_strea
                        "S3BackupConfiguration must be specified when S3BackupMode is Enabled.");
     if (st == OK)
         st = check_s3(d->s3_backup_configuration, f);
-    return st == OK ? check_processing(d->processing_configuration, now, f) : st;
+    return st == OK ? check_processing(d->processing_configuration, now, d->prefix, f) : st;
 }
 
 /* ---- the others ---- */
@@ -233,7 +231,7 @@ static enum status check_http(const struct firehose_http_endpoint_destination_co
             "'httpEndpointDestinationConfiguration.endpointConfiguration.url' failed to satisfy "
             "constraint: Member must satisfy regular expression pattern: https://.*");
     enum status st = check_s3(d->s3_configuration, f);
-    return st == OK ? check_processing(d->processing_configuration, false, f) : st;
+    return st == OK ? check_processing(d->processing_configuration, false, BYTES_NONE, f) : st;
 }
 
 static enum status check_splunk(const struct firehose_splunk_destination_configuration *d,
@@ -244,7 +242,7 @@ static enum status check_splunk(const struct firehose_splunk_destination_configu
     if (!bytes_present(d->hec_token) && !secret)
         return fault_set(f, INVALID_ARGUMENT, "HECToken must be specified.");
     enum status st = check_s3(d->s3_configuration, f);
-    return st == OK ? check_processing(d->processing_configuration, false, f) : st;
+    return st == OK ? check_processing(d->processing_configuration, false, BYTES_NONE, f) : st;
 }
 
 static enum status
@@ -255,7 +253,7 @@ check_opensearch(const struct firehose_amazonopensearchservice_destination_confi
         return fault_set(f, INVALID_ARGUMENT,
                          "Exactly one of DomainARN and ClusterEndpoint must be specified.");
     enum status st = check_s3(d->s3_configuration, f);
-    return st == OK ? check_processing(d->processing_configuration, false, f) : st;
+    return st == OK ? check_processing(d->processing_configuration, false, BYTES_NONE, f) : st;
 }
 
 /* ---- updates ---- */

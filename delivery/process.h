@@ -34,7 +34,8 @@ struct process_result {
     /* MAIN with dynamic partitioning: "name=value" pairs as "query:name\0value\0lambda:name\0value\0", sorted, which prefixes are
      * expanded from (object_key.h); otherwise empty. ERROR: the error-output-type ("processing-failed"). */
     struct bytes partition;
-    struct bytes data; /* what goes into the object, delimiter and all; of an error, a line of JSON with its newline */
+    struct bytes
+        data; /* what goes into the object, delimiter and all; of an error, a line of JSON with its newline */
 };
 
 struct process_batch {
@@ -69,8 +70,15 @@ enum status process_new(const struct process_settings *s, struct process **out,
 /* Batches under way are done with CLOSING first. */
 void process_free(struct process *p);
 void process_run(struct process *p, struct process_batch *b);
+/* Whether records of a Kinesis source need their key, sequence number and shard: a transform is told them. */
+bool process_names_records(const struct delivery_view *v);
+
 /* Whether AWS, and we, would take this configuration. */
-enum status process_check(const struct firehose_processing_configuration *c, bool partitioning,
-                          struct fault *f) MUST_USE;
+struct process_rules {
+    const struct firehose_processing_configuration *processing; /* NULL: none */
+    bool partitioning;
+    struct bytes prefix; /* of a destination that partitions */
+};
+enum status process_check(const struct process_rules *r, struct fault *f) MUST_USE;
 
 #endif
