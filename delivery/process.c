@@ -13,10 +13,13 @@
 #include "base/mem.h"
 #include "delivery/error_record.h"
 #include "delivery/output_rules.h"
+#include "delivery/process_jq.h"
+#include "delivery/process_partition.h"
 
 /* In the order in which they run. */
 static const struct process_step_kind *const kinds[] = {
-    &process_kpl, &process_inflate, &process_logs, &process_split, &process_delimit,
+    &process_kpl, &process_inflate,   &process_logs,    &process_split,
+    &process_jq,  &process_partition, &process_delimit,
 };
 enum { STEPS_MAX = sizeof(kinds) / sizeof(kinds[0]) };
 
@@ -77,6 +80,8 @@ static bool has_step(const struct delivery_view *v, const struct process_step_ki
     *processor = kind->processor ? processor_of(v, kind->processor) : NULL;
     if (kind == &process_kpl)
         return v->source == DELIVERY_KINESIS;
+    if (kind == &process_partition)
+        return view_partitions(v);
     return *processor != NULL;
 }
 

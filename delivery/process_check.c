@@ -4,6 +4,8 @@
 #include "delivery/process_internal.h"
 
 #include "base/mem.h"
+#include "delivery/process_jq.h"
+#include "delivery/process_partition.h"
 #include "wire/base64.h"
 
 /* ---- values ---- */
@@ -28,6 +30,11 @@ static bool is_flag(struct bytes v)
            bytes_equal_ignore_case(v, BYTES_LITERAL("false"));
 }
 
+static bool is_jq(struct bytes v)
+{
+    return is(v, "JQ-1.6");
+}
+
 struct parameter {
     const char *processor, *name;
     bool required;
@@ -39,12 +46,15 @@ static const struct parameter parameters[] = {
     {"RecordDeAggregation", "Delimiter", false, NULL, NULL},
     {"Decompression", "CompressionFormat", true, is_gzip, "GZIP"},
     {"CloudWatchLogProcessing", "DataMessageExtraction", true, is_flag, "true or false"},
+    {"MetadataExtraction", "MetadataExtractionQuery", true, NULL, NULL},
+    {"MetadataExtraction", "JsonParsingEngine", true, is_jq, "JQ-1.6"},
     {"AppendDelimiterToRecord", "Delimiter", false, NULL, NULL},
 };
 enum { PARAMETERS = sizeof(parameters) / sizeof(parameters[0]) };
 
 static const char *const processors[] = {"RecordDeAggregation", "Decompression",
-                                         "CloudWatchLogProcessing", "AppendDelimiterToRecord"};
+                                         "CloudWatchLogProcessing", "MetadataExtraction",
+                                         "AppendDelimiterToRecord"};
 enum { PROCESSORS = sizeof(processors) / sizeof(processors[0]) };
 
 /* ---- one processor ---- */
@@ -132,19 +142,35 @@ static const struct firehose_processor *find(const struct firehose_processing_co
     return NULL;
 }
 
+/* Keys have to come from somewhere, and go somewhere. */
 static enum status check_partitioning(const struct process_rules *r, struct fault *f)
 {
-    return r->partitioning ? fault_set(f, INVALID_ARGUMENT,
-                                       "This server does not partition dynamically: "
-                                       "DynamicPartitioningConfiguration must not be enabled.")
-                           : OK;
+    const struct firehose_processor *p = find(r->processing, "MetadataExtraction");
+    struct partition_names from_lambda;
+    if (!r->partitioning)
+        return p ? fault_set(f, INVALID_ARGUMENT,
+                             "MetadataExtraction processor is only applicable when Dynamic "
+                             "Partitioning is enabled.")
+                 : OK;
+    if (!p)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "MetadataExtraction processor must be specified when Dynamic "
+                         "Partitioning is enabled.");
+    enum status st = partition_names_of(r->prefix, true, &from_lambda, f);
+    if (st == OK && from_lambda.count > 0)
+        st = fault_set(f, INVALID_ARGUMENT,
+                       "Lambda processor must be specified when the Prefix has "
+                       "partitionKeyFromLambda.");
+    return st == OK
+               ? process_jq_check(processor_parameter(p, "MetadataExtractionQuery"), r->prefix, f)
+               : st;
 }
 
 enum status process_check(const struct process_rules *r, struct fault *f)
 {
     const struct firehose_processing_configuration *c = r->processing;
     if (!c || !c->enabled.value)
-        return check_partitioning(r, f);
+        return OK; /* what is partitioned has it enabled (delivery_check.c) */
     for (uint32_t i = 0; i < c->processors.count; i++) {
         const struct firehose_processor *p = &c->processors.at[i];
         for (uint32_t k = 0; k < i; k++)

@@ -79,6 +79,31 @@ static void what_does_not_fit_is_refused(void **state)
         "more than once");
 }
 
+#define QUERY(query)                                                                               \
+    PROCESSOR("MetadataExtraction", PARAMETER("MetadataExtractionQuery",                           \
+                                              query) "," PARAMETER("JsonParsingEngine", "JQ-1.6"))
+#define PARTITIONED(prefix, processors)                                                            \
+    "{\"DeliveryStreamName\":\"d\",\"ExtendedS3DestinationConfiguration\":{" CHAIN_S3              \
+    ",\"Prefix\":\"" prefix "\",\"DynamicPartitioningConfiguration\":{\"Enabled\":true},"          \
+    "\"ProcessingConfiguration\":{\"Enabled\":true,\"Processors\":[" processors "]}}}"
+
+static void partitioning_needs_a_query_that_makes_its_keys(void **state)
+{
+    (void)state;
+    assert_taken(PARTITIONED("!{partitionKeyFromQuery:k}/", QUERY("{k:.a}")));
+    assert_refused(CHAIN(QUERY("{k:.a}")), "only applicable when Dynamic Partitioning is enabled.");
+    assert_refused(PARTITIONED("!{partitionKeyFromQuery:k}/", INFLATE),
+                   "MetadataExtraction processor must be specified");
+    assert_refused(PARTITIONED("!{partitionKeyFromQuery:k}/", QUERY("{j:.a}")),
+                   "does not make the key k of the Prefix.");
+    assert_refused(PARTITIONED("!{partitionKeyFromQuery:k}/", QUERY("{k:.[]}")),
+                   "this server does not run queries with [].");
+    assert_refused(PARTITIONED("!{partitionKeyFromLambda:k}/", QUERY("{k:.a}")),
+                   "Lambda processor must be specified");
+    assert_refused(PARTITIONED("x/", PROCESSOR("MetadataExtraction", "")),
+                   "MetadataExtractionQuery must be specified");
+}
+
 static void what_does_not_run_is_refused(void **state)
 {
     (void)state;
@@ -90,9 +115,8 @@ static void what_does_not_run_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_runs_is_taken),
-        TEST(what_is_missing_is_named),
-        TEST(what_does_not_fit_is_refused),
+        TEST(what_runs_is_taken),           TEST(what_is_missing_is_named),
+        TEST(what_does_not_fit_is_refused), TEST(partitioning_needs_a_query_that_makes_its_keys),
         TEST(what_does_not_run_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
