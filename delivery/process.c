@@ -15,11 +15,12 @@
 #include "delivery/output_rules.h"
 #include "delivery/process_jq.h"
 #include "delivery/process_partition.h"
+#include "delivery/transform.h"
 
 /* In the order in which they run. */
 static const struct process_step_kind *const kinds[] = {
-    &process_kpl, &process_inflate,   &process_logs,    &process_split,
-    &process_jq,  &process_partition, &process_delimit,
+    &process_kpl,       &process_inflate, &process_logs,      &process_split,
+    &process_transform, &process_jq,      &process_partition, &process_delimit,
 };
 enum { STEPS_MAX = sizeof(kinds) / sizeof(kinds[0]) };
 

@@ -53,6 +53,7 @@ struct process_batch {
 };
 
 struct process;
+struct transforms;
 /* What a lane's chain needs of its surroundings. */
 struct process_settings {
     const struct delivery_view *view; /* must outlive it */
@@ -60,7 +61,8 @@ struct process_settings {
     struct loop *loop;
     struct web *web; /* HTTP of this loop */
     const struct clock *clock;
-    uint64_t seed; /* for jitter */
+    const struct transforms *transforms; /* NULL: none */
+    uint64_t seed;                       /* for jitter */
 };
 /* True when records pass as they are: a lane then needs no chain, and may take data from the log without a copy. */
 bool process_is_plain(const struct delivery_view *v);
@@ -77,7 +79,8 @@ bool process_names_records(const struct delivery_view *v);
 struct process_rules {
     const struct firehose_processing_configuration *processing; /* NULL: none */
     bool partitioning;
-    struct bytes prefix; /* of a destination that partitions */
+    struct bytes prefix;                 /* of a destination that partitions */
+    const struct transforms *transforms; /* NULL: none */
 };
 enum status process_check(const struct process_rules *r, struct fault *f) MUST_USE;
 

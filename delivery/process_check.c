@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "delivery/process_jq.h"
 #include "delivery/process_partition.h"
+#include "delivery/transform.h"
 #include "wire/base64.h"
 
 /* ---- values ---- */
@@ -35,6 +36,34 @@ static bool is_jq(struct bytes v)
     return is(v, "JQ-1.6");
 }
 
+static bool is_at_most(struct bytes v, uint64_t most)
+{
+    uint64_t n;
+    return bytes_to_u64(v, &n) && n <= most;
+}
+static bool is_retries(struct bytes v)
+{
+    return is_at_most(v, 300);
+}
+static bool is_interval(struct bytes v)
+{
+    return is_at_most(v, 900);
+}
+/* Digits, and perhaps a point and digits. */
+static bool is_buffer_size(struct bytes v)
+{
+    uint64_t whole, part = 0;
+    const uint8_t *point = memchr(v.at, '.', v.len);
+    size_t before = point ? (size_t)(point - v.at) : v.len, after = v.len - before;
+    if (!bytes_to_u64(bytes_of(v.at, before), &whole) || after > 9)
+        return false;
+    if (point && !bytes_to_u64(bytes_of(point + 1, after - 1), &part))
+        return false;
+    for (size_t i = after; i > 0 && i < 9; i++)
+        part *= 10;
+    return whole < 3 ? whole > 0 || part >= 20000000 : whole == 3 && part == 0;
+}
+
 struct parameter {
     const char *processor, *name;
     bool required;
@@ -46,15 +75,20 @@ static const struct parameter parameters[] = {
     {"RecordDeAggregation", "Delimiter", false, NULL, NULL},
     {"Decompression", "CompressionFormat", true, is_gzip, "GZIP"},
     {"CloudWatchLogProcessing", "DataMessageExtraction", true, is_flag, "true or false"},
+    {"Lambda", "LambdaArn", true, NULL, NULL},
+    {"Lambda", "NumberOfRetries", false, is_retries, "a number from 0 to 300"},
+    {"Lambda", "RoleArn", false, NULL, NULL},
+    {"Lambda", "BufferSizeInMBs", false, is_buffer_size, "a number from 0.2 to 3"},
+    {"Lambda", "BufferIntervalInSeconds", false, is_interval, "a number from 0 to 900"},
     {"MetadataExtraction", "MetadataExtractionQuery", true, NULL, NULL},
     {"MetadataExtraction", "JsonParsingEngine", true, is_jq, "JQ-1.6"},
     {"AppendDelimiterToRecord", "Delimiter", false, NULL, NULL},
 };
 enum { PARAMETERS = sizeof(parameters) / sizeof(parameters[0]) };
 
-static const char *const processors[] = {"RecordDeAggregation", "Decompression",
-                                         "CloudWatchLogProcessing", "MetadataExtraction",
-                                         "AppendDelimiterToRecord"};
+static const char *const processors[] = {"RecordDeAggregation",     "Decompression",
+                                         "CloudWatchLogProcessing", "Lambda",
+                                         "MetadataExtraction",      "AppendDelimiterToRecord"};
 enum { PROCESSORS = sizeof(processors) / sizeof(processors[0]) };
 
 /* ---- one processor ---- */
@@ -109,7 +143,8 @@ static enum status check_delimiter(const struct firehose_processor *p, struct fa
                                            "processor must be encoded in base64.");
 }
 
-static enum status check_processor(const struct firehose_processor *p, struct fault *f)
+static enum status check_processor(const struct firehose_processor *p,
+                                   const struct transforms *transforms, struct fault *f)
 {
     bool known = false;
     for (size_t i = 0; i < PROCESSORS; i++)
@@ -126,6 +161,8 @@ static enum status check_processor(const struct firehose_processor *p, struct fa
             st = fault_set(f, INVALID_ARGUMENT,
                            "Parameter %s must be specified for the %s processor.",
                            parameters[i].name, parameters[i].processor);
+    if (st == OK && processor_is(p, "Lambda"))
+        st = process_transform_check(transforms, processor_parameter(p, "LambdaArn"), f);
     if (st == OK && processor_is(p, "RecordDeAggregation"))
         st = check_delimiter(p, f);
     return st;
@@ -146,24 +183,32 @@ static const struct firehose_processor *find(const struct firehose_processing_co
 static enum status check_partitioning(const struct process_rules *r, struct fault *f)
 {
     const struct firehose_processor *p = find(r->processing, "MetadataExtraction");
-    struct partition_names from_lambda;
     if (!r->partitioning)
         return p ? fault_set(f, INVALID_ARGUMENT,
                              "MetadataExtraction processor is only applicable when Dynamic "
                              "Partitioning is enabled.")
                  : OK;
-    if (!p)
+    bool lambda = find(r->processing, "Lambda") != NULL;
+    struct partition_names from_query, from_lambda;
+    enum status st = partition_names_of(r->prefix, false, &from_query, f);
+    if (st == OK)
+        st = partition_names_of(r->prefix, true, &from_lambda, f);
+    if (st != OK)
+        return st;
+    if (!p && !lambda)
         return fault_set(f, INVALID_ARGUMENT,
-                         "MetadataExtraction processor must be specified when Dynamic "
+                         "MetadataExtraction or Lambda processor must be specified when Dynamic "
                          "Partitioning is enabled.");
-    enum status st = partition_names_of(r->prefix, true, &from_lambda, f);
-    if (st == OK && from_lambda.count > 0)
-        st = fault_set(f, INVALID_ARGUMENT,
-                       "Lambda processor must be specified when the Prefix has "
-                       "partitionKeyFromLambda.");
-    return st == OK
-               ? process_jq_check(processor_parameter(p, "MetadataExtractionQuery"), r->prefix, f)
-               : st;
+    if (!p && from_query.count > 0)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "MetadataExtraction processor must be specified when the Prefix has "
+                         "partitionKeyFromQuery.");
+    if (!lambda && from_lambda.count > 0)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "Lambda processor must be specified when the Prefix has "
+                         "partitionKeyFromLambda.");
+    return p ? process_jq_check(processor_parameter(p, "MetadataExtractionQuery"), r->prefix, f)
+             : OK;
 }
 
 enum status process_check(const struct process_rules *r, struct fault *f)
@@ -179,7 +224,7 @@ enum status process_check(const struct process_rules *r, struct fault *f)
                                  "ProcessingConfiguration must not have more than one %.*s "
                                  "processor.",
                                  BYTES_ARGS(p->type));
-        enum status st = check_processor(p, f);
+        enum status st = check_processor(p, r->transforms, f);
         if (st != OK)
             return st;
     }

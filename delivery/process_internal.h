@@ -44,7 +44,9 @@ struct process_work {
     struct process_batch *batch;
     struct process_item *items; /* its own */
     uint32_t count, room;
-    uint32_t step; /* where it is */
+    uint32_t step;  /* where it is */
+    uint32_t calls; /* of the step it is with: under way */
+    enum status calls_status;
     struct list node;
 };
 

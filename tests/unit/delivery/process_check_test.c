@@ -93,13 +93,13 @@ static void partitioning_needs_a_query_that_makes_its_keys(void **state)
     assert_taken(PARTITIONED("!{partitionKeyFromQuery:k}/", QUERY("{k:.a}")));
     assert_refused(CHAIN(QUERY("{k:.a}")), "only applicable when Dynamic Partitioning is enabled.");
     assert_refused(PARTITIONED("!{partitionKeyFromQuery:k}/", INFLATE),
-                   "MetadataExtraction processor must be specified");
+                   "MetadataExtraction or Lambda processor must be specified");
     assert_refused(PARTITIONED("!{partitionKeyFromQuery:k}/", QUERY("{j:.a}")),
                    "does not make the key k of the Prefix.");
     assert_refused(PARTITIONED("!{partitionKeyFromQuery:k}/", QUERY("{k:.[]}")),
                    "this server does not run queries with [].");
     assert_refused(PARTITIONED("!{partitionKeyFromLambda:k}/", QUERY("{k:.a}")),
-                   "Lambda processor must be specified");
+                   "Lambda processor must be specified when");
     assert_refused(PARTITIONED("x/", PROCESSOR("MetadataExtraction", "")),
                    "MetadataExtractionQuery must be specified");
 }
@@ -109,7 +109,19 @@ static void what_does_not_run_is_refused(void **state)
     (void)state;
     assert_refused(
         CHAIN(PROCESSOR("Lambda", PARAMETER("LambdaArn", "arn:aws:lambda:r:0:function:f"))),
-        "This server does not run Lambda processors.");
+        "This server does not know the function of LambdaArn");
+    assert_refused(CHAIN(PROCESSOR("Lambda", PARAMETER("LambdaArn", "f"))),
+                   "is not the ARN of a function.");
+    assert_refused(CHAIN(PROCESSOR("Lambda", "")), "LambdaArn must be specified");
+    static const char *const sizes[] = {"0.1", "0", "3.1", "4", "-1", "1e3", "0.2.", ".", "1."};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        char config[2048];
+        snprintf(config, sizeof(config),
+                 CHAIN(PROCESSOR(
+                     "Lambda", PARAMETER("LambdaArn", "x") "," PARAMETER("BufferSizeInMBs", "%s"))),
+                 sizes[i]);
+        assert_refused(config, "must be a number from 0.2 to 3.");
+    }
 }
 
 int main(void)

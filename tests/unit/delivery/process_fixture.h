@@ -79,6 +79,8 @@ static inline void chain_open(struct chain *c, const char *config, bool kinesis)
 
 static inline void chain_close(struct chain *c)
 {
+    if (!c->loop)
+        return;
     process_free(c->process);
     web_free(c->web);
     delivery_unref(c->delivery);
