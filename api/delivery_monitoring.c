@@ -123,15 +123,14 @@ void delivery_monitoring_print(struct delivery_table *deliveries, const struct c
 
 static void print_state(void *arg, struct delivery *d, struct delivery_view *v)
 {
-    static const char *const states[] = {"CREATING", "CREATING_FAILED", "ACTIVE", "DELETING",
-                                         "DELETING_FAILED"};
     struct printing *p = arg;
     char error[DELIVERY_ERROR_BYTES];
     delivery_last_error(d, error);
     buf_printf(p->out,
                "%s{\"account\":\"%s\",\"region\":\"%s\",\"delivery_stream\":\"%s\",\"state\":\"%s\""
                ",\"last_error\":",
-               p->any ? "," : "", v->scope.account, v->scope.region, v->name, states[v->status]);
+               p->any ? "," : "", v->scope.account, v->scope.region, v->name,
+               delivery_status_name(v->status));
     json_append_string(p->out, bytes_text(error));
     buf_append_byte(p->out, '}');
     p->any = true;

@@ -81,9 +81,16 @@ static bool names(struct bytes wanted, struct bytes is)
     return !bytes_present(wanted) || (bytes_present(is) && bytes_equal(wanted, is));
 }
 
+/* By name: PutRecord is an operation of two services. */
+static bool is_operation(const struct inject_rule *r, const struct inject_question *q)
+{
+    return !r->operation || r->operation == q->operation ||
+           (q->operation && strcmp(r->operation->name, q->operation->name) == 0);
+}
+
 static bool fits(const struct inject_rule *r, const struct inject_question *q)
 {
-    return (!r->operation || r->operation == q->operation) && names(r->said->account, q->account) &&
+    return is_operation(r, q) && names(r->said->account, q->account) &&
            names(r->said->stream_name, q->stream) &&
            (r->shard == SHARD_NONE || r->shard == q->shard);
 }

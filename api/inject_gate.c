@@ -24,7 +24,10 @@ struct passing {
 static void throttle(struct exchange *x, const struct request_target *target)
 {
     struct fault f;
-    if (bytes_present(target->stream))
+    bool puts = bytes_starts_with(x->action, BYTES_LITERAL("PutRecord"));
+    if (x->service == SERVICE_FIREHOSE && puts)
+        fault_set(&f, THROTTLED, "Slow down.");
+    else if (bytes_present(target->stream))
         fault_set(&f, LIMIT_EXCEEDED, "Rate exceeded for stream %.*s under account %s.",
                   BYTES_ARGS(target->stream), target->scope.account);
     else

@@ -16,6 +16,7 @@
 #include "shards/stream_view.h"
 #include "wire/check.h"
 #include "wire/json.h"
+#include "wire/model/firehose.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -129,11 +130,22 @@ static const struct common_error {
     {"SerializationException", 400},
     {"ServiceUnavailable", 503},
     {"ServiceUnavailableException", 503},
+    {"ServiceUnavailableException", 503},
     {"ThrottlingException", 400},
     {"UnknownOperationException", 400},
     {"UnrecognizedClientException", 400},
     {"ValidationException", 400},
 };
+
+/* Every operation that a rule may name: Kinesis's, then Firehose's; NULL behind them. */
+static const struct operation_model *known(size_t i)
+{
+    if (i < KINESIS_OPERATIONS)
+        return &kinesis_operations[i];
+    return i < KINESIS_OPERATIONS + FIREHOSE_OPERATIONS
+               ? &firehose_operations[i - KINESIS_OPERATIONS]
+               : NULL;
+}
 
 /* The HTTP status that goes with an error's name; 0: there is no such error. */
 static int error_status(struct bytes name)
@@ -141,8 +153,8 @@ static int error_status(struct bytes name)
     for (size_t i = 0; i < sizeof(common_errors) / sizeof(*common_errors); i++)
         if (bytes_equal(bytes_text(common_errors[i].name), name))
             return common_errors[i].http_status;
-    for (size_t i = 0; i < KINESIS_OPERATIONS; i++)
-        for (const char *const *error = kinesis_operations[i].errors; *error; error++)
+    for (size_t i = 0; known(i); i++)
+        for (const char *const *error = known(i)->errors; *error; error++)
             if (bytes_equal(bytes_text(*error), name))
                 return 400;
     return 0;
@@ -151,9 +163,9 @@ static int error_status(struct bytes name)
 static enum status take_operation(struct inject_rule *r, uint32_t index, struct fault *f)
 {
     struct bytes name = r->said->operation;
-    for (size_t i = 0; bytes_present(name) && i < KINESIS_OPERATIONS; i++)
-        if (bytes_equal(bytes_text(kinesis_operations[i].name), name))
-            r->operation = &kinesis_operations[i];
+    for (size_t i = 0; bytes_present(name) && !r->operation && known(i); i++)
+        if (bytes_equal(bytes_text(known(i)->name), name))
+            r->operation = known(i);
     if (bytes_present(name) && !r->operation)
         return fault_set(f, INVALID_ARGUMENT, "Rules[%u].Operation: there is no operation %.*s",
                          index, BYTES_ARGS(name));

@@ -10,13 +10,6 @@ enum { LIST_DEFAULT = 10 };
 
 /* ---- one ---- */
 
-static const char *status_text(enum delivery_status status)
-{
-    static const char *const names[] = {"CREATING", "CREATING_FAILED", "ACTIVE", "DELETING",
-                                        "DELETING_FAILED"};
-    return names[status];
-}
-
 /* *out: a description of that shape. */
 static enum status describe(const struct shape *shape, void **out, const struct shape *from_shape,
                             const void *from, struct arena *a)
@@ -170,7 +163,7 @@ static enum status describe_all(const struct delivery_view *v,
     *out = (struct firehose_delivery_stream_description){
         .delivery_stream_name = bytes_text(v->name),
         .delivery_stream_arn = arena_copy(a, bytes_text(arn)),
-        .delivery_stream_status = bytes_text(status_text(v->status)),
+        .delivery_stream_status = bytes_text(delivery_status_name(v->status)),
         .delivery_stream_type = v->config->delivery_stream_type,
         .version_id = arena_printf(a, "%llu", (unsigned long long)v->version),
         .create_timestamp = {(int64_t)v->created_ms, true},

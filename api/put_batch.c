@@ -4,14 +4,6 @@
 #include "base/digest.h"
 #include "base/must.h"
 #include "shards/batch_cipher.h"
-#include "shards/record.h"
-
-void put_batch_count(struct put_batch *b, struct bytes key, struct bytes data, bool explicit_hash)
-{
-    b->count++;
-    b->bytes += record_packed_len(key.len, data.len, explicit_hash);
-    b->data_bytes += key.len + data.len;
-}
 
 enum status put_batch_begin(struct put_batch *b, struct arena *arena, uint32_t epoch,
                             struct fault *f)
@@ -21,11 +13,6 @@ enum status put_batch_begin(struct put_batch *b, struct arena *arena, uint32_t e
         return fault_set(f, NO_MEMORY, "no memory for the put");
     b->at = b->body + (epoch ? BATCH_CIPHER_HEAD : 0);
     return OK;
-}
-
-void put_batch_add(struct put_batch *b, struct bytes key, struct bytes data, const u128 *hash)
-{
-    b->at = record_pack(b->at, key, data, hash);
 }
 
 void put_batch_finish(struct put_batch *b, uint32_t epoch, const uint8_t *key,

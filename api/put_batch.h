@@ -9,8 +9,8 @@
 #define SLUICE_API_PUT_BATCH_H
 
 #include "base/arena.h"
-#include "base/u128.h"
 #include "shards/log.h"
+#include "shards/record.h"
 #include "shards/stream_view.h"
 
 struct put_batch {
@@ -22,11 +22,21 @@ struct put_batch {
 };
 
 /* One more record will be added. */
-void put_batch_count(struct put_batch *b, struct bytes key, struct bytes data, bool explicit_hash);
+static inline void put_batch_count(struct put_batch *b, struct bytes key, struct bytes data,
+                                   bool explicit_hash)
+{
+    b->count++;
+    b->bytes += record_packed_len(key.len, data.len, explicit_hash);
+    b->data_bytes += key.len + data.len;
+}
 /* Room for what was counted. NO_MEMORY. */
 enum status put_batch_begin(struct put_batch *b, struct arena *arena, uint32_t epoch,
                             struct fault *f) MUST_USE;
-void put_batch_add(struct put_batch *b, struct bytes key, struct bytes data, const u128 *hash);
+static inline void put_batch_add(struct put_batch *b, struct bytes key, struct bytes data,
+                                 const u128 *hash)
+{
+    b->at = record_pack(b->at, key, data, hash);
+}
 /* The body, its CRC and what the log is told. `epoch` is the number of `key`, the data key; 0: plain. */
 void put_batch_finish(struct put_batch *b, uint32_t epoch, const uint8_t *key,
                       void (*done)(struct log_append *));

@@ -323,23 +323,31 @@ static struct piece piece_next(struct walk *w)
     return p;
 }
 
+static enum status check_letters(const struct piece *p, struct fault *f)
+{
+    const struct letter *l = letter_find(p->letter);
+    if (!l)
+        return fault_set(f, INVALID_ARGUMENT, "Unknown pattern letter: %c", p->letter);
+    if (p->count > 19 || !(l->counts & 1u << p->count))
+        return fault_set(f, INVALID_ARGUMENT, "Too many pattern letters: %c", p->letter);
+    return OK;
+}
+
 enum status date_pattern_check(struct bytes pattern, struct fault *f)
 {
     struct walk w = {.rest = pattern};
     int depth = 0;
     while (w.rest.len) {
         struct piece p = piece_next(&w);
-        const struct letter *l = p.letter ? letter_find(p.letter) : NULL;
-        if (p.letter && !l)
-            return fault_set(f, INVALID_ARGUMENT, "Unknown pattern letter: %c", p.letter);
-        if (p.letter && (p.count > 19 || !(l->counts & 1u << p.count)))
-            return fault_set(f, INVALID_ARGUMENT, "Too many pattern letters: %c", p.letter);
+        enum status st = p.letter ? check_letters(&p, f) : OK;
+        if (st != OK)
+            return st;
         if (p.nothing && p.text != '\'')
             depth += p.text == '[' ? 1 : -1;
         if (depth < 0)
             return fault_set(f, INVALID_ARGUMENT,
                              "Pattern invalid as it contains ] without previous [");
-        if (!w.quoted && !p.nothing && (p.text == '{' || p.text == '}' || p.text == '#'))
+        if (!w.quoted && !p.nothing && p.text && strchr("{}#", p.text))
             return fault_set(f, INVALID_ARGUMENT, "Pattern includes reserved character: '%c'",
                              p.text);
     }

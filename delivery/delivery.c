@@ -292,6 +292,13 @@ void delivery_last_error(struct delivery *d, char out[DELIVERY_ERROR_BYTES])
 
 /* ---- names ---- */
 
+const char *delivery_status_name(enum delivery_status status)
+{
+    static const char *const names[] = {"CREATING", "CREATING_FAILED", "ACTIVE", "DELETING",
+                                        "DELETING_FAILED"};
+    return names[status];
+}
+
 struct scope delivery_hidden_scope(const struct scope *s)
 {
     return scope_hidden(s);

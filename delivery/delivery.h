@@ -22,6 +22,8 @@ enum delivery_status {
     DELIVERY_DELETING,
     DELIVERY_DELETING_FAILED
 };
+/* AWS's word for it. */
+const char *delivery_status_name(enum delivery_status status);
 enum delivery_source { DELIVERY_DIRECT_PUT, DELIVERY_KINESIS };
 enum delivery_kind { DELIVERY_TO_S3, DELIVERY_TO_HTTP, DELIVERY_TO_SPLUNK, DELIVERY_TO_OPENSEARCH };
 

@@ -81,9 +81,9 @@ static enum status check_source(const struct firehose_create_delivery_stream_inp
     return OK;
 }
 
-static enum status
-check_encryption(const struct firehose_delivery_stream_encryption_configuration_input *e,
-                 struct fault *f)
+enum status
+delivery_check_encryption(const struct firehose_delivery_stream_encryption_configuration_input *e,
+                          struct fault *f)
 {
     if (!e)
         return OK;
@@ -295,7 +295,7 @@ enum status delivery_check(const struct firehose_create_delivery_stream_input *c
 {
     enum status st = check_source(config, f);
     if (st == OK)
-        st = check_encryption(config->delivery_stream_encryption_configuration_input, f);
+        st = delivery_check_encryption(config->delivery_stream_encryption_configuration_input, f);
     if (st == OK && before)
         st = check_backup(config, before, f);
     if (st != OK)

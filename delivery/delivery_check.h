@@ -11,6 +11,10 @@
 /* Of what a client gave, before defaults hide what it left out; any shape. INVALID_ARGUMENT. */
 enum status delivery_check_given(const struct shape *shape, const void *given,
                                  struct fault *f) MUST_USE;
+/* Of a wish to be encrypted, which may be NULL. INVALID_ARGUMENT. */
+enum status
+delivery_check_encryption(const struct firehose_delivery_stream_encryption_configuration_input *e,
+                          struct fault *f) MUST_USE;
 /* What this server was told to allow. */
 struct transforms;
 struct delivery_allowed {

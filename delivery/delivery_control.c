@@ -34,12 +34,10 @@ enum status delivery_find(struct delivery_control *c, struct delivery_command *c
 
 enum status delivery_must_be_active(const struct delivery_view *v, struct fault *f)
 {
-    static const char *const names[] = {"CREATING", "CREATING_FAILED", "ACTIVE", "DELETING",
-                                        "DELETING_FAILED"};
     if (v->status == DELIVERY_ACTIVE)
         return OK;
     return fault_set(f, IN_USE, "Firehose %s under accountId %s is not ACTIVE, instead in state %s",
-                     v->name, v->scope.account, names[v->status]);
+                     v->name, v->scope.account, delivery_status_name(v->status));
 }
 
 void delivery_key_print(const char *kind, uint64_t number, const char *end,

@@ -5,6 +5,7 @@
  *
  * The hidden stream changes at once, before the row says so: what is put after the answer is sealed, or is not. A crash between leaves a row
  * that says less than what is done; the next start or stop puts it right. */
+#include "delivery/delivery_check.h"
 #include "delivery/delivery_control_internal.h"
 
 #include "base/limits.h"
@@ -107,20 +108,6 @@ static enum status change(struct delivery_control *c, struct delivery *d,
     return st;
 }
 
-static enum status
-check_wish(const struct firehose_delivery_stream_encryption_configuration_input *wish,
-           struct fault *f)
-{
-    bool own = wish && bytes_equal(wish->key_type, BYTES_LITERAL("CUSTOMER_MANAGED_CMK"));
-    if (own && !bytes_present(wish->key_arn))
-        return fault_set(f, INVALID_ARGUMENT,
-                         "KeyARN must be specified when KeyType is CUSTOMER_MANAGED_CMK.");
-    if (!own && wish && bytes_present(wish->key_arn))
-        return fault_set(f, INVALID_ARGUMENT,
-                         "KeyARN must not be specified when KeyType is AWS_OWNED_CMK.");
-    return OK;
-}
-
 int delivery_start_encryption(struct delivery_control *c, struct delivery_command *command)
 {
     struct fault *f = &command->fault;
@@ -133,7 +120,7 @@ int delivery_start_encryption(struct delivery_control *c, struct delivery_comman
     enum status st = delivery_find(c, command, &d, &v);
     if (st != OK)
         return st;
-    st = check_wish(command->start, f);
+    st = delivery_check_encryption(command->start, f);
     if (st == OK)
         st = check(c, v, f);
     if (st == OK)

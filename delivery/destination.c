@@ -3,10 +3,11 @@
 
 const struct destination_ops *destination_of(enum delivery_kind kind)
 {
-    static const struct destination_ops *const all[DELIVERY_TO_OPENSEARCH + 1] = {
+    static const struct destination_ops *const all[] = {
         [DELIVERY_TO_S3] = &destination_s3,
         [DELIVERY_TO_HTTP] = &destination_http,
         [DELIVERY_TO_SPLUNK] = &destination_splunk,
+        [DELIVERY_TO_OPENSEARCH] = &destination_opensearch,
     };
     return all[kind];
 }

@@ -17,10 +17,6 @@ enum parcel_outcome {
     PARCEL_STOPPED /* the lane ends */
 };
 
-/* The most that a parcel of a destination other than S3 holds: what an HTTP endpoint is sent at once (AWS). The lane closes outputs before. */
-#define PARCEL_RECORDS_MAX 10000u
-#define PARCEL_BYTES_MAX   (64u << 20)
-
 /* One result in a parcel, for destinations that send records and not bytes. */
 struct parcel_record {
     uint64_t offset, time_ms;

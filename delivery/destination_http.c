@@ -172,8 +172,11 @@ static enum post_verdict judge(struct post *p)
 static enum status open_http(const struct destination_settings *s, struct destination **out,
                              struct fault *f)
 {
-    static const struct post_ops ops = {
-        .kind = DELIVERY_TO_HTTP, .retry_s = retry_s, .prepare = prepare, .judge = judge};
+    static const struct post_ops ops = {.kind = DELIVERY_TO_HTTP,
+                                        .side_bytes = sizeof(struct post_side),
+                                        .retry_s = retry_s,
+                                        .prepare = prepare,
+                                        .judge = judge};
     return post_open(&destination_http, &ops, s, out, f);
 }
 

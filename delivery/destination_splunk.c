@@ -40,8 +40,8 @@ static enum status set_url(struct post *p, const char *path, struct fault *f)
     while (base.len > 0 && base.at[base.len - 1] == '/')
         base.len--;
     struct bytes url = arena_printf(&p->arena, "%.*s%s", BYTES_ARGS(base), path);
-    struct bytes token = arena_printf(&p->arena, "Splunk %.*s",
-                                      BYTES_ARGS(config_of(p->view)->hec_token));
+    struct bytes token =
+        arena_printf(&p->arena, "Splunk %.*s", BYTES_ARGS(config_of(p->view)->hec_token));
     if (!bytes_present(url) || !bytes_present(token))
         return fault_set(f, NO_MEMORY, "no memory for a request");
     p->call.url = (const char *)url.at;
@@ -65,8 +65,7 @@ static enum status prepare(struct post *p, struct fault *f)
     if (p->more)
         return prepare_ask(p, f);
     bool raw = bytes_equal(config_of(p->view)->hec_endpoint_type, BYTES_LITERAL("Raw"));
-    enum status st =
-        set_url(p, raw ? "/services/collector/raw" : "/services/collector/event", f);
+    enum status st = set_url(p, raw ? "/services/collector/raw" : "/services/collector/event", f);
     post_header(p, "Content-Type",
                 raw ? BYTES_LITERAL("text/plain; charset=utf-8")
                     : BYTES_LITERAL("application/json"));
@@ -158,6 +157,7 @@ static enum status open_splunk(const struct destination_settings *s, struct dest
                                struct fault *f)
 {
     static const struct post_ops ops = {.kind = DELIVERY_TO_SPLUNK,
+                                        .side_bytes = sizeof(struct post_side),
                                         .retry_s = retry_s,
                                         .prepare = prepare,
                                         .judge = judge,

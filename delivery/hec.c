@@ -69,5 +69,6 @@ const char *hec_error(const struct hec_answer *a, int http_status, bool *for_goo
     }
     if (http_status == 401 || http_status == 403)
         return "Splunk.InvalidToken";
-    return http_status >= 500 || http_status == 429 ? "Splunk.ServerError" : "Splunk.InvalidEndpoint";
+    return http_status >= 500 || http_status == 429 ? "Splunk.ServerError"
+                                                    : "Splunk.InvalidEndpoint";
 }

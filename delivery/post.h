@@ -35,7 +35,8 @@ struct post_ops {
     enum status (*prepare)(struct post *p, struct fault *f);
     /* What p->call's outcome means; a failed `prepare` comes here too, as the call's status. */
     enum post_verdict (*judge)(struct post *p);
-    size_t own_bytes;            /* of a post's own state, zeroed at send; 0: none */
+    size_t side_bytes; /* of what begins with a post_side, zeroed at open */
+    size_t own_bytes;  /* of a post's own state, zeroed at send; 0: none */
     /* Or NULL. When there is no time left for another attempt: may set parcel->refusals. */
     void (*give_up)(struct post *p);
     /* Or NULL. Frees what that state holds; after parcel->done, which may look at it (refusals). */

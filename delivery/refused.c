@@ -2,9 +2,11 @@
 #include "delivery/refused.h"
 
 #include "base/mem.h"
+#include "delivery/bulk.h"
 #include "delivery/error_record.h"
 #include "delivery/object_key.h"
 #include "delivery/pump_internal.h"
+#include "delivery/search_config.h"
 
 #include <stdio.h>
 static struct lane *lane_of(const struct plan *p)
@@ -91,6 +93,7 @@ static void write_line(const struct plan *p, const struct parcel_record *r, cons
     const struct plan_failure *failure = &p->facts.failure;
     const struct delivery_view *v = p->rules->view;
     char sequence[SEQUENCE_TEXT_BYTES], id[SEQUENCE_TEXT_BYTES + 12];
+    char document[DOCUMENT_ID_BYTES], index[BULK_INDEX_BYTES];
     size_t len = shard_sequence_at(lane_of(p)->shard, r->offset, r->time_ms, sequence);
     snprintf(id, sizeof(id), "%s.%u", sequence, r->sub);
     struct error_record e = {
@@ -105,11 +108,12 @@ static void write_line(const struct plan *p, const struct parcel_record *r, cons
     if (v->kind == DELIVERY_TO_SPLUNK) {
         e.event_id = bytes_text(id);
     } else if (v->kind == DELIVERY_TO_OPENSEARCH) {
-        const struct firehose_amazonopensearchservice_destination_configuration *c =
-            v->config->amazonopensearchservice_destination_configuration;
-        e.document_id = bytes_text(id);
-        e.index_name = c->index_name;
-        e.type_name = bytes_present(c->type_name) ? c->type_name : BYTES_LITERAL("");
+        const struct search_config c = search_config_of(v);
+        search_document_id(&c, p->facts.place.name, r, document);
+        bulk_index_name(c.index, c.rotation, r->time_ms, index);
+        e.document_id = bytes_text(document);
+        e.index_name = bytes_text(index);
+        e.type_name = bytes_present(c.type) ? c.type : BYTES_LITERAL("");
     } else {
         e.sequence = bytes_of(sequence, len);
     }

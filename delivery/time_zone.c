@@ -138,18 +138,21 @@ enum status time_zone_parse(struct bytes file, struct bytes name, struct time_zo
     return OK;
 }
 
-/* Names are paths; only such as the database has are looked for. */
+static bool is_letter(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* Names are paths; only such as the database has are looked for: letters first, and after each slash something. */
 static bool name_is_fine(struct bytes name)
 {
-    if (name.len < 1 || name.len > TIME_ZONE_NAME_BYTES_MAX)
+    if (name.len < 1 || name.len > TIME_ZONE_NAME_BYTES_MAX || !is_letter(name.at[0]))
         return false;
-    for (size_t i = 0; i < name.len; i++) {
+    for (size_t i = 1; i < name.len; i++) {
         uint8_t c = name.at[i];
-        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        bool within = (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '+' || c == '/';
-        if (!letter && (i == 0 || !within))
-            return false;
         if (c == '/' && (i + 1 == name.len || name.at[i - 1] == '/'))
+            return false;
+        if (!is_letter(c) && !(c && memchr("0123456789_-+/", c, 14)))
             return false;
     }
     return true;

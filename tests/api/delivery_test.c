@@ -49,6 +49,7 @@ static int open_with(void **state, uint64_t state_delay_ms, uint64_t limit)
     struct loopback *l = MEM_NEW(struct loopback);
     l->state_delay_ms = state_delay_ms;
     l->delivery_limit = limit;
+    l->inject = true;
     l->runner = (struct delivery_runner){note_set, note_remove, fail_flush, NULL};
     loopback_open(l);
     atomic_store(&ran.set, 0);
@@ -156,34 +157,24 @@ static void what_is_deleted_is_gone_also_after_a_restart(void **state)
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
 }
 
-static void wait_until(struct loopback *l, const char *words)
-{
-    for (bool there = false; !there;) {
-        char *now = call_text(l, DESCRIBE, GIVEN_NAME, NULL);
-        there = strstr(now, words) != NULL;
-        mem_free(now);
-        clock_manual_advance_ms(&l->clock, there ? 0 : 1);
-    }
-}
-
 static void with_a_state_delay_states_dwell_and_are_taken_up_after_a_restart(void **state)
 {
     struct loopback *l = *state;
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
-    assert_true(shows(l, DESCRIBE, GIVEN_NAME, "\"CREATING\""));
+    assert_true(delivery_shows(l, "\"CREATING\""));
     assert_int_equal(atomic_load(&ran.set), 0);
     answer_refused(l, DELETE, GIVEN_NAME, "ResourceInUseException",
                    "Firehose d under accountId 000000000000 is not ACTIVE, instead in state "
                    "CREATING");
-    wait_until(l, "\"ACTIVE\"");
+    delivery_wait(l, "\"ACTIVE\"");
     assert_int_equal(atomic_load(&ran.set), 1);
     json_decref(answer_ok(l, DELETE, GIVEN_NAME));
-    assert_true(shows(l, DESCRIBE, GIVEN_NAME, "\"DELETING\""));
+    assert_true(delivery_shows(l, "\"DELETING\""));
     loopback_reopen(l);
-    wait_until(l, "not found");
+    delivery_wait(l, "not found");
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
     loopback_reopen(l); /* found CREATING */
-    wait_until(l, "\"ACTIVE\"");
+    delivery_wait(l, "\"ACTIVE\"");
 }
 
 static void there_are_at_most_so_many(void **state)
@@ -227,6 +218,40 @@ static void they_are_listed_by_name_ten_a_page(void **state)
               "{\"DeliveryStreamNames\":[\"k\"],\"HasMoreDeliveryStreams\":false}");
     assert_true(shows(l, DESCRIBE, "{\"DeliveryStreamName\":\"k\"}",
                       "\"DeliveryStartTimestamp\":1700000000"));
+}
+
+/* Until the runner has been told so often. */
+static void wait_set(struct loopback *l, uint32_t times)
+{
+    while (atomic_load(&ran.set) < times) {
+        clock_manual_advance_ms(&l->clock, 1);
+        mem_free(call_text(l, LIST, "{}", NULL));
+    }
+}
+
+static void the_runner_follows_a_source_that_changes_goes_and_comes(void **state)
+{
+    struct loopback *l = *state;
+    static const char make[] = "{\"StreamName\":\"s\",\"ShardCount\":1}";
+    answer_empty(l, "CreateStream", make);
+    json_decref(
+        answer_ok(l, CREATE,
+                  "{\"DeliveryStreamName\":\"d\",\"DeliveryStreamType\":\"KinesisStreamAsSource\","
+                  "\"KinesisStreamSourceConfiguration\":{\"KinesisStreamARN\":"
+                  "\"arn:aws:kinesis:us-east-1:000000000000:stream/"
+                  "s\",\"RoleARN\":\"arn:aws:iam::000000000000:role/r\"},"
+                  "\"S3DestinationConfiguration\":{" GIVEN_S3 "}}"));
+    assert_int_equal(atomic_load(&ran.set), 1);
+    answer_empty(l, "SplitShard",
+                 "{\"StreamName\":\"s\",\"ShardToSplit\":\"shardId-000000000000\","
+                 "\"NewStartingHashKey\":\"9\"}");
+    wait_set(l, 2);
+    uint32_t before = atomic_load(&ran.set);
+    answer_empty(l, "DeleteStream", "{\"StreamName\":\"s\"}");
+    wait_set(l, before + 1);
+    before = atomic_load(&ran.set);
+    answer_empty(l, "CreateStream", make);
+    wait_set(l, before + 1);
 }
 
 static void a_configuration_that_cannot_be_is_refused(void **state)
@@ -326,6 +351,21 @@ static void it_speaks_json_alone_and_knows_its_own_operations(void **state)
     answer_fails(l, FIREHOSE("CreateStream"), "{}", "{\"__type\":\"UnknownOperationException\"}");
 }
 
+static void faults_are_injected_as_for_streams(void **state)
+{
+    struct loopback *l = *state;
+    json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
+    answer_empty(l, "Sluice_20261101.PutFaultRules",
+                 "{\"Rules\":[{\"Operation\":\"PutRecord\",\"StreamName\":\"d\",\"Throttle\":true},"
+                 "{\"Operation\":\"ListDeliveryStreams\",\"Error\":{\"Name\":"
+                 "\"InvalidKMSResourceException\",\"Message\":\"away\"}}]}");
+    answer_with(l, FIREHOSE("PutRecord"),
+                "{\"DeliveryStreamName\":\"d\",\"Record\":{\"Data\":\"\"}}", 503,
+                "{\"__type\":\"ServiceUnavailableException\",\"message\":\"Slow down.\"}");
+    answer_refused(l, LIST, "{}", "InvalidKMSResourceException", "away");
+    json_decref(answer_ok(l, DESCRIBE, GIVEN_NAME));
+}
+
 static void the_status_page_tells_last_errors(void **state)
 {
     struct loopback *l = *state;
@@ -364,10 +404,12 @@ int main(void)
             with_a_state_delay_states_dwell_and_are_taken_up_after_a_restart, setup_slow, teardown),
         cmocka_unit_test_setup_teardown(there_are_at_most_so_many, setup_full, teardown),
         TEST(they_are_listed_by_name_ten_a_page),
+        TEST(the_runner_follows_a_source_that_changes_goes_and_comes),
         TEST(a_configuration_that_cannot_be_is_refused),
         TEST(sources_and_destinations_that_are_not_served_are_named),
         TEST(a_flush_tells_why_it_failed),
         TEST(it_speaks_json_alone_and_knows_its_own_operations),
+        TEST(faults_are_injected_as_for_streams),
         TEST(the_status_page_tells_last_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,17 +53,6 @@ static int teardown(void **state)
     return 0;
 }
 
-/* "d" as it is shown; mem_free it. */
-static bool shows(struct loopback *l, const char *words)
-{
-    char *text = call_text(l, DESCRIBE, GIVEN_NAME, NULL);
-    bool found = strstr(text, words) != NULL;
-    if (!found)
-        fprintf(stderr, "no %s in %s\n", words, text);
-    mem_free(text);
-    return found;
-}
-
 #define ENDPOINT "\"EndpointConfiguration\":{\"Url\":\"https://x/y\",\"AccessKey\":\"secret\"}"
 #define AT_VERSION(version, update)                                                                \
     "{\"DeliveryStreamName\":\"d\",\"CurrentDeliveryStreamVersionId\":\"" version                  \
@@ -88,11 +77,12 @@ static void what_an_update_leaves_out_stays(void **state)
                    "\"HttpEndpointDestinationUpdate\":{\"RetryOptions\":{"
                    "\"DurationInSeconds\":7},\"S3Update\":{\"CompressionFormat\":\"GZIP\"}}")));
     loopback_reopen(l);
-    assert_true(shows(l, "\"VersionId\":\"2\""));
-    assert_true(shows(l, "\"DurationInSeconds\":7"));
-    assert_true(shows(l, "\"Prefix\":\"was/\""));
-    assert_true(shows(l, "\"CompressionFormat\":\"GZIP\""));
-    assert_true(shows(l, "\"EndpointConfiguration\":{\"Url\":\"https://x/y\"}")); /* no key */
+    assert_true(delivery_shows(l, "\"VersionId\":\"2\""));
+    assert_true(delivery_shows(l, "\"DurationInSeconds\":7"));
+    assert_true(delivery_shows(l, "\"Prefix\":\"was/\""));
+    assert_true(delivery_shows(l, "\"CompressionFormat\":\"GZIP\""));
+    assert_true(
+        delivery_shows(l, "\"EndpointConfiguration\":{\"Url\":\"https://x/y\"}")); /* no key */
     json_decref(answer_ok(l, UPDATE,
                           AT_VERSION("2", "\"HttpEndpointDestinationUpdate\":{"
                                           "\"EndpointConfiguration\":{\"Url\":\"https://z\"}}")));
@@ -129,7 +119,7 @@ static void an_update_must_know_what_it_changes(void **state)
                    AT_VERSION("1", "\"S3DestinationUpdate\":{\"Prefix\":\"!{timestamp:yyyy}\"}"),
                    "InvalidArgumentException",
                    "ErrorOutputPrefix can't be null when Prefix contains expressions");
-    assert_true(shows(l, "\"VersionId\":\"1\""));
+    assert_true(delivery_shows(l, "\"VersionId\":\"1\""));
 }
 
 static void another_type_must_be_given_whole(void **state)
@@ -147,7 +137,7 @@ static void another_type_must_be_given_whole(void **state)
     json_decref(answer_ok(l, UPDATE,
                           AT_VERSION("1", "\"HttpEndpointDestinationUpdate\":{" ENDPOINT
                                           ",\"S3Update\":{" GIVEN_S3 "}}")));
-    assert_true(shows(l, "\"HttpEndpointDestinationDescription\""));
+    assert_true(delivery_shows(l, "\"HttpEndpointDestinationDescription\""));
 }
 
 static void a_backup_cannot_be_turned_off(void **state)
@@ -165,7 +155,7 @@ static void a_backup_cannot_be_turned_off(void **state)
         l, UPDATE,
         AT_VERSION("1",
                    "\"ExtendedS3DestinationUpdate\":{\"S3BackupUpdate\":{\"Prefix\":\"b/\"}}")));
-    assert_true(shows(l, "\"Prefix\":\"b/\""));
+    assert_true(delivery_shows(l, "\"Prefix\":\"b/\""));
 }
 
 /* ---- tags ---- */
@@ -194,7 +184,7 @@ static void tags_are_kept_in_order_and_paged(void **state)
         answer_ok(l, UNTAG, "{\"DeliveryStreamName\":\"d\",\"TagKeys\":[\"a\",\"nobody\",\"c\"]}"));
     answer_is(l, TAGS, GIVEN_NAME,
               "{\"HasMoreTags\":false,\"Tags\":[{\"Key\":\"b\",\"Value\":\"2\"}]}");
-    assert_true(shows(l, "\"VersionId\":\"1\""));
+    assert_true(delivery_shows(l, "\"VersionId\":\"1\""));
 }
 
 static void there_are_at_most_fifty_tags(void **state)
@@ -226,16 +216,18 @@ static void encryption_is_started_turned_over_and_stopped(void **state)
     answer_refused(l, STOP, GIVEN_NAME, "ResourceNotFoundException", NO_D);
     json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
     json_decref(answer_ok(l, START, GIVEN_NAME));
-    assert_true(shows(l, "{\"KeyType\":\"AWS_OWNED_CMK\",\"Status\":\"ENABLED\"}"));
+    assert_true(delivery_shows(l, "{\"KeyType\":\"AWS_OWNED_CMK\",\"Status\":\"ENABLED\"}"));
     json_decref(answer_ok(l, START,
                           "{\"DeliveryStreamName\":\"d\","
                           "\"DeliveryStreamEncryptionConfigurationInput\":{\"KeyType\":"
                           "\"CUSTOMER_MANAGED_CMK\",\"KeyARN\":\"" KEY_B_ARN "\"}}"));
     loopback_reopen(l);
-    assert_true(shows(l, "{\"KeyARN\":\"" KEY_B_ARN
-                         "\",\"KeyType\":\"CUSTOMER_MANAGED_CMK\",\"Status\":\"ENABLED\"}"));
+    assert_true(delivery_shows(l,
+                               "{\"KeyARN\":\"" KEY_B_ARN
+                               "\",\"KeyType\":\"CUSTOMER_MANAGED_CMK\",\"Status\":\"ENABLED\"}"));
     json_decref(answer_ok(l, STOP, GIVEN_NAME));
-    assert_true(shows(l, "\"DeliveryStreamEncryptionConfiguration\":{\"Status\":\"DISABLED\"}"));
+    assert_true(
+        delivery_shows(l, "\"DeliveryStreamEncryptionConfiguration\":{\"Status\":\"DISABLED\"}"));
     json_decref(answer_ok(l, STOP, GIVEN_NAME)); /* nothing to do */
 }
 
@@ -281,16 +273,6 @@ static void encryption_changes_at_most_25_times_a_day(void **state)
     json_decref(answer_ok(l, STOP, GIVEN_NAME));
 }
 
-static void wait_until(struct loopback *l, const char *words)
-{
-    for (bool there = false; !there;) {
-        char *now = call_text(l, DESCRIBE, GIVEN_NAME, NULL);
-        there = strstr(now, words) != NULL;
-        mem_free(now);
-        clock_manual_advance_ms(&l->clock, there ? 0 : 1);
-    }
-}
-
 static void changes_wait_for_a_state_to_settle(void **state)
 {
     struct subject *s = *state;
@@ -305,13 +287,13 @@ static void changes_wait_for_a_state_to_settle(void **state)
     answer_refused(l, UNTAG, "{\"DeliveryStreamName\":\"d\",\"TagKeys\":[\"l\"]}",
                    "ResourceInUseException", text);
     answer_refused(l, START, GIVEN_NAME, "ResourceInUseException", text);
-    wait_until(l, "\"ACTIVE\"");
+    delivery_wait(l, "\"ACTIVE\"");
     json_decref(answer_ok(l, START, GIVEN_NAME));
-    assert_true(shows(l, "\"ENABLING\""));
+    assert_true(delivery_shows(l, "\"ENABLING\""));
     answer_refused(l, STOP, GIVEN_NAME, "ResourceInUseException",
                    "Encryption of firehose d under accountId 000000000000 is being changed.");
     loopback_reopen(l);
-    wait_until(l, "\"ENABLED\"");
+    delivery_wait(l, "\"ENABLED\"");
 }
 
 int main(void)

@@ -11,3 +11,8 @@ RECORDS, KILLS, S3_KILLS = 20000, 3, 2
 def test_every_record_is_in_the_bucket_once_whatever_is_killed(source, compression):
     found = torture(RECORDS, source, compression, KILLS, S3_KILLS)
     assert found["acknowledged"] >= RECORDS
+
+
+def test_large_objects_go_in_parts_and_leave_none_behind():
+    found = torture(40000, "direct", "UNCOMPRESSED", kills=2, s3_kills=2, hints=(12, 60))
+    assert found["largest"] > 8 * 1024 * 1024, found

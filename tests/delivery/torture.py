@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """torture.py: records through delivery streams into a real S3 server, while Sluice and that server are killed.
 
-    tests/delivery/torture.py [--records N] [--kills N] [--s3-kills N] [--gzip] [--source direct|kinesis] [--seconds S]
+    tests/delivery/torture.py [--records N] [--kills N] [--s3-kills N] [--gzip] [--source direct|kinesis] [--megabytes M] [--seconds S]
 
 Writers put batches; a put whose answer is lost is not repeated: its records become `maybe`. In the end the union of the objects is read back, through
 the S3 server's own API:
 
  T1. Every acknowledged record is there exactly once, its bytes as they were put.
- T2. A `maybe` is there at most once. Nothing else is there.
+ T2. A `maybe` is there at most once. Nothing else is there, and no upload that was begun and never ended.
 
 Records are lines: an id, a hash of the rest, the rest: the machine's package index (apt-cache dumpavail), or made up where there is none left.
 """
@@ -49,8 +49,9 @@ def line_of(number, text):
 
 
 class Torture:
-    def __init__(self, records, source, compression, seed=1):
+    def __init__(self, records, source, compression, hints=(1, 2), seed=1):
         self.records, self.source, self.compression = records, source, compression
+        self.hints = hints  # MiB, seconds
         self.random = random.Random(seed)
         self.lock = threading.Lock()
         self.next, self.acknowledged, self.maybe = 0, set(), set()
@@ -77,7 +78,7 @@ class Torture:
             "BucketARN": f"arn:aws:s3:::{BUCKET}",
             "Prefix": "in/!{timestamp:yyyy-MM-dd}/",
             "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",
-            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 2},
+            "BufferingHints": {"SizeInMBs": self.hints[0], "IntervalInSeconds": self.hints[1]},
             "CompressionFormat": self.compression,
         }
         firehose, more = self.client("firehose"), {}
@@ -182,11 +183,11 @@ class Torture:
         return self.check()
 
     def check(self):
-        seen, objects = {}, 0
+        seen, objects, largest = {}, 0, 0
         for key, body in self.s3.objects(BUCKET):
             assert key.startswith("in/"), key
             assert key.endswith(".gz") == (self.compression == "GZIP"), key
-            objects += 1
+            objects, largest = objects + 1, max(largest, len(body))
             data = gzip.decompress(body) if self.compression == "GZIP" else body
             for line in data.split(b"\n")[:-1]:
                 number, crc, text = line.split(b" ", 2)
@@ -197,7 +198,14 @@ class Torture:
         assert not lost, f"{len(lost)} lost, as {sorted(lost)[:5]}"
         strange = seen.keys() - self.acknowledged - self.maybe
         assert not strange, f"{len(strange)} that were never put, as {sorted(strange)[:5]}"
-        return {"objects": objects, "records": len(seen), "acknowledged": len(self.acknowledged)}
+        left = self.s3.client().list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        assert not left, f"uploads that were never ended: {left[:3]}"
+        return {
+            "objects": objects,
+            "largest": largest,
+            "records": len(seen),
+            "acknowledged": len(self.acknowledged),
+        }
 
     def close(self, fine):
         if fine:
@@ -217,8 +225,8 @@ def call_ours(server, operation, name, seconds):
     return answer.status, answer.read()
 
 
-def torture(records, source, compression, kills, s3_kills, seconds=120):
-    t = Torture(records, source, compression)
+def torture(records, source, compression, kills, s3_kills, seconds=120, hints=(1, 2)):
+    t = Torture(records, source, compression, hints)
     fine = False
     try:
         found = t.run(kills, s3_kills, seconds)
@@ -235,12 +243,20 @@ def main():
     p.add_argument("--s3-kills", type=int, default=5)
     p.add_argument("--gzip", action="store_true")
     p.add_argument("--source", choices=["direct", "kinesis", "both"], default="both")
+    p.add_argument("--megabytes", type=int, default=5, help="SizeInMBs; above 8 objects go in parts")
+    p.add_argument("--interval", type=int, default=5, help="IntervalInSeconds")
     p.add_argument("--seconds", type=int, default=300, help="how long the last flush may take")
     a = p.parse_args()
     for source in ["direct", "kinesis"] if a.source == "both" else [a.source]:
         began = time.monotonic()
         found = torture(
-            a.records, source, "GZIP" if a.gzip else "UNCOMPRESSED", a.kills, a.s3_kills, a.seconds
+            a.records,
+            source,
+            "GZIP" if a.gzip else "UNCOMPRESSED",
+            a.kills,
+            a.s3_kills,
+            a.seconds,
+            (a.megabytes, a.interval),
         )
         print(f"{source}: {json.dumps(found)} in {time.monotonic() - began:.0f} s", flush=True)
 

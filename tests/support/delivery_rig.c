@@ -185,13 +185,11 @@ char *rig_words(const char *prefix)
         bucket_object(i, &name, &body);
         if (strncmp(name, prefix, strlen(prefix)) != 0)
             continue;
-        bool space = true;
-        for (size_t b = 0; b < body.len; b++) {
-            if (body.at[b] != ' ')
-                buf_append_byte(&all, body.at[b]);
-            if (body.at[b] == ' ' && !space)
-                buf_append_byte(&all, ' ');
-            space = body.at[b] == ' ';
+        for (const char *at = (const char *)body.at; *(at += strspn(at, " ")) != '\0';) {
+            size_t word = strcspn(at, " ");
+            buf_append(&all, bytes_of(at, word));
+            buf_append_byte(&all, ' ');
+            at += word;
         }
     }
     buf_append_byte(&all, 0);

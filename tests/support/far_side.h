@@ -56,6 +56,8 @@ struct far_side {
     bool closing;                                    /* under lock */
 };
 
+/* For whoever calls far sides: a connection that ended is no signal, and the environment's proxies are not asked. */
+void far_prepare_process(void);
 void far_init(struct far_side *far);
 void far_open(struct far_side *far);
 void far_close(struct far_side *far);

@@ -435,6 +435,30 @@ static void a_wrong_default_is_a_fault(void **state)
     settings_free(wrong, 2, &values);
 }
 
+static void a_secret_is_set_like_a_text_and_never_printed(void **state)
+{
+    (void)state;
+    static const struct setting secret_rows[] = {
+        {"key", SETTING_SECRET, 0, "", 0, 0, NULL, "A secret."},
+        {"name", SETTING_TEXT, sizeof(char *), "n", 0, 0, NULL, "A name."},
+    };
+    struct {
+        char *key, *name;
+    } values;
+    struct buf out;
+    buf_init(&out, 4096);
+    assert_int_equal(settings_defaults(secret_rows, 2, &values, &f), OK);
+    assert_int_equal(settings_set(secret_rows, 2, &values, BYTES_LITERAL("key"),
+                                  BYTES_LITERAL("hush"), "test", &f),
+                     OK);
+    assert_string_equal(values.key, "hush");
+    settings_print_json(secret_rows, 2, &values, &out);
+    buf_append_byte(&out, 0);
+    assert_string_equal((const char *)out.at, "{\n  \"name\": \"n\"\n}\n");
+    buf_fini(&out);
+    settings_free(secret_rows, 2, &values);
+}
+
 int main(void)
 {
 #define WITH_DEFAULTS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -460,6 +484,7 @@ int main(void)
         WITH_DEFAULTS(the_largest_numbers_read_back_too),
         WITH_DEFAULTS(help_names_every_setting_with_default_and_bounds),
         WITH_DEFAULTS(a_wrong_default_is_a_fault),
+        cmocka_unit_test(a_secret_is_set_like_a_text_and_never_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

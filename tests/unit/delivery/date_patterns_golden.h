@@ -504,4 +504,4 @@
 {"Australia/Lord_Howe", 1803866399000ull, "G GGGG GGGGG yyyyy", "AD Anno Domini A 02027"},
 {"Australia/Lord_Howe", 1803866399000ull, "''yyyy'T'HH''mm ''''x'''a'''", "'2027T12'59 '+11'a'"},
 {"Australia/Lord_Howe", 1803866399000ull, "[yyyy][MM]=dd", "202703=01"},
-/* clang-format on */
+    /* clang-format on */

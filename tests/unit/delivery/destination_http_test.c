@@ -432,7 +432,7 @@ static void the_end_of_the_lane_stops_a_wait(void **state)
 
 int main(void)
 {
-    prepare_process();
+    far_prepare_process();
     static const struct CMUnitTest tests[] = {
         TEST(a_request_keeps_every_rule),
         TEST(gzip_and_common_attributes_on_request),

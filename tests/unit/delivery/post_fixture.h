@@ -9,7 +9,6 @@
 #include "unit/base/cmocka_all.h"
 #include "wire/json.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,7 +63,7 @@ static struct delivery_view *view_of(const char *config, uint64_t version)
 }
 
 /* Jumps to the end of a wait: when no call is under way and the next timer is not due. */
-static uint64_t skip(void *arg)
+static uint64_t jump_over_wait(void *arg)
 {
     (void)arg;
     struct post_side *side = (struct post_side *)destination;
@@ -96,7 +95,7 @@ static int set_up(void **state)
                                                .s3_region = "eu-west-1"};
     far_init(&far);
     assert_int_equal(loop_new(&loop, &jumpy, NULL), OK);
-    loop_set_after_turn(loop, skip, NULL);
+    loop_set_after_turn(loop, jump_over_wait, NULL);
     return 0;
 }
 
@@ -105,7 +104,6 @@ static int tear_down(void **state)
     (void)state;
     if (destination != NULL)
         destination->ops->close(destination);
-    mem_free(parcel.refusals);
     delivery_view_unref(parcel.view);
     delivery_unref(delivery);
     web_free(web);
@@ -173,13 +171,6 @@ static void assert_backoff(unsigned from, unsigned count)
         assert_in_range(waits_ms[from + i], base * 85 / 100 - 150, base * 115 / 100 + 1);
         base = base * 2 < 120000 ? base * 2 : 120000;
     }
-}
-
-static void prepare_process(void)
-{
-    signal(SIGPIPE, SIG_IGN);
-    unsetenv("http_proxy"), unsetenv("https_proxy"), unsetenv("HTTPS_PROXY"), unsetenv("ALL_PROXY"),
-        unsetenv("all_proxy");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -331,7 +331,7 @@ static void a_ca_file_that_is_not_there(void **state)
 
 int main(void)
 {
-    prepare_process();
+    far_prepare_process();
     static const struct CMUnitTest tests[] = {
         TEST(a_port_where_nobody_listens),
         TEST(a_name_that_is_none),

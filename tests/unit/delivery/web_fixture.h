@@ -7,7 +7,6 @@
 #include "support/far_side.h"
 #include "unit/base/cmocka_all.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -147,13 +146,6 @@ static enum far_next say_nothing(struct far_request *r)
 {
     (void)r;
     return FAR_HANG;
-}
-
-static void prepare_process(void)
-{
-    signal(SIGPIPE, SIG_IGN);
-    unsetenv("http_proxy"), unsetenv("https_proxy"), unsetenv("HTTPS_PROXY"), unsetenv("ALL_PROXY"),
-        unsetenv("all_proxy");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

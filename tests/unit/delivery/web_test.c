@@ -342,7 +342,7 @@ static void a_far_side_that_hangs_stops_no_other(void **state)
 
 int main(void)
 {
-    prepare_process();
+    far_prepare_process();
     static const struct CMUnitTest tests[] = {
         TEST(an_answer_comes_with_code_headers_and_body),
         TEST(a_request_is_exactly_what_was_said),
