@@ -16,6 +16,7 @@
 #include "base/trace.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 
 enum { READS_A_TURN = 8 };
 
@@ -65,7 +66,9 @@ void lane_fail(struct lane *l, const struct fault *f)
     char id[SHARD_ID_BYTES];
     shard_id_print(l->shard->index, id);
     l->failed = true;
-    pump_note(l->pump, "%s stands still: %s", id, f->text);
+    snprintf(l->why, sizeof(l->why), "%s stands still: %.200s", id, f->text);
+    pump_note(l->pump, "%s", l->why);
+    pump_moved(l->pump);
 }
 
 /* ---- reading ---- */

@@ -280,14 +280,18 @@ static enum status refilled(struct plan *p, struct fault *f)
     return OK;
 }
 
-/* An object that lacks its beginning must not take the place of the whole one, which may be there already. */
+/* An object that lacks its beginning must not take the place of the whole one, which may be there already. It is given up, and those behind it too, since an output's
+ * plans are in order: what is left of all of them gathers anew. */
 void output_lost_below(struct output *o, uint64_t begin)
 {
+    bool lost = false;
     LIST_EACH(node, keep, &o->plans)
     {
         struct plan *p = LIST_OWNER(node, struct plan, node);
-        if (p->state != PLAN_REFILLING || p->facts.first.offset >= begin ||
-            p->facts.last.offset < begin)
+        if (p->state != PLAN_REFILLING || p->facts.last.offset < begin)
+            continue;
+        lost = lost || p->facts.first.offset < begin;
+        if (!lost)
             continue;
         p->given_up = true;
         p->state = PLAN_SENT;

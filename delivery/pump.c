@@ -227,9 +227,17 @@ static void publish_oldest(struct pump *p)
         atomic_store(&c->partitions, partitions);
 }
 
+/* A lane that stands still stays the last error, however well the others do. */
 static void on_fresh(struct loop_timer *timer)
 {
-    publish_oldest(LIST_OWNER(timer, struct pump, fresh));
+    struct pump *p = LIST_OWNER(timer, struct pump, fresh);
+    publish_oldest(p);
+    LIST_EACH(node, keep, &p->lanes)
+    {
+        struct lane *l = LIST_OWNER(node, struct lane, node);
+        if (l->failed)
+            delivery_note_error(p->delivery, l->why);
+    }
 }
 
 void pump_moved(struct pump *p)
@@ -333,6 +341,16 @@ static void look_later(struct pump *p, const char *why)
     loop_timer_set(p->t->loop, &p->look, RETRY_MS);
 }
 
+/* Its shard is no more: nor are its rows, once what it has under way is written. */
+static void drop_lane(struct pump *p, struct lane *l)
+{
+    uint32_t index = l->shard->index;
+    if (l->ending)
+        return;
+    lane_end(l); /* which may be the last of it */
+    pump_forget(p, index);
+}
+
 static void follow(struct pump *p)
 {
     if (p->source->settings.status == STREAM_DELETING) {
@@ -342,11 +360,8 @@ static void follow(struct pump *p)
     LIST_EACH(node, keep, &p->lanes)
     {
         struct lane *l = LIST_OWNER(node, struct lane, node);
-        uint32_t index = l->shard->index;
-        if (is_there(p->source, index) || l->ending)
-            continue;
-        lane_end(l);
-        pump_forget(p, index);
+        if (!is_there(p->source, l->shard->index))
+            drop_lane(p, l);
     }
     start_lanes(p);
     pump_moved(p);
@@ -399,7 +414,7 @@ static void on_look(struct loop_timer *timer)
     }
     p->guard++;
     LIST_EACH(node, keep, &p->lanes)
-    lane_end(LIST_OWNER(node, struct lane, node));
+    drop_lane(p, LIST_OWNER(node, struct lane, node));
     p->guard--;
     if (!list_empty(&p->lanes)) {
         loop_timer_set(p->t->loop, &p->look, RETRY_MS);

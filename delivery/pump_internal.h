@@ -147,7 +147,8 @@ struct lane {
     struct message turn;     /* to go on in the next turn */
     bool turning;
     bool hungry; /* waits for memory */
-    bool failed; /* for good: it stands still */
+    bool failed; /* for good: it stands still, because: */
+    char why[DELIVERY_ERROR_BYTES];
     bool ending, closing;
 
     /* processing */

@@ -4,10 +4,11 @@ import io
 import pathlib
 import zipfile
 
+import boto3
 import pytest
 from s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 from server import Server
-from torture import ROLE, Torture, call_ours
+from torture import ROLE, call_ours
 
 LINES = [b"line %d\n" % i for i in range(200)]
 
@@ -20,9 +21,19 @@ def s3():
     server.close()
 
 
+def client_of(server):
+    return boto3.client(
+        "firehose",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="dev",
+        aws_secret_access_key="dev",
+    )
+
+
 def deliver(server, name, bucket, **more):
     """A delivery stream with LINES in it."""
-    firehose = Torture.client(type("Of", (), {"server": server}), "firehose")
+    firehose = client_of(server)
     firehose.create_delivery_stream(
         DeliveryStreamName=name,
         ExtendedS3DestinationConfiguration={
@@ -113,3 +124,23 @@ def test_names_follow_zone_extension_and_prefix(s3, server):
     assert flushed(server, "named")[0] == 200
     (key,) = bodies(s3, "there", "named/a b+c/")
     assert "-+05:45/" in key and key.endswith(".txt"), key
+
+
+def test_records_that_are_encrypted_in_the_log_arrive_as_they_were_put(s3, server):
+    firehose = client_of(server)
+    deliver(server, "sealed", "there")
+    firehose.start_delivery_stream_encryption(
+        DeliveryStreamName="sealed",
+        DeliveryStreamEncryptionConfigurationInput={"KeyType": "AWS_OWNED_CMK"},
+    )
+    while encryption_of(firehose, "sealed") != "ENABLED":
+        pass
+    got = firehose.put_record_batch(DeliveryStreamName="sealed", Records=[{"Data": d} for d in LINES])
+    assert got["Encrypted"]
+    assert flushed(server, "sealed")[0] == 200
+    assert b"".join(bodies(s3, "there", "sealed/").values()) == b"".join(LINES + LINES)
+
+
+def encryption_of(firehose, name):
+    found = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+    return found["DeliveryStreamEncryptionConfiguration"]["Status"]

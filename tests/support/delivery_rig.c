@@ -46,7 +46,7 @@ static struct delivery_view *view_of(struct rig *r, const char *config, bool kin
 static struct stream_view *source_view(struct rig *r, uint32_t sealed_parent, uint64_t version)
 {
     const struct delivery_view *v = delivery_look(r->delivery);
-    struct stream_settings s = {.number = STREAM, .status = STREAM_ACTIVE, .next_shard = r->shards};
+    struct stream_settings s = {.number = r->stream, .status = r->status, .next_shard = r->shards};
     bool hidden = v->source == DELIVERY_DIRECT_PUT;
     s.scope = hidden ? delivery_hidden_scope(&v->scope) : v->scope;
     snprintf(s.name, sizeof(s.name), "%s", hidden ? "d" : "s");
@@ -54,7 +54,7 @@ static struct stream_view *source_view(struct rig *r, uint32_t sealed_parent, ui
     u128 step = U128_MAX / (r->shards ? r->shards : 1);
     for (uint32_t i = 0; i < r->shards; i++) {
         if (!r->log[i])
-            r->log[i] = driver_open(r->logs, STREAM, i);
+            r->log[i] = driver_open(r->logs, r->stream, i);
         shards[i] = shard_new(&(struct shard){
             .index = i,
             .state = i == sealed_parent ? SHARD_CLOSED : SHARD_OPEN,
@@ -106,7 +106,8 @@ void rig_stop(struct rig *r)
 void rig_open(struct rig *r, const char *config, bool kinesis, uint32_t shards)
 {
     uint64_t memory_max = r->memory_max;
-    *r = (struct rig){.shards = shards, .memory_max = memory_max};
+    *r = (struct rig){
+        .shards = shards, .memory_max = memory_max, .stream = STREAM, .status = STREAM_ACTIVE};
     bucket_reset();
     snprintf(r->folder, sizeof(r->folder), "/tmp/sluice-delivery-XXXXXX");
     must(mkdtemp(r->folder));
@@ -142,6 +143,20 @@ void rig_split(struct rig *r, uint32_t parent)
     must(driver_seal(r->logs, r->log[parent]) == OK);
     r->shards += 2;
     stream_publish(r->source, source_view(r, parent, 2));
+}
+
+void rig_recreate(struct rig *r)
+{
+    r->status = STREAM_DELETING;
+    stream_publish(r->source, source_view(r, UINT32_MAX, 3));
+    stream_table_remove(r->streams, r->source);
+    stream_unref(r->source);
+    r->status = STREAM_ACTIVE;
+    r->stream++;
+    r->shards = 1;
+    memset(r->log, 0, sizeof(r->log));
+    r->source = stream_new(source_view(r, UINT32_MAX, 1));
+    stream_table_add(r->streams, r->source);
 }
 
 struct flush {

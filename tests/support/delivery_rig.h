@@ -17,8 +17,9 @@ struct rig {
     struct delivery_store *store;
     struct delivery_engine *engine;
     struct delivery *delivery;
-    uint64_t memory_max; /* 0: 64 MiB */
-    uint64_t version;
+    uint64_t memory_max;      /* 0: 64 MiB */
+    uint64_t version, stream; /* of the view; the source's number */
+    enum stream_status status;
 };
 
 /* `config`: a CreateDeliveryStreamInput without name and source. The source (hidden, or a Kinesis stream) has that many shards. */
@@ -32,6 +33,8 @@ void rig_update(struct rig *r, const char *config);
 enum status rig_flush(struct rig *r, uint64_t within_ms, struct fault *f);
 /* Shards that are children of `parent`, which is sealed. */
 void rig_split(struct rig *r, uint32_t parent);
+/* The source is deleted, and another one of its name is made, with one shard. */
+void rig_recreate(struct rig *r);
 /* All data in the bucket whose names begin so, as words, joined in order of arrival; mem_free it. */
 char *rig_words(const char *prefix);
 /* Whether the bucket holds prefix-0 ... prefix-(count-1), each just once. */

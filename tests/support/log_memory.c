@@ -167,7 +167,10 @@ static void memory_bounds(struct log *log, struct log_bounds *out)
     struct memory_log *l = log_of(log);
     struct memory_engine *e = engine_of(log->engine);
     lock_take(&e->mu);
-    *out = (struct log_bounds){.end = l->end, .last_ms = l->last_ms, .sealed = l->sealed};
+    *out = (struct log_bounds){.begin = l->count ? l->spans[0]->first_offset : l->end,
+                               .end = l->end,
+                               .last_ms = l->last_ms,
+                               .sealed = l->sealed};
     lock_drop(&e->mu);
 }
 
@@ -245,6 +248,19 @@ struct log_engine *log_memory_new(const struct clock *clock)
     lock_init(&e->mu, LOCK_ENGINE);
     list_init(&e->held);
     return &e->engine;
+}
+
+void log_memory_forget(struct log *log, uint64_t before)
+{
+    struct memory_log *l = log_of(log);
+    struct memory_engine *e = engine_of(log->engine);
+    lock_take(&e->mu);
+    size_t gone = 0;
+    while (gone < l->count && l->spans[gone]->first_offset + l->spans[gone]->count <= before)
+        log_span_unref(l->spans[gone++]);
+    l->count -= gone;
+    memmove(l->spans, l->spans + gone, l->count * sizeof(struct log_span *));
+    lock_drop(&e->mu);
 }
 
 void log_memory_hold(struct log_engine *engine, bool hold)

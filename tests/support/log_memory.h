@@ -7,6 +7,8 @@
 #include "shards/log.h"
 
 struct log_engine *log_memory_new(const struct clock *clock);
+/* What lies below that offset is past retention. */
+void log_memory_forget(struct log *l, uint64_t before);
 /* Appends are queued and complete only when log_memory_release_held is called. */
 void log_memory_hold(struct log_engine *e, bool hold);
 void log_memory_release_held(struct log_engine *e);

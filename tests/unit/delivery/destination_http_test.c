@@ -126,9 +126,11 @@ struct bad {
     const char *what, *code, *words;
 };
 
+static _Atomic(const struct bad *) mood;
+
 static enum far_next misbehave(struct far_request *r)
 {
-    const char *what = ((const struct bad *)r->far->arg)->what;
+    const char *what = atomic_load(&mood)->what;
     const char id[] = "ed4acda5-034f-9f42-bba1-f29aea6d7d8f";
     char good[128];
     snprintf(good, sizeof(good), "{\"requestId\":\"%s\",\"timestamp\":1}", id);
@@ -206,7 +208,7 @@ static void what_breaks_a_rule_is_no_answer(void **state)
     (void)state;
     open_endpoint(misbehave, 0, "");
     for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
-        far.arg = (void *)(uintptr_t)&bads[i];
+        atomic_store(&mood, &bads[i]);
         dones = 0;
         send_it();
         if (parcel.outcome != PARCEL_REFUSED || strcmp(parcel.code, bads[i].code) != 0)

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "support/delivery_rig.h"
 #include "support/log_driver.h"
+#include "support/log_memory.h"
 #include "unit/base/cmocka_all.h"
 
 #include <stdio.h>
@@ -159,6 +160,71 @@ static void children_are_delivered_and_a_closed_shard_not_twice(void **state)
     rig_close(&r);
 }
 
+/* Its offsets begin again at 0: the old cursor, marks and plans are another stream's. */
+static void a_source_made_anew_under_its_name_begins_anew(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_open(&r, PLAIN(1, 300), true, 1);
+    assert_int_equal(driver_append_many(r.logs, r.log[0], "a", 30, BIG), 30);
+    flush(&r);
+    rig_recreate(&r);
+    assert_int_equal(driver_append_many(r.logs, r.log[0], "b", 20, BIG), 20);
+    while (delivery_counters(r.delivery)->read_records < 50)
+        ; /* nothing tells when it was found */
+    flush(&r);
+    assert_true(rig_has_all("main/", "a", 30) && rig_has_all("main/", "b", 20));
+    rig_stop(&r);
+    assert_int_equal(driver_append_many(r.logs, r.log[0], "c", 5, BIG), 5);
+    rig_start(&r);
+    flush(&r);
+    assert_true(rig_has_all("main/", "b", 20) && rig_has_all("main/", "c", 5));
+    rig_recreate(&r); /* also while nobody looks */
+    rig_close(&r);
+}
+
+static unsigned words_in_the_bucket(void)
+{
+    char *words = rig_words("");
+    unsigned count = 0;
+    for (const char *at = words; *at; at++)
+        count += *at == ' ';
+    mem_free(words);
+    return count;
+}
+
+/* Objects 0..11, 12..23 and 24..29 are there, but were never agreed to. Retention takes 0..14: the first is given up; what is left of
+ * the second, and the third behind it, come anew, under other names. */
+static void what_retention_took_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    struct fault f = {0};
+    rig_open(&r, PLAIN(1, 300), false, 1);
+    bucket_hold(true);
+    assert_int_equal(driver_append_many(r.logs, r.log[0], "a", 30, BIG), 30);
+    while (bucket_count() < 3)
+        (void)rig_flush(&r, 20, &f);
+    rig_stop(&r);
+    assert_int_equal(words_in_the_bucket(), 30);
+    log_memory_forget(r.log[0], 15);
+    bucket_hold(false);
+    rig_start(&r);
+    flush(&r);
+    assert_int_equal(bucket_repeats(), 0);
+    assert_int_equal(words_in_the_bucket(), 30 + 15);
+    rig_stop(&r);
+    log_memory_forget(r.log[0], 30);
+    assert_int_equal(driver_append_many(r.logs, r.log[0], "b", 3, BIG), 3);
+    log_memory_forget(r.log[0], 33);
+    rig_start(&r);
+    flush(&r); /* of what is not there any more */
+    assert_int_equal(driver_append_many(r.logs, r.log[0], "c", 3, BIG), 3);
+    flush(&r);
+    assert_true(rig_has_all("main/", "c", 3));
+    rig_close(&r);
+}
+
 static void an_update_closes_what_is_open_and_goes_on_under_the_new_name(void **state)
 {
     (void)state;
@@ -238,6 +304,8 @@ int main(void)
         cmocka_unit_test(nor_with_a_backup),
         cmocka_unit_test(nor_with_two_shards),
         cmocka_unit_test(children_are_delivered_and_a_closed_shard_not_twice),
+        cmocka_unit_test(a_source_made_anew_under_its_name_begins_anew),
+        cmocka_unit_test(what_retention_took_is_not_waited_for),
         cmocka_unit_test(an_update_closes_what_is_open_and_goes_on_under_the_new_name),
         cmocka_unit_test(memory_is_bounded_while_the_destination_is_down),
         cmocka_unit_test(what_is_refused_becomes_error_records_also_after_a_restart),

@@ -154,6 +154,7 @@ static void an_answer_over_its_ceiling_is_cut_off(void **state)
     struct web_call *c = one("GET", "/200", BYTES_NONE);
     expect(c, TOO_LARGE, 0);
     assert_int_equal(c->code, 200);
+    assert_non_null(strstr(c->fault.text, "over 1048576 bytes"));
     buf_fini(&c->answer);
     expect(one("GET", "/500", BYTES_NONE), TOO_LARGE, 0);
 }
