@@ -4,6 +4,7 @@
 #include "delivery/delivery_check.h"
 
 #include "delivery/prefix.h"
+#include "delivery/process.h"
 #include "delivery/time_zone.h"
 
 enum { LARGE_BUFFER_MIB = 64 };
@@ -98,16 +99,16 @@ delivery_check_encryption(const struct firehose_delivery_stream_encryption_confi
 
 /* ---- processing ---- */
 
-/* The one place where processors are looked at: nothing runs them here yet, and data must not go where they should have been. */
+/* The one place where processors are looked at. `prefix`: of what is partitioned. */
 static enum status check_processing(const struct firehose_processing_configuration *p,
-                                    bool partitioning, struct fault *f)
+                                    bool partitioning, struct bytes prefix,
+                                    const struct delivery_allowed *allowed, struct fault *f)
 {
-    (void)partitioning;
-    if (!p || !p->enabled.value || p->processors.count == 0)
-        return OK;
-    return fault_set(f, INVALID_ARGUMENT,
-                     "This server does not run processors: ProcessingConfiguration must not be "
-                     "enabled.");
+    const struct process_rules rules = {.processing = p,
+                                        .partitioning = partitioning,
+                                        .prefix = prefix,
+                                        .transforms = allowed->transforms};
+    return process_check(&rules, f);
 }
 
 /* ---- S3 ---- */
@@ -195,7 +196,7 @@ static enum status check_zone(struct bytes name, struct fault *f)
 
 static enum status check_extended_s3(const struct firehose_create_delivery_stream_input *config,
                                      const struct firehose_create_delivery_stream_input *before,
-                                     struct fault *f)
+                                     const struct delivery_allowed *allowed, struct fault *f)
 {
     const struct firehose_extended_s3_destination_configuration *d =
         config->extended_s3_destination_configuration;
@@ -214,48 +215,52 @@ static enum status check_extended_s3(const struct firehose_create_delivery_strea
                        "S3BackupConfiguration must be specified when S3BackupMode is Enabled.");
     if (st == OK)
         st = check_s3(d->s3_backup_configuration, f);
-    return st == OK ? check_processing(d->processing_configuration, now, f) : st;
+    return st == OK ? check_processing(d->processing_configuration, now, d->prefix, allowed, f)
+                    : st;
 }
 
 /* ---- the others ---- */
 
 static enum status check_http(const struct firehose_http_endpoint_destination_configuration *d,
-                              bool plain_http, struct fault *f)
+                              const struct delivery_allowed *allowed, struct fault *f)
 {
     if (!d->endpoint_configuration || !d->s3_configuration)
         return fault_set(f, INVALID_ARGUMENT,
                          "EndpointConfiguration and S3Configuration must be specified.");
     struct bytes url = d->endpoint_configuration->url;
-    if (!plain_http && !bytes_starts_with(url, BYTES_LITERAL("https://")))
+    if (!allowed->plain_http && !bytes_starts_with(url, BYTES_LITERAL("https://")))
         return fault_set(
             f, INVALID_VALUE,
             "1 validation error detected: Value at "
             "'httpEndpointDestinationConfiguration.endpointConfiguration.url' failed to satisfy "
             "constraint: Member must satisfy regular expression pattern: https://.*");
     enum status st = check_s3(d->s3_configuration, f);
-    return st == OK ? check_processing(d->processing_configuration, false, f) : st;
+    return st == OK ? check_processing(d->processing_configuration, false, BYTES_NONE, allowed, f)
+                    : st;
 }
 
 static enum status check_splunk(const struct firehose_splunk_destination_configuration *d,
-                                struct fault *f)
+                                const struct delivery_allowed *allowed, struct fault *f)
 {
     bool secret =
         d->secrets_manager_configuration && d->secrets_manager_configuration->enabled.value;
     if (!bytes_present(d->hec_token) && !secret)
         return fault_set(f, INVALID_ARGUMENT, "HECToken must be specified.");
     enum status st = check_s3(d->s3_configuration, f);
-    return st == OK ? check_processing(d->processing_configuration, false, f) : st;
+    return st == OK ? check_processing(d->processing_configuration, false, BYTES_NONE, allowed, f)
+                    : st;
 }
 
 static enum status
 check_opensearch(const struct firehose_amazonopensearchservice_destination_configuration *d,
-                 struct fault *f)
+                 const struct delivery_allowed *allowed, struct fault *f)
 {
     if (bytes_present(d->domain_arn) == bytes_present(d->cluster_endpoint))
         return fault_set(f, INVALID_ARGUMENT,
                          "Exactly one of DomainARN and ClusterEndpoint must be specified.");
     enum status st = check_s3(d->s3_configuration, f);
-    return st == OK ? check_processing(d->processing_configuration, false, f) : st;
+    return st == OK ? check_processing(d->processing_configuration, false, BYTES_NONE, allowed, f)
+                    : st;
 }
 
 /* ---- updates ---- */
@@ -286,7 +291,7 @@ static enum status check_backup(const struct firehose_create_delivery_stream_inp
 
 enum status delivery_check(const struct firehose_create_delivery_stream_input *config,
                            const struct firehose_create_delivery_stream_input *before,
-                           bool plain_http, struct fault *f)
+                           const struct delivery_allowed *allowed, struct fault *f)
 {
     enum status st = check_source(config, f);
     if (st == OK)
@@ -296,10 +301,10 @@ enum status delivery_check(const struct firehose_create_delivery_stream_input *c
     if (st != OK)
         return st;
     if (config->extended_s3_destination_configuration)
-        return check_extended_s3(config, before, f);
+        return check_extended_s3(config, before, allowed, f);
     if (config->http_endpoint_destination_configuration)
-        return check_http(config->http_endpoint_destination_configuration, plain_http, f);
+        return check_http(config->http_endpoint_destination_configuration, allowed, f);
     if (config->splunk_destination_configuration)
-        return check_splunk(config->splunk_destination_configuration, f);
-    return check_opensearch(config->amazonopensearchservice_destination_configuration, f);
+        return check_splunk(config->splunk_destination_configuration, allowed, f);
+    return check_opensearch(config->amazonopensearchservice_destination_configuration, allowed, f);
 }

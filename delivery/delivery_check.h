@@ -15,10 +15,15 @@ enum status delivery_check_given(const struct shape *shape, const void *given,
 enum status
 delivery_check_encryption(const struct firehose_delivery_stream_encryption_configuration_input *e,
                           struct fault *f) MUST_USE;
-/* Of a whole configuration (delivery_defaults.h). `before` is what it replaces, or NULL. `plain_http`: HTTP endpoints may be
- * http://. INVALID_ARGUMENT; INVALID_VALUE for such a URL, as the model words it. */
+/* What this server was told to allow. */
+struct transforms;
+struct delivery_allowed {
+    bool plain_http;                     /* HTTP endpoints may be http:// */
+    const struct transforms *transforms; /* what LambdaArn may name; NULL: nothing */
+};
+/* Of a whole configuration (delivery_defaults.h). `before` is what it replaces, or NULL. INVALID_ARGUMENT; INVALID_VALUE for such a URL, as the model words it. */
 enum status delivery_check(const struct firehose_create_delivery_stream_input *config,
                            const struct firehose_create_delivery_stream_input *before,
-                           bool plain_http, struct fault *f) MUST_USE;
+                           const struct delivery_allowed *allowed, struct fault *f) MUST_USE;
 
 #endif

@@ -29,6 +29,7 @@ struct delivery_runner {
     void *arg;
 };
 
+struct transforms;
 struct delivery_control_settings {
     const struct clock *clock;
     struct catalog *catalog;
@@ -39,7 +40,8 @@ struct delivery_control_settings {
     uint64_t limit; /* of each scope */
     uint64_t
         state_delay_ms; /* how long CREATING, DELETING, ENABLING and DISABLING last; 0: as short as can be */
-    bool plain_http; /* HTTP endpoints may be http:// */
+    bool plain_http;                     /* HTTP endpoints may be http:// */
+    const struct transforms *transforms; /* what LambdaArn may name; NULL: nothing */
 };
 
 enum delivery_verb {

@@ -92,6 +92,16 @@ static enum status check_room(struct delivery_control *c, const struct delivery_
     return OK;
 }
 
+static enum status check_whole(const struct delivery_control *c,
+                               const struct firehose_create_delivery_stream_input *config,
+                               const struct firehose_create_delivery_stream_input *before,
+                               struct fault *f)
+{
+    const struct delivery_allowed allowed = {.plain_http = c->settings.plain_http,
+                                             .transforms = c->settings.transforms};
+    return delivery_check(config, before, &allowed, f);
+}
+
 static enum status make_view(struct delivery_control *c, const struct delivery_command *command,
                              struct delivery_view **out, struct fault *f)
 {
@@ -117,7 +127,7 @@ static enum status make_view(struct delivery_control *c, const struct delivery_c
     if (st == OK)
         st = delivery_view_new(&values, command->create, out, f);
     if (st == OK)
-        st = delivery_check((*out)->config, NULL, c->settings.plain_http, f);
+        st = check_whole(c, (*out)->config, NULL, f);
     return st == OK ? check_source(c, *out, f) : st;
 }
 
@@ -212,7 +222,7 @@ static enum status check_next(const struct delivery_control *c, const struct del
     enum status st = delivery_view_new(&values, config, &next, f);
     if (st != OK)
         return st;
-    st = delivery_check(next->config, v->config, c->settings.plain_http, f);
+    st = check_whole(c, next->config, v->config, f);
     delivery_view_unref(next);
     return st;
 }

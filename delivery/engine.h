@@ -10,6 +10,7 @@
 
 struct master_keys;
 struct destination_ops;
+struct transforms;
 
 struct delivery_engine_settings {
     const struct clock *clock;
@@ -26,6 +27,7 @@ struct delivery_engine_settings {
     const char *ca_file; /* more CAs to trust, or "" */
     bool
         http_endpoint_plain; /* http:// and any port are taken for HTTP endpoints (a named switch) */
+    const struct transforms *transforms;                                 /* NULL: none */
     const struct destination_ops *(*destination_of)(enum delivery_kind); /* NULL: destination.h's */
 };
 

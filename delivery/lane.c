@@ -257,6 +257,7 @@ static enum status adopt(struct lane *l, struct fault *f)
         .loop = t->loop,
         .web = t->web,
         .clock = t->engine->settings.clock,
+        .transforms = t->engine->settings.transforms,
         .seed = newer->view->number << 20 ^ l->shard->index,
     };
     if (st == OK && !newer->plain)

@@ -15,6 +15,7 @@ static void on_processed(struct process_batch *p)
     struct lane *l = b->lane;
     struct fault f = {0};
     b->done = true;
+    engine_charge(l, &b->memory, b->memory + p->arena.used);
     if (lane_settle(l))
         return;
     enum status st = p->status == OK || p->status == CLOSING
@@ -57,7 +58,7 @@ static enum status add_record(struct gathering *g, const struct record *r, struc
     struct process_record *out = &g->records[g->count++];
     *out = (struct process_record){.offset = r->offset, .time_ms = r->time_ms, .data = r->data};
     struct lane *l = g->lane;
-    if (l->rules->plain || l->rules->view->source != DELIVERY_KINESIS)
+    if (!l->rules->names_records || l->rules->view->source != DELIVERY_KINESIS)
         return OK;
     struct arena *a = &g->batch->arena;
     char *sequence = arena_take(a, SEQUENCE_TEXT_BYTES), *id = arena_take(a, SHARD_ID_BYTES);

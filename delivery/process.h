@@ -53,6 +53,7 @@ struct process_batch {
 };
 
 struct process;
+struct transforms;
 /* What a lane's chain needs of its surroundings. */
 struct process_settings {
     const struct delivery_view *view; /* must outlive it */
@@ -60,7 +61,8 @@ struct process_settings {
     struct loop *loop;
     struct web *web; /* HTTP of this loop */
     const struct clock *clock;
-    uint64_t seed; /* for jitter */
+    const struct transforms *transforms; /* NULL: none */
+    uint64_t seed;                       /* for jitter */
 };
 /* True when records pass as they are: a lane then needs no chain, and may take data from the log without a copy. */
 bool process_is_plain(const struct delivery_view *v);
@@ -70,8 +72,16 @@ enum status process_new(const struct process_settings *s, struct process **out,
 /* Batches under way are done with CLOSING first. */
 void process_free(struct process *p);
 void process_run(struct process *p, struct process_batch *b);
+/* Whether records of a Kinesis source need their key, sequence number and shard: a transform is told them. */
+bool process_names_records(const struct delivery_view *v);
+
 /* Whether AWS, and we, would take this configuration. */
-enum status process_check(const struct firehose_processing_configuration *c, bool partitioning,
-                          struct fault *f) MUST_USE;
+struct process_rules {
+    const struct firehose_processing_configuration *processing; /* NULL: none */
+    bool partitioning;
+    struct bytes prefix;                 /* of a destination that partitions */
+    const struct transforms *transforms; /* NULL: none */
+};
+enum status process_check(const struct process_rules *r, struct fault *f) MUST_USE;
 
 #endif

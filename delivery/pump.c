@@ -69,6 +69,7 @@ static struct pump_rules *rules_new(struct delivery_view *v)
     for (int c = 0; c < OUTPUT_CHANNELS; c++)
         output_rules_of(v, (enum output_channel)c, &r->of[c]);
     r->plain = process_is_plain(v);
+    r->names_records = process_names_records(v);
     r->backs_up = view_backs_up(v);
     struct bytes zone = view_time_zone(v);
     struct fault f = {0};

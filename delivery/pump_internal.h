@@ -87,7 +87,7 @@ struct pump_rules {
     struct delivery_view *view;
     struct time_zone *zone;
     struct output_rules of[OUTPUT_CHANNELS];
-    bool plain, backs_up;
+    bool plain, backs_up, names_records;
 };
 
 struct pump {

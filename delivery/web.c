@@ -275,6 +275,7 @@ static void forget_answer(struct web_call *c)
     c->fault.text[0] = '\0';
     c->code = 0;
     c->answer_type = c->answer_etag = c->answer_encoding = BYTES_NONE;
+    c->answer_function_error = BYTES_NONE;
     c->answer_has_length = false;
     buf_init(&c->answer, c->answer_bytes_max);
 }

@@ -65,9 +65,10 @@ struct web_call {
     struct buf answer; /* empty at web_start; the owner ends it (buf_fini) */
     struct bytes
         answer_type; /* Content-Type, as sent; these are views of answer_head, absent when they were not there */
-    struct bytes answer_etag;     /* ETag */
-    struct bytes answer_encoding; /* Content-Encoding */
-    bool answer_has_length;       /* Content-Length */
+    struct bytes answer_etag;           /* ETag */
+    struct bytes answer_encoding;       /* Content-Encoding */
+    struct bytes answer_function_error; /* X-Amz-Function-Error */
+    bool answer_has_length;             /* Content-Length */
     char answer_head[WEB_ANSWER_HEAD_BYTES];
     struct web_transfer *transfer; /* web's own, while under way */
 };

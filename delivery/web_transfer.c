@@ -36,6 +36,7 @@ static void forget_head(struct web_transfer *t)
 {
     struct web_call *c = t->call;
     c->answer_type = c->answer_etag = c->answer_encoding = BYTES_NONE;
+    c->answer_function_error = BYTES_NONE;
     c->answer_has_length = false;
     t->head_len = 0;
 }
@@ -64,6 +65,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
         c->answer_etag = keep(t, value);
     else if (bytes_equal_ignore_case(name, BYTES_LITERAL("Content-Encoding")))
         c->answer_encoding = keep(t, value);
+    else if (bytes_equal_ignore_case(name, BYTES_LITERAL("X-Amz-Function-Error")))
+        c->answer_function_error = keep(t, value);
     else if (bytes_equal_ignore_case(name, BYTES_LITERAL("Content-Length")))
         c->answer_has_length = true;
     return size * count;

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "delivery/engine.h"
+#include "delivery/transforms.h"
 
 static void run_set(void *arg, struct delivery *d)
 {
@@ -39,6 +40,7 @@ static enum status open_engine(const struct server_delivery_parts *from, struct 
         .s3_virtual_host = s->s3_virtual_host,
         .ca_file = s->delivery_ca_file,
         .http_endpoint_plain = s->delivery_plain_http,
+        .transforms = d->transforms,
     };
     return delivery_engine_open(&to, &d->engine, f);
 }
@@ -56,6 +58,7 @@ static enum status open_control(const struct server_delivery_parts *from, struct
         .limit = DELIVERIES_MAX,
         .state_delay_ms = from->settings->state_delay,
         .plain_http = from->settings->delivery_plain_http,
+        .transforms = d->transforms,
     };
     return delivery_control_open(&to, &d->control, f);
 }
@@ -64,7 +67,10 @@ enum status server_delivery_open(const struct server_delivery_parts *from,
                                  struct server_delivery *out, struct fault *f)
 {
     *out = (struct server_delivery){.table = delivery_table_new()};
-    enum status st = delivery_store_open(from->folder, &out->store, f);
+    enum status st = transforms_open(from->settings->transforms, from->settings->lambda_endpoint,
+                                     &out->transforms, f);
+    if (st == OK)
+        st = delivery_store_open(from->folder, &out->store, f);
     if (st == OK)
         st = open_engine(from, out, f);
     if (st == OK)
@@ -81,5 +87,6 @@ void server_delivery_close(struct server_delivery *d)
         delivery_engine_close(d->engine);
     delivery_store_close(d->store);
     delivery_table_free(d->table);
+    transforms_close(d->transforms);
     *d = (struct server_delivery){0};
 }

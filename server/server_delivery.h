@@ -8,7 +8,10 @@
 struct delivery_engine;
 struct master_keys;
 
+struct transforms;
+
 struct server_delivery {
+    struct transforms *transforms;
     struct delivery_store *store;
     struct delivery_engine *engine;
     struct delivery_table *table;

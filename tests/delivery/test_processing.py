@@ -1,0 +1,147 @@
+"""test_processing.py: records through processors into a real S3 server: partitions by jq, and a transform while Sluice is killed."""
+
+import base64
+import json
+import sys
+
+import pytest
+from torture import BUCKET, NAME, ROLE, Torture
+
+RECORDS, KILLS = 10000, 3
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
+
+# Drops each tenth record by its number, and puts the others in capitals.
+TRANSFORM = """
+import base64, json, sys
+for line in sys.stdin:
+    record = json.loads(line)
+    text = base64.b64decode(record["data"])
+    number = int(text.split(b" ", 1)[0])
+    answer = {"recordId": record["recordId"], "result": "Dropped" if number % 10 == 0 else "Ok"}
+    answer["data"] = base64.b64encode(text.upper()).decode()
+    print(json.dumps(answer), flush=True)
+"""
+
+
+def processor(kind, **parameters):
+    given = [{"ParameterName": n, "ParameterValue": v} for n, v in parameters.items()]
+    return {"Type": kind, "Parameters": given}
+
+
+class Processed(Torture):
+    """A torture whose delivery stream has processors."""
+
+    def __init__(self, records, processors, more, flags=()):
+        super().__init__(records, "direct", "UNCOMPRESSED")
+        self.texts, self.processors, self.more = [], processors, more
+        self.server.stop()
+        self.flags += flags
+        self.server = type(self.server)(flags=self.flags, env=self.env).start()
+
+    def make(self):
+        destination = {
+            "RoleARN": ROLE,
+            "BucketARN": f"arn:aws:s3:::{BUCKET}",
+            "Prefix": "in/!{timestamp:yyyy}/",
+            "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",
+            "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 1},
+            "ProcessingConfiguration": {"Enabled": True, "Processors": self.processors},
+        }
+        self.client("firehose").create_delivery_stream(
+            DeliveryStreamName=NAME, ExtendedS3DestinationConfiguration=destination | self.more
+        )
+
+    def lines(self):
+        """(key, line), each of them."""
+        for key, body in self.s3.objects(BUCKET):
+            for line in body.split(b"\n")[:-1]:
+                yield key, line
+
+
+def use(torture, work):
+    fine = False
+    try:
+        work(torture)
+        fine = True
+    finally:
+        torture.close(fine)
+
+
+def test_jq_puts_each_record_under_its_key():
+    query = "{customer:.customer, half:(if .n > 49 then \"high\" else \"low\" end)}"
+    more = {
+        "Prefix": "c=!{partitionKeyFromQuery:customer}/!{partitionKeyFromQuery:half}/",
+        "DynamicPartitioningConfiguration": {"Enabled": True},
+    }
+    processors = [
+        processor("RecordDeAggregation", SubRecordType="JSON"),
+        processor("MetadataExtraction", MetadataExtractionQuery=query, JsonParsingEngine="JQ-1.6"),
+        processor("AppendDelimiterToRecord"),
+    ]
+
+    def work(t):
+        t.make()
+        firehose = t.client("firehose")
+        objects = [{"customer": f"c{n % 7}", "n": n} for n in range(100)]
+        texts = [json.dumps(o).encode() for o in objects]
+        data = [texts[n] + texts[n + 1] for n in range(0, 100, 2)] + [b"not json", b'{"customer":null,"n":1}']
+        answer = firehose.put_record_batch(DeliveryStreamName=NAME, Records=[{"Data": d} for d in data])
+        assert answer["FailedPutCount"] == 0
+        t.flush(60)
+        good, bad = {}, []
+        for key, line in t.lines():
+            if key.startswith("errors/processing-failed/"):
+                bad.append(json.loads(line))
+            else:
+                found = json.loads(line)
+                half = "high" if found["n"] > 49 else "low"
+                assert key.startswith(f"c={found['customer']}/{half}/"), key
+                assert found["n"] not in good
+                good[found["n"]] = found
+        assert [good[n] for n in range(100)] == objects
+        assert sorted(base64.b64decode(e["rawData"]) for e in bad) == sorted(data[-2:])
+        assert {e["errorCode"] for e in bad} == {"DynamicPartitioning.MetadataExtractionFailed"}
+
+    use(Processed(1, processors, more), work)
+
+
+def test_what_a_command_keeps_is_there_once_whatever_is_killed(tmp_path):
+    file = tmp_path / "transforms.json"
+    file.write_text(json.dumps({"tenth": {"command": [sys.executable, "-c", TRANSFORM]}}))
+
+    def work(t):
+        t.run(KILLS, 1, 120)
+
+    def check(t):
+        seen = set()
+        for key, line in t.lines():
+            assert key.startswith("in/"), key
+            number, _, text = line.split(b" ", 2)
+            assert text == text.upper()
+            assert int(number) % 10 and int(number) not in seen, number
+            seen.add(int(number))
+        lost = {n for n in t.acknowledged if n % 10} - seen
+        assert not lost, f"{len(lost)} lost, as {sorted(lost)[:5]}"
+        assert not seen - t.acknowledged - t.maybe
+
+    t = Processed(
+        RECORDS, [processor("Lambda", LambdaArn=ARN + "tenth")], {}, [f"--transforms={file}"]
+    )
+    t.check = lambda: check(t)
+    use(t, work)
+
+
+@pytest.mark.parametrize(
+    "kind, parameters, words",
+    [
+        ("Lambda", {"LambdaArn": ARN + "unknown"}, "does not know the function"),
+        ("MetadataExtraction", {"MetadataExtractionQuery": "{k:.a}", "JsonParsingEngine": "JQ-1.6"}, "Partitioning"),
+        ("Decompression", {"CompressionFormat": "ZIP"}, "must be GZIP"),
+    ],
+)
+def test_what_does_not_run_is_refused(kind, parameters, words):
+    def work(t):
+        with pytest.raises(t.client("firehose").exceptions.InvalidArgumentException, match=words):
+            t.make()
+
+    use(Processed(1, [processor(kind, **parameters)], {}), work)

@@ -1,0 +1,209 @@
+/* process_jq_test.c: queries that are taken and not, and the partitions that come of records. */
+#include "unit/delivery/process_fixture.h"
+
+#include "delivery/process_jq.h"
+#include "delivery/process_query.h"
+
+#define TEST(name) cmocka_unit_test(name)
+#define PARTITIONED(prefix, query)                                                                 \
+    "{\"DeliveryStreamName\":\"d\",\"ExtendedS3DestinationConfiguration\":{" CHAIN_S3              \
+    ",\"Prefix\":\"" prefix "\",\"DynamicPartitioningConfiguration\":{\"Enabled\":true},"          \
+    "\"ProcessingConfiguration\":{\"Enabled\":true,\"Processors\":[" PROCESSOR(                    \
+        "MetadataExtraction", PARAMETER("MetadataExtractionQuery", query) "," PARAMETER(           \
+                                  "JsonParsingEngine", "JQ-1.6")) "]}}}"
+#define BY_CUSTOMER                                                                                \
+    PARTITIONED("c=!{partitionKeyFromQuery:customer}/d=!{partitionKeyFromQuery:day}/",             \
+                "{customer:.c.id,day:.ts[0:10],more:(.more//1)}")
+
+static void common_queries_are_taken(void **state)
+{
+    (void)state;
+    static const char *const queries[] = {
+        "{customer_id:.customer_id}",
+        "{ customer_id: .customer_id, device: .type.device, year: .ts|strftime(\"%Y\") }",
+        "{k:.a[0].b,\"j\":.[\"x y\"],l:.a[-1],m:.a[2:4]?}",
+        "{k:(.ts/1000|strftime(\"%m\"))}",
+        "{k:(if .a == null then \"none\" elif .a > 3 then \"b\" else .a end)}",
+        "{k:.t|split(\"T\")[0]}",
+        "{k:(.a // \"default\")}",
+        "{k:\"x-\\(.a)\"}",
+        "{k:.a|tostring|ascii_downcase}",
+        ". as $r | {k:$r.a, $r}",
+        "{k}",
+        "{k:.d|fromdateiso8601|gmtime|mktime}",
+        "{k:(try .a catch \"b\")}",
+        "{k:.m|fromjson.x}",
+    };
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        struct fault f = {0};
+        if (process_jq_check(bytes_text(queries[i]), BYTES_LITERAL("x/"), &f) != OK)
+            fail_msg("%s: %s", queries[i], f.text);
+    }
+}
+
+static void what_could_run_for_ever_or_looks_around_is_refused(void **state)
+{
+    (void)state;
+    static const char *const queries[] = {
+        "{k:[range(1e9)]}",
+        "{k:(.a|until(false;.))}",
+        "repeat(.)",
+        "{k:first(range(9))}",
+        "def f: f; f",
+        "reduce .a as $x (0;.)",
+        "{k:.[]}",
+        "{k:.a[ ]}",
+        "{k:..}",
+        "{k:(.a,.b)}",
+        ".,.",
+        "{k:[.a]}",
+        "{k:{j:.a}}",
+        "{k:(\"a\"*1000000000)}",
+        "{k:$ENV.PATH}",
+        "{k:env.PATH}",
+        "{k:$__loc__}",
+        "{k:input}",
+        "import \"a\" as a; {k:.a}",
+        "include \"a\"; {k:.a}",
+        "{k:a::b}",
+        "{k:now}",
+        "{k:.a|test(\"(a+)+$\")}",
+        "{k:.a|gsub(\"a\";\"b\")}",
+        "{k:.a-.b}",
+        "{k:.a[.b]}",
+        "{k:.a[\"\\(.b)\"]}",
+        "{k:.a|=1}",
+        "{k:.a*2}",
+        "{(.a):1}",
+        "{\"\\(.a)\":1}",
+        "{k:.a|recurse}",
+        "{k:.+.+.+.+.+.+.+.+.+.}",
+        "{k:.a|@sh}",
+        "{k:.a # c\n}",
+        "{k:.a|limit(1;.)}",
+        "{k:.a",
+        "{k:.a)}",
+        "{k:\"",
+        "{k:\"\\(.a}",
+        "\x01",
+        "{k:\xff}",
+        "}",
+        "if",
+    };
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        struct fault f = {0};
+        if (process_jq_check(bytes_text(queries[i]), BYTES_LITERAL("x/"), &f) != INVALID_ARGUMENT)
+            fail_msg("%s", queries[i]);
+        assert_int_not_equal(strlen(f.text), 0);
+    }
+}
+
+static void the_query_must_make_the_keys_of_the_prefix(void **state)
+{
+    (void)state;
+    struct fault f;
+    struct bytes prefix = BYTES_LITERAL("!{partitionKeyFromQuery:a}/!{partitionKeyFromQuery:b}/");
+    assert_int_equal(process_jq_check(BYTES_LITERAL("{b:.x,a:.y,c:.z}"), prefix, &f), OK);
+    assert_int_equal(process_jq_check(BYTES_LITERAL("{b:.x,c:.a}"), prefix, &f), INVALID_ARGUMENT);
+    assert_string_equal(f.text, "MetadataExtractionQuery does not make the key a of the Prefix.");
+}
+
+static void assert_partition(const char *data, struct bytes partition)
+{
+    struct chain c = {0};
+    struct process_batch b;
+    chain_open(&c, BY_CUSTOMER, false);
+    chain_run(&c, &b, bytes_text(data));
+    assert_int_equal(b.result_count, 1);
+    if (b.results[0].channel != OUTPUT_MAIN || !bytes_equal(b.results[0].partition, partition))
+        fail_msg("%s: %.*s", data, BYTES_ARGS(b.results[0].partition));
+    assert_text(b.results[0].data, data);
+    batch_free(&b);
+    chain_close(&c);
+}
+
+static void keys_become_a_partition(void **state)
+{
+    (void)state;
+#define PAIRS(c, d) BYTES_LITERAL("query:customer\0" c "\0query:day\0" d "\0")
+    assert_partition("{\"c\":{\"id\":\"one\"},\"ts\":\"2026-11-26T05:00\"}",
+                     PAIRS("one", "2026-11-26"));
+    assert_partition("{\"c\":{\"id\":17},\"ts\":\"d\",\"more\":\"x\"}", PAIRS("17", "d"));
+    assert_partition("{\"c\":{\"id\":1.5},\"ts\":\"d\"}", PAIRS("1.5", "d"));
+    assert_partition("{\"c\":{\"id\":1700000000123},\"ts\":\"d\"}", PAIRS("1700000000123", "d"));
+    assert_partition("{\"c\":{\"id\":true},\"ts\":\"\\u00e9\"}", PAIRS("true", "\xc3\xa9"));
+}
+
+static void what_gives_no_keys_fails(void **state)
+{
+    (void)state;
+    static const char *const records[] = {
+        "hello",
+        "",
+        "[]",
+        "17",
+        "{}",
+        "{\"c\":{\"id\":null},\"ts\":\"d\"}",
+        "{\"c\":{\"id\":\"\"},\"ts\":\"d\"}",
+        "{\"c\":{\"id\":[1]},\"ts\":\"d\"}",
+        "{\"c\":{\"id\":{}},\"ts\":\"d\"}",
+        "{\"c\":{\"id\":\"\\u0000\"},\"ts\":\"d\"}",
+        "{\"c\":7,\"ts\":\"d\"}",
+        "{\"c\":{\"id\":1},\"ts\":\"d\",\"more\":[]}",
+        "{\"c\":{\"id\":1},\"ts\":\"d\"}{\"c\":{\"id\":1},\"ts\":\"d\"}",
+        "{\"c\":{\"id\":1},\"ts\":\"d\"",
+    };
+    struct chain c = {0};
+    chain_open(&c, BY_CUSTOMER, false);
+    for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+        struct process_batch b;
+        chain_run(&c, &b, bytes_text(records[i]));
+        assert_int_equal(b.result_count, 1);
+        if (b.results[0].channel != OUTPUT_ERROR)
+            fail_msg("%s", records[i]);
+        assert_true(holds_text(b.results[0].data, "DynamicPartitioning.MetadataExtractionFailed"));
+        batch_free(&b);
+    }
+    chain_close(&c);
+}
+
+static void a_deep_or_large_record_or_a_long_key_fails(void **state)
+{
+    (void)state;
+    struct chain c = {0};
+    struct process_batch b;
+    size_t large = QUERY_INPUT_BYTES_MAX + 1;
+    char *text = mem_must(large + 1);
+    chain_open(&c, BY_CUSTOMER, false);
+    memset(text, '[', large);
+    chain_run(&c, &b, bytes_of(text, large - 1));
+    assert_int_equal(b.results[0].channel, OUTPUT_ERROR);
+    batch_free(&b);
+    chain_run(&c, &b, bytes_of(text, large));
+    assert_true(holds_text(b.results[0].data, "too large for a query"));
+    batch_free(&b);
+    snprintf(text, large, "{\"c\":{\"id\":\"%0*d\"},\"ts\":\"d\"}", 500, 1);
+    chain_run(&c, &b, bytes_text(text));
+    assert_int_equal(b.results[0].channel, OUTPUT_ERROR);
+    assert_true(holds_text(b.results[0].data, "DynamicPartitioning.PrefixEvaluationFailed"));
+    batch_free(&b);
+    snprintf(text, large, "{\"c\":{\"id\":\"%0*d\"},\"ts\":\"d\"}", 300, 1);
+    chain_run(&c, &b, bytes_text(text));
+    assert_int_equal(b.results[0].channel, OUTPUT_MAIN);
+    batch_free(&b);
+    mem_free(text);
+    chain_close(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(common_queries_are_taken),
+        TEST(what_could_run_for_ever_or_looks_around_is_refused),
+        TEST(the_query_must_make_the_keys_of_the_prefix),
+        TEST(keys_become_a_partition),
+        TEST(what_gives_no_keys_fails),
+        TEST(a_deep_or_large_record_or_a_long_key_fails),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
