@@ -114,20 +114,6 @@ enum status item_fail(struct process_work *w, struct process_item *i, const char
     return OK;
 }
 
-enum status parts_add(struct process_parts *p, struct bytes part)
-{
-    if (p->count == p->room) {
-        uint32_t room = p->room ? 2 * p->room : 64;
-        struct bytes *at = mem_resize_try(p->at, room * sizeof(*at));
-        if (!at)
-            return NO_MEMORY;
-        p->at = at;
-        p->room = room;
-    }
-    p->at[p->count++] = part;
-    return OK;
-}
-
 static enum status items_add(struct process_work *w, const struct process_item *item)
 {
     if (w->count == w->room) {

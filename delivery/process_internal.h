@@ -9,13 +9,9 @@
 
 #include "base/buf.h"
 #include "delivery/process.h"
+#include "delivery/process_cut.h"
 
-enum {
-    SPLIT_RECORDS_MAX =
-        500, /* of RecordDeAggregation; beyond it a record passes whole, as on AWS */
-    KPL_RECORDS_MAX = 100000, /* in one aggregated record; one with more passes as it is */
-    INFLATED_BYTES_MAX = 16 * 1024 * 1024 /* what a record may become by decompression */
-};
+enum { INFLATED_BYTES_MAX = 16 * 1024 * 1024 }; /* what a record may become by decompression */
 
 enum process_fate { ITEM_GOES_ON, ITEM_DROPPED, ITEM_FAILED };
 
@@ -86,15 +82,7 @@ static inline const struct process_record *item_record(const struct process_work
 enum status item_fail(struct process_work *w, struct process_item *i, const char *code,
                       const char *message) MUST_USE;
 
-/* Cuts one record into parts, which go to add; fewer than one part: it stays whole. */
-struct process_parts {
-    struct arena *arena;
-    struct bytes *at;
-    uint32_t count, room;
-};
-enum status parts_add(struct process_parts *p, struct bytes part) MUST_USE;
 /* Replaces items by their parts: `cut` says MALFORMED or TOO_LARGE for what is to stay whole. */
-typedef enum status process_cut_fn(const void *own, struct bytes data, struct process_parts *parts);
 enum status process_cut_all(struct process_work *w, process_cut_fn *cut, const void *own) MUST_USE;
 
 /* ---- parameters ---- */
@@ -107,7 +95,6 @@ struct bytes delimiter_unescape(struct arena *a, struct bytes text);
 
 /* ---- pure parts, for tests ---- */
 
-process_cut_fn kpl_cut, json_cut, delimiter_cut; /* delimiter_cut: own is a struct bytes */
 /* gunzip of one record: MALFORMED; TOO_LARGE over INFLATED_BYTES_MAX. */
 enum status gunzip(struct bytes data, struct buf *out) MUST_USE;
 /* The messages of CloudWatch Logs' data, each with a newline between. END: a control message; MALFORMED. `body` is overwritten. */

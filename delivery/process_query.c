@@ -136,7 +136,7 @@ static struct bytes take_name(struct scan *s)
 }
 
 /* Behind the opening quote, or behind an interpolation. */
-static enum status take_string(struct scan *s)
+static enum status take_text(struct scan *s)
 {
     bool is_key = is_key_place(s);
     size_t begin = s->at;
@@ -216,8 +216,9 @@ static enum status take_format(struct scan *s)
     return grow(s);
 }
 
-static enum status take_open(struct scan *s, char c)
+static enum status take_open(struct scan *s)
 {
+    char c = (char)peek(s, 0);
     s->at++;
     if (c == '{')
         return ++s->objects > 1 ? refuse(s, "more than one object") : push(s, c);
@@ -230,8 +231,9 @@ static enum status take_open(struct scan *s, char c)
     return peek(s, 0) == ']' ? refuse(s, "[]") : push(s, c);
 }
 
-static enum status take_close(struct scan *s, char c)
+static enum status take_close(struct scan *s)
 {
+    char c = (char)peek(s, 0);
     static const char opens[] = {[')'] = '(', [']'] = '[', ['}'] = '{'};
     char open = bracket(s);
     s->at++;
@@ -240,7 +242,7 @@ static enum status take_close(struct scan *s, char c)
     s->depth--;
     s->before = VALUE;
     if (open == 's' && c == ')')
-        return take_string(s);
+        return take_text(s);
     return open == opens[(unsigned char)c] ? OK : malformed(s);
 }
 
@@ -289,42 +291,41 @@ static bool may_index(uint8_t c)
     return is_digit(c) || c == '"' || c == ':' || c == '-' || c == ']';
 }
 
+static enum status take_string(struct scan *s)
+{
+    s->at++;
+    return take_text(s);
+}
+
+static enum status take_space(struct scan *s)
+{
+    s->at++;
+    return OK;
+}
+
+/* By what a token begins with. */
+static const struct {
+    const char *first;
+    enum status (*take)(struct scan *s);
+} starts[] = {
+    {" \t\n\r", take_space}, {".", take_dot},    {"\"", take_string}, {"$", take_variable},
+    {"@", take_format},      {"([{", take_open}, {")]}", take_close}, {",", take_comma},
+};
+
 static enum status take_token(struct scan *s)
 {
     uint8_t c = peek(s, 0);
-    if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-        s->at++;
-        return OK;
-    }
-    if (bracket(s) == '[' && !may_index(c))
+    bool is_space = c != 0 && strchr(" \t\n\r", c) != NULL;
+    if (bracket(s) == '[' && !is_space && !may_index(c))
         return refuse(s, "an index that is a value");
     if (is_digit(c))
         return take_number(s);
     if (is_letter(c))
         return take_word(s);
-    switch (c) {
-    case '"':
-        s->at++;
-        return take_string(s);
-    case '.':
-        return take_dot(s);
-    case '$':
-        return take_variable(s);
-    case '@':
-        return take_format(s);
-    case '(':
-    case '[':
-    case '{':
-        return take_open(s, (char)c);
-    case ')':
-    case ']':
-    case '}':
-        return take_close(s, (char)c);
-    case ',':
-        return take_comma(s);
-    default:
-        return take_operator(s);
-    }
+    for (size_t i = 0; c != 0 && i < sizeof(starts) / sizeof(starts[0]); i++)
+        if (strchr(starts[i].first, c))
+            return starts[i].take(s);
+    return take_operator(s);
 }
 
 enum status query_scan(struct bytes text, struct query_keys *keys, struct fault *f)
