@@ -14,6 +14,7 @@
 #include "delivery/process_query.h"
 
 #include <jq.h>
+#include <math.h>
 
 #define FAILED "DynamicPartitioning.MetadataExtractionFailed"
 
@@ -120,6 +121,9 @@ static jv text_of(jv v)
             return v;
         break;
     case JV_KIND_NUMBER:
+        if (!isnan(jv_number_value(v))) /* libjq reads nan, and writes it as null */
+            return jv_dump_string(v, 0);
+        break;
     case JV_KIND_TRUE:
     case JV_KIND_FALSE:
         return jv_dump_string(v, 0);

@@ -158,7 +158,7 @@ static void give_up(struct command *m, const char *code, const char *why)
     if (!c)
         return;
     c->code = code;
-    snprintf(c->why, sizeof(c->why), "%s", why);
+    snprintf(c->why, sizeof(c->why), "%.*s", TRANSFORM_WHY_BYTES - 1, why);
     transform_answered(c);
 }
 

@@ -46,7 +46,7 @@ static void close_side(void *own)
 static void fail(struct transform_call *c, const char *code, const char *why)
 {
     c->code = code;
-    snprintf(c->why, sizeof(c->why), "%.159s", why);
+    snprintf(c->why, sizeof(c->why), "%.*s", TRANSFORM_WHY_BYTES - 1, why);
 }
 
 /* ---- signing ---- */

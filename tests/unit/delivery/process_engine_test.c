@@ -1,0 +1,98 @@
+/* process_engine_test.c: records that become several, from logs to a bucket, whatever happens on the way: objects begin and end within records. */
+/* link: -Wl,--wrap=delivery_store_submit */
+#include "delivery/engine.h"
+
+#include "base/mem.h"
+#include "support/delivery_rig.h"
+#include "support/log_driver.h"
+#include "unit/base/cmocka_all.h"
+
+#include <stdio.h>
+
+#define TAKEN_APART                                                                                \
+    "\"ExtendedS3DestinationConfiguration\":{" RIG_S3 ",\"BufferingHints\":{\"SizeInMBs\":1,"      \
+    "\"IntervalInSeconds\":300},\"Prefix\":\"main/\",\"ProcessingConfiguration\":{"                \
+    "\"Enabled\":true,\"Processors\":[{\"Type\":\"RecordDeAggregation\",\"Parameters\":["          \
+    "{\"ParameterName\":\"SubRecordType\",\"ParameterValue\":\"DELIMITED\"},"                      \
+    "{\"ParameterName\":\"Delimiter\",\"ParameterValue\":\"IyMjIw==\"}]}]}}"
+
+enum { FLUSH_MS = 20000, LOGGED = 4, PARTS = 9, PART_BYTES = 90000 };
+
+/* A change that a crash keeps from the disk. */
+void __real_delivery_store_submit(struct delivery_store *s, struct delivery_change *c);
+void __wrap_delivery_store_submit(struct delivery_store *s, struct delivery_change *c);
+void __wrap_delivery_store_submit(struct delivery_store *s, struct delivery_change *c)
+{
+    if (bucket_step()) {
+        __real_delivery_store_submit(s, c);
+        return;
+    }
+    c->status = IO_FAILED;
+    c->done(c);
+}
+
+/* LOGGED records of PARTS parts, which are words with spaces behind them. */
+static void put_all(struct rig *r)
+{
+    char *text = mem_must((size_t)PARTS * (PART_BYTES + 8) + 1);
+    for (unsigned i = 0; i < LOGGED; i++) {
+        size_t len = 0;
+        uint64_t offset;
+        for (unsigned k = 0; k < PARTS; k++)
+            len += (size_t)snprintf(text + len, PART_BYTES + 8, "a-%-*u####", PART_BYTES,
+                                    i * PARTS + k);
+        assert_int_equal(driver_append(r->logs, r->log[0], text, &offset), OK);
+    }
+    mem_free(text);
+}
+
+static void flush(struct rig *r)
+{
+    struct fault f = {0};
+    if (rig_flush(r, FLUSH_MS, &f) != OK)
+        fail_msg("%s", f.text);
+}
+
+static void parts_are_delivered_once(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_open(&r, TAKEN_APART, false, 1);
+    put_all(&r);
+    flush(&r);
+    assert_true(bucket_count() >= 3); /* so borders lie within records */
+    assert_true(rig_has_all("main/", "a", LOGGED * PARTS));
+    rig_close(&r);
+}
+
+static void a_crash_anywhere_loses_and_doubles_no_part(void **state)
+{
+    (void)state;
+    for (unsigned step = 1;; step++) {
+        struct rig r = {0};
+        rig_open(&r, TAKEN_APART, false, 1);
+        bucket_crash_after(step);
+        put_all(&r);
+        struct fault f = {0};
+        (void)rig_flush(&r, bucket_crashed() ? 1 : 150, &f);
+        bool crashed = bucket_crashed();
+        rig_stop(&r);
+        bucket_crash_after(0);
+        rig_start(&r);
+        flush(&r);
+        if (!rig_has_all("main/", "a", LOGGED * PARTS))
+            fail_msg("after step %u", step);
+        rig_close(&r);
+        if (!crashed)
+            break;
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_are_delivered_once),
+        cmocka_unit_test(a_crash_anywhere_loses_and_doubles_no_part),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
