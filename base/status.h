@@ -39,7 +39,7 @@ enum status {
     KEY_DISABLED = -26,         /* it is marked disabled */
     KEY_DENIED = -27,           /* it belongs to another account */
     KEY_INVALID = -28,          /* it is there, but not what a data key was wrapped with */
-    TIMED_OUT = -29, /* the far side did not answer in the time it had */
+    TIMED_OUT = -29,            /* the far side did not answer in the time it had */
     /* it is no longer as the caller believes it to be (AWS: ConcurrentModificationException) */
     CHANGED = -30,
 };
