@@ -363,12 +363,13 @@ static void the_clock_runs_from_the_first_failure(void **state)
     open_endpoint(fail_first, 60, "");
     send_it();
     assert_refused(PARCEL_REFUSED, "HttpEndpoint.DestinationException", "busy");
-    uint64_t waited = 0;
-    for (unsigned i = 0; i < wait_count; i++)
+    uint64_t waited = 0, before_the_last = 0;
+    for (unsigned i = 0; i < wait_count; i++) {
+        before_the_last = waited;
         waited += waits_ms[i];
-    /* 1 + 2 + 4 + 8 + 16 + 32: the wait that began before the minute was over is waited to its end */
-    assert_in_range(wait_count, 6, 6);
-    assert_in_range(waited, 53000, 73000);
+    }
+    /* 1 + 2 + 4 + 8 + 16 + 32 s, or with luck one more: the wait that began before the minute was over is waited to its end */
+    assert_true(before_the_last < 60000 && waited >= 60000);
     assert_int_equal(parcel.attempts, wait_count + 1);
 }
 

@@ -6,6 +6,7 @@
 #include "wire/base64.h"
 #include "wire/model/processing.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -114,11 +115,14 @@ static enum far_next answer_an_error(struct far_request *r)
     return FAR_KEEP;
 }
 static char seen_target[256], seen_authorization[512], seen_body[4096];
+static pthread_mutex_t seen = PTHREAD_MUTEX_INITIALIZER; /* calls come side by side */
 static enum far_next look(struct far_request *r)
 {
+    pthread_mutex_lock(&seen);
     snprintf(seen_target, sizeof(seen_target), "%.255s", r->target);
     (void)far_header(r, "Authorization", seen_authorization, sizeof(seen_authorization));
     snprintf(seen_body, sizeof(seen_body), "%.*s", BYTES_ARGS(r->body));
+    pthread_mutex_unlock(&seen);
     answer_each(r, as_it_is);
     return FAR_KEEP;
 }
