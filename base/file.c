@@ -53,6 +53,23 @@ static enum status close_checked(int fd, enum status st, const char *path, struc
     return refused(f, "close", path);
 }
 
+enum status file_read_at(int fd, const char *path, uint64_t at, void *to, size_t len, size_t *got,
+                         struct fault *f)
+{
+    *got = 0;
+    while (*got < len) {
+        ssize_t n = pread(fd, (uint8_t *)to + *got, len - *got, (off_t)(at + *got));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return refused(f, "read", path);
+        if (n == 0)
+            break;
+        *got += (size_t)n;
+    }
+    return OK;
+}
+
 static enum status read_all(int fd, const char *path, struct buf *out, struct fault *f)
 {
     for (;;) {

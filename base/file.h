@@ -11,6 +11,9 @@
 enum status file_read(const char *path, struct buf *out, struct fault *f) MUST_USE;
 /* The same of a file that nobody else may read: ACCESS_DENIED when others than its owner may. */
 enum status file_read_private(const char *path, struct buf *out, struct fault *f) MUST_USE;
+/* Reads from offset `at`; less than `len` only where the file ends. `path` is for words. */
+enum status file_read_at(int fd, const char *path, uint64_t at, void *to, size_t len, size_t *got,
+                         struct fault *f) MUST_USE;
 /* Atomic and durable: writes path.new, syncs, renames, syncs the folder. Mode 0600. */
 enum status file_replace(const char *path, struct bytes content, struct fault *f) MUST_USE;
 /* mkdir 0700 of the last component, durable in its parent; fine if it is there already. */

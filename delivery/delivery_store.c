@@ -11,16 +11,15 @@
  * Thread: any may submit; "delivery-store" writes. */
 #include "delivery/delivery_store.h"
 
-#include "base/file.h"
+#include "base/buf.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/thread.h"
 #include "base/trace.h"
-#include "shards/store_wal.h"
+#include "shards/row_store.h"
 
 #include <jansson.h>
-#include <leveldb/c.h>
 
 enum { DELIVERY_FORMAT = 1, ROWS_BYTES_MAX = 1 << 30 };
 
@@ -33,29 +32,16 @@ struct delivery_rows {
 
 struct delivery_store {
     /* fixed at birth */
-    char *folder;
-    leveldb_options_t *options;
-    leveldb_writeoptions_t *synced;
-    leveldb_readoptions_t *checked;
     struct thread thread;
     struct lock mu;
     struct signal more, written;
-    /* under mu; the database is replaced by the store's thread alone, which so may use it without */
-    leveldb_t *db;
+    struct lock rows_mu; /* the disk is waited for under it: never taken by who submits */
+    /* under rows_mu; replaced by the store's thread alone, which so may use them without */
+    struct row_store rows;
+    /* under mu */
     struct list waiting;
     bool closing;
 };
-
-static enum status leveldb_fault(char *error, const char *what, struct fault *f)
-{
-    enum status st = strstr(error, "No space left") ? NO_SPACE
-                     : strstr(error, "lock")        ? IN_USE
-                     : strstr(error, "Corruption")  ? CORRUPT
-                                                    : IO_FAILED;
-    fault_set(f, st, "delivery store: %s: %s", what, error);
-    leveldb_free(error);
-    return st;
-}
 
 /* ---- changes ---- */
 
@@ -106,34 +92,21 @@ void delivery_store_submit(struct delivery_store *s, struct delivery_change *c)
 
 /* ---- opening ---- */
 
-static enum status open_database(struct delivery_store *s, struct fault *f)
-{
-    enum status st = wal_mend(s->folder, f); /* a torn write was never answered */
-    char *error = NULL;
-    leveldb_t *db = NULL;
-    if (st != OK)
-        return st;
-    db = leveldb_open(s->options, s->folder, &error);
-    if (error)
-        return leveldb_fault(error, "it cannot be opened", f);
-    lock_take(&s->mu);
-    s->db = db;
-    lock_drop(&s->mu);
-    return OK;
-}
-
 static enum status check_format(struct delivery_store *s, struct fault *f)
 {
     static const char key[] = "meta/format";
     char *error = NULL;
     size_t len;
-    char *row = leveldb_get(s->db, s->checked, key, sizeof(key) - 1, &len, &error);
+    char *row = leveldb_get(s->rows.db, s->rows.checked, key, sizeof(key) - 1, &len, &error);
     if (error)
-        return leveldb_fault(error, "it cannot be read", f);
+        return row_store_fault(&s->rows, error, "it cannot be read", f);
     if (!row) {
         static const char first[] = "{\"format\":1}";
-        leveldb_put(s->db, s->synced, key, sizeof(key) - 1, first, sizeof(first) - 1, &error);
-        return error ? leveldb_fault(error, "it cannot be written", f) : OK;
+        leveldb_writebatch_t *batch = leveldb_writebatch_create();
+        leveldb_writebatch_put(batch, key, sizeof(key) - 1, first, sizeof(first) - 1);
+        enum status st = row_store_write(&s->rows, batch, f);
+        leveldb_writebatch_destroy(batch);
+        return st;
     }
     json_t *object = json_loadb(row, len, 0, NULL);
     json_int_t format = json_integer_value(json_object_get(object, "format"));
@@ -153,7 +126,7 @@ static enum status check_format(struct delivery_store *s, struct fault *f)
 static enum status find_all(struct delivery_store *s, struct bytes prefix,
                             leveldb_writebatch_t *batch, struct fault *f)
 {
-    leveldb_iterator_t *it = leveldb_create_iterator(s->db, s->checked);
+    leveldb_iterator_t *it = leveldb_create_iterator(s->rows.db, s->rows.checked);
     for (leveldb_iter_seek(it, (const char *)prefix.at, prefix.len); leveldb_iter_valid(it);
          leveldb_iter_next(it)) {
         size_t len;
@@ -165,7 +138,7 @@ static enum status find_all(struct delivery_store *s, struct bytes prefix,
     char *error = NULL;
     leveldb_iter_get_error(it, &error);
     leveldb_iter_destroy(it);
-    return error ? leveldb_fault(error, "it cannot be read", f) : OK;
+    return error ? row_store_fault(&s->rows, error, "it cannot be read", f) : OK;
 }
 
 static enum status add_removals(struct delivery_store *s, const struct delivery_rows *rows,
@@ -185,17 +158,19 @@ static enum status add_removals(struct delivery_store *s, const struct delivery_
 /* T3 */
 static enum status ready_database(struct delivery_store *s, struct fault *f)
 {
-    return s->db ? OK : open_database(s, f);
+    if (s->rows.db)
+        return OK;
+    lock_take(&s->rows_mu);
+    enum status st = row_store_reopen(&s->rows, f);
+    lock_drop(&s->rows_mu);
+    return st;
 }
 
 static void close_database(struct delivery_store *s)
 {
-    lock_take(&s->mu);
-    leveldb_t *db = s->db;
-    s->db = NULL;
-    lock_drop(&s->mu);
-    if (db)
-        leveldb_close(db);
+    lock_take(&s->rows_mu);
+    row_store_close(&s->rows);
+    lock_drop(&s->rows_mu);
 }
 
 static enum status write_batch(struct delivery_store *s, struct list *changes, struct fault *f)
@@ -211,13 +186,12 @@ static enum status write_batch(struct delivery_store *s, struct list *changes, s
             st = add_removals(s, rows, batch, f);
         leveldb_writebatch_append(batch, rows->batch);
     }
-    char *error = NULL;
-    if (st == OK)
-        leveldb_write(s->db, s->synced, batch, &error);
-    if (error) {
-        st = leveldb_fault(error, "a change could not be written", f);
-        trace(TRACE_ERROR, "delivery", "%s", f->text);
-        close_database(s);
+    if (st == OK) {
+        st = row_store_write(&s->rows, batch, f);
+        if (st != OK) {
+            trace(TRACE_ERROR, "delivery", "%s", f->text);
+            close_database(s);
+        }
     }
     leveldb_writebatch_destroy(batch);
     return st;
@@ -299,8 +273,9 @@ enum status delivery_store_each(struct delivery_store *s, struct bytes prefix,
 {
     struct buf rows; /* copied, so that `each` runs without the lock */
     buf_init(&rows, ROWS_BYTES_MAX);
-    lock_take(&s->mu);
-    leveldb_iterator_t *it = s->db ? leveldb_create_iterator(s->db, s->checked) : NULL;
+    lock_take(&s->rows_mu);
+    leveldb_iterator_t *it =
+        s->rows.db ? leveldb_create_iterator(s->rows.db, s->rows.checked) : NULL;
     if (it)
         leveldb_iter_seek(it, (const char *)prefix.at, prefix.len);
     for (; it && leveldb_iter_valid(it); leveldb_iter_next(it)) {
@@ -319,10 +294,10 @@ enum status delivery_store_each(struct delivery_store *s, struct bytes prefix,
         leveldb_iter_get_error(it, &error);
         leveldb_iter_destroy(it);
     }
-    lock_drop(&s->mu);
+    lock_drop(&s->rows_mu);
     enum status st = it ? rows.status : IO_FAILED;
     if (error)
-        st = leveldb_fault(error, "it cannot be read", f);
+        st = row_store_fault(&s->rows, error, "it cannot be read", f);
     else if (st != OK)
         fault_set(f, st, "delivery store: %s", it ? "too many rows" : "it is being opened anew");
     for (struct bytes rest = buf_view(&rows); st == OK && rest.len > 0;) {
@@ -340,25 +315,13 @@ enum status delivery_store_each(struct delivery_store *s, struct bytes prefix,
 
 enum status delivery_store_open(const char *folder, struct delivery_store **out, struct fault *f)
 {
-    *out = NULL;
-    enum status st = folder_make(folder, f);
-    if (st != OK)
-        return st;
     struct delivery_store *s = MEM_NEW(struct delivery_store);
-    s->folder = mem_strdup(folder);
     lock_init(&s->mu, LOCK_DELIVERY_STORE);
+    lock_init(&s->rows_mu, LOCK_DELIVERY_ROWS);
     signal_init(&s->more);
     signal_init(&s->written);
     list_init(&s->waiting);
-    s->options = leveldb_options_create();
-    leveldb_options_set_create_if_missing(s->options, 1);
-    leveldb_options_set_paranoid_checks(s->options, 1);
-    leveldb_options_set_write_buffer_size(s->options, 1 << 20);
-    s->synced = leveldb_writeoptions_create();
-    leveldb_writeoptions_set_sync(s->synced, 1);
-    s->checked = leveldb_readoptions_create();
-    leveldb_readoptions_set_verify_checksums(s->checked, 1);
-    st = open_database(s, f);
+    enum status st = row_store_open(&s->rows, "delivery store", folder, f);
     if (st == OK)
         st = check_format(s, f);
     if (st == OK)
@@ -378,13 +341,10 @@ void delivery_store_close(struct delivery_store *s)
     signal_one(&s->more);
     lock_drop(&s->mu);
     thread_join(&s->thread);
-    close_database(s);
-    leveldb_options_destroy(s->options);
-    leveldb_writeoptions_destroy(s->synced);
-    leveldb_readoptions_destroy(s->checked);
+    row_store_fini(&s->rows);
     signal_fini(&s->more);
     signal_fini(&s->written);
+    lock_fini(&s->rows_mu);
     lock_fini(&s->mu);
-    mem_free(s->folder);
     mem_free(s);
 }

@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 #include "base/trace.h"
-#include "delivery/object_key.h"
 
 static void on_age(struct loop_timer *timer)
 {
@@ -116,46 +115,60 @@ static const char *text_of(struct arena *a, struct bytes text)
     return text.len ? (const char *)arena_copy(a, text).at : NULL;
 }
 
-/* F3: the name is a function of what the plan holds. Of a request it is its id. */
-static enum status name_it(struct plan *p, const struct output_rules *rules, struct fault *f)
+/* F3: what a name is made of is a function of what the plan holds. */
+void plan_key(const struct plan *p, const struct output_rules *rules, struct object_key *key)
 {
-    const struct output *o = p->output;
+    const struct lane *l = p->output->lane;
     const struct delivery_view *v = p->rules->view;
     const struct object_identity identity = {
         .delivery = v->number,
-        .stream = o->lane->stream,
-        .shard = o->lane->shard->index,
-        .output = o->name,
+        .stream = l->stream,
+        .shard = l->shard->index,
+        .output = p->output->name,
         .first_offset = p->facts.first.offset,
         .first_sub = p->facts.first.sub,
         .last_offset = p->facts.last.offset,
         .last_sub = p->facts.last.sub,
     };
-    struct object_key key = {
+    *key = (struct object_key){
         .prefix = rules->prefix,
         .error_prefix = rules->error_prefix,
-        .is_error = o->channel == OUTPUT_ERROR,
-        .error_type = o->channel == OUTPUT_ERROR ? o->partition : BYTES_NONE,
-        .partition = o->channel == OUTPUT_MAIN ? o->partition : BYTES_NONE,
         .time_ms = p->facts.first_ms,
         .zone = p->rules->zone,
         .delivery_name = bytes_text(v->name),
         .version = v->version,
         .extension = rules->extension,
     };
-    object_identity_digest(&identity, key.digest);
+    object_identity_digest(&identity, key->digest);
+}
+
+enum status plan_key_text(struct plan *p, const struct object_key *key, const char **name,
+                          struct fault *f)
+{
+    struct buf text;
+    buf_init(&text, 4 * OBJECT_KEY_BYTES_MAX);
+    enum status st = object_key_print(key, &text, f);
+    *name = text_of(&p->facts.arena, buf_view(&text));
+    buf_fini(&text);
+    return st;
+}
+
+/* Of a request it is its id. */
+static enum status name_it(struct plan *p, const struct output_rules *rules, struct fault *f)
+{
+    const struct output *o = p->output;
+    struct object_key key;
+    plan_key(p, rules, &key);
     if (!rules->to_s3) {
         char uuid[UUID_BYTES];
         object_uuid(key.digest, uuid);
         p->facts.place.name = text_of(&p->facts.arena, bytes_text(uuid));
         return OK;
     }
-    struct buf name;
-    buf_init(&name, 4 * OBJECT_KEY_BYTES_MAX);
-    enum status st = object_key_print(&key, &name, f);
-    p->facts.place.name = text_of(&p->facts.arena, buf_view(&name));
-    buf_fini(&name);
-    return st;
+    key.is_error = o->channel == OUTPUT_ERROR;
+    key.error_type = o->channel == OUTPUT_ERROR ? o->partition : BYTES_NONE;
+    key.partition = o->channel == OUTPUT_MAIN ? o->partition : BYTES_NONE;
+    return plan_key_text(p, &key, &p->facts.place.name, f);
 }
 
 enum status output_close(struct output *o, struct fault *f)

@@ -18,6 +18,7 @@
 #include "delivery/cargo.h"
 #include "delivery/destination.h"
 #include "delivery/engine.h"
+#include "delivery/object_key.h"
 #include "delivery/output_rules.h"
 #include "delivery/plan.h"
 #include "delivery/process.h"
@@ -275,6 +276,10 @@ enum status output_refilled(struct output *o, uint64_t handed, struct fault *f);
 /* The log begins there by now. */
 void output_lost_below(struct output *o, uint64_t begin);
 enum status output_close(struct output *o, struct fault *f);
+/* What the names of a plan's objects are made of, but for channel and partition; and such a name, in the plan's arena. */
+void plan_key(const struct plan *p, const struct output_rules *rules, struct object_key *key);
+enum status plan_key_text(struct plan *p, const struct object_key *key, const char **name,
+                          struct fault *f);
 enum status lane_close_outputs(struct lane *l, uint64_t interval_ms_max, struct fault *f);
 /* The fullest, to make room. */
 void lane_close_fullest(struct lane *l);

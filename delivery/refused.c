@@ -4,11 +4,11 @@
 #include "base/mem.h"
 #include "delivery/bulk.h"
 #include "delivery/error_record.h"
-#include "delivery/object_key.h"
 #include "delivery/pump_internal.h"
 #include "delivery/search_config.h"
 
 #include <stdio.h>
+
 static struct lane *lane_of(const struct plan *p)
 {
     return p->output->lane;
@@ -22,43 +22,20 @@ static const char *copy(struct arena *a, const char *text)
 /* The name of the error object: of the same identity as the request, in the error output. */
 static enum status name_it(struct plan *p, struct fault *f)
 {
-    const struct lane *l = lane_of(p);
-    const struct delivery_view *v = p->rules->view;
     const struct output_rules *rules = &p->rules->of[OUTPUT_ERROR];
     struct arena *a = &p->facts.arena;
-    struct plan_place *place = &p->facts.failure.place;
-    const struct object_identity identity = {
-        .delivery = v->number,
-        .stream = l->stream,
-        .shard = l->shard->index,
-        .output = p->output->name,
-        .first_offset = p->facts.first.offset,
-        .first_sub = p->facts.first.sub,
-        .last_offset = p->facts.last.offset,
-        .last_sub = p->facts.last.sub,
-    };
-    struct object_key key = {
-        .prefix = rules->prefix,
-        .error_prefix = rules->error_prefix,
-        .is_error = true,
-        .error_type = view_failure_type(v),
-        .time_ms = p->facts.first_ms,
-        .zone = p->rules->zone,
-        .delivery_name = bytes_text(v->name),
-        .version = v->version,
-        .extension = rules->extension,
-    };
-    object_identity_digest(&identity, key.digest);
-    struct buf name;
-    buf_init(&name, 4 * OBJECT_KEY_BYTES_MAX);
-    enum status st = object_key_print(&key, &name, f);
-    *place = (struct plan_place){
-        .name = (const char *)arena_copy(a, buf_view(&name)).at,
+    struct object_key key;
+    const char *name;
+    plan_key(p, rules, &key);
+    key.is_error = true;
+    key.error_type = view_failure_type(p->rules->view);
+    enum status st = plan_key_text(p, &key, &name, f);
+    p->facts.failure.place = (struct plan_place){
+        .name = name,
         .bucket = (const char *)arena_copy(a, rules->bucket).at,
         .kms_key = rules->kms_key.len ? (const char *)arena_copy(a, rules->kms_key).at : NULL,
         .compression = rules->compression,
     };
-    buf_fini(&name);
     return st;
 }
 

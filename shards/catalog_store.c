@@ -6,43 +6,26 @@
 #include "shards/catalog_store.h"
 
 #include "base/digest.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "shards/catalog_encryption_row.h"
 #include "shards/catalog_store_internal.h"
-#include "shards/store_wal.h"
+#include "shards/row_store.h"
 
 #include <inttypes.h>
 #include <jansson.h>
-#include <leveldb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { CATALOG_FORMAT = 1, ROW_KEY_BYTES = 192 };
 
 struct catalog_store {
-    leveldb_t *db;
-    leveldb_options_t *options;
-    leveldb_writeoptions_t *synced;
-    leveldb_readoptions_t *checked;
+    struct row_store rows;
 };
 
 struct catalog_batch {
     leveldb_writebatch_t *rows;
 };
-
-static enum status leveldb_fault(char *error, const char *what, struct fault *f)
-{
-    enum status st = strstr(error, "lock")         ? IN_USE
-                     : strstr(error, "Corruption") ? CORRUPT
-                                                   : IO_FAILED;
-    if (strstr(error, "No space left"))
-        st = NO_SPACE;
-    fault_set(f, st, "catalog: %s: %s", what, error);
-    leveldb_free(error);
-    return st;
-}
 
 /* ---- writing ---- */
 
@@ -199,10 +182,9 @@ void catalog_batch_put_account(struct catalog_batch *b, const struct scope *scop
 
 enum status catalog_store_commit(struct catalog_store *s, struct catalog_batch *b, struct fault *f)
 {
-    char *error = NULL;
-    leveldb_write(s->db, s->synced, b->rows, &error); /* C1 */
+    enum status st = row_store_write(&s->rows, b->rows, f); /* C1 */
     catalog_batch_free(b);
-    return error ? leveldb_fault(error, "a change could not be written", f) : OK;
+    return st;
 }
 
 /* ---- reading ---- */
@@ -453,7 +435,7 @@ static enum status read_row(struct catalog_reader *reader, const struct row *r, 
 static enum status read_range(struct catalog_store *s, const char *prefix,
                               struct catalog_reader *reader, struct fault *f)
 {
-    leveldb_iterator_t *it = leveldb_create_iterator(s->db, s->checked);
+    leveldb_iterator_t *it = leveldb_create_iterator(s->rows.db, s->rows.checked);
     enum status st = OK;
     for (leveldb_iter_seek(it, prefix, strlen(prefix)); st == OK && leveldb_iter_valid(it);
          leveldb_iter_next(it)) {
@@ -473,7 +455,7 @@ static enum status read_range(struct catalog_store *s, const char *prefix,
     leveldb_iter_get_error(it, &error);
     leveldb_iter_destroy(it);
     if (error) {
-        enum status damaged = leveldb_fault(error, "it cannot be read", f);
+        enum status damaged = row_store_fault(&s->rows, error, "it cannot be read", f);
         st = st == OK ? damaged : st;
     }
     return st;
@@ -496,9 +478,9 @@ static enum status check_format(struct catalog_store *s, struct fault *f)
     struct catalog_reader none = {0};
     char *error = NULL;
     size_t len;
-    char *row = leveldb_get(s->db, s->checked, "meta/format", 11, &len, &error);
+    char *row = leveldb_get(s->rows.db, s->rows.checked, "meta/format", 11, &len, &error);
     if (error)
-        return leveldb_fault(error, "it cannot be read", f);
+        return row_store_fault(&s->rows, error, "it cannot be read", f);
     if (row) {
         leveldb_free(row);
         return read_range(s, "meta/format", &none, f);
@@ -511,24 +493,8 @@ static enum status check_format(struct catalog_store *s, struct fault *f)
 enum status catalog_store_open(const char *folder, struct catalog_store **out, struct fault *f)
 {
     *out = NULL;
-    enum status st = folder_make(folder, f);
-    if (st == OK)
-        st = wal_mend(folder, f); /* a write torn by the machine's failure was never answered */
-    if (st != OK)
-        return st;
     struct catalog_store *s = MEM_NEW(struct catalog_store);
-    s->options = leveldb_options_create();
-    leveldb_options_set_create_if_missing(s->options, 1);
-    leveldb_options_set_paranoid_checks(s->options, 1);
-    leveldb_options_set_write_buffer_size(s->options, 1 << 20);
-    s->synced = leveldb_writeoptions_create();
-    leveldb_writeoptions_set_sync(s->synced, 1);
-    s->checked = leveldb_readoptions_create();
-    leveldb_readoptions_set_verify_checksums(s->checked, 1);
-    char *error = NULL;
-    s->db = leveldb_open(s->options, folder, &error);
-    if (error)
-        st = leveldb_fault(error, "it cannot be opened", f);
+    enum status st = row_store_open(&s->rows, "catalog", folder, f);
     if (st == OK)
         st = check_format(s, f);
     if (st != OK) {
@@ -543,10 +509,6 @@ void catalog_store_close(struct catalog_store *s)
 {
     if (!s)
         return;
-    if (s->db)
-        leveldb_close(s->db);
-    leveldb_options_destroy(s->options);
-    leveldb_writeoptions_destroy(s->synced);
-    leveldb_readoptions_destroy(s->checked);
+    row_store_fini(&s->rows);
     mem_free(s);
 }

@@ -23,24 +23,6 @@ static enum status failed(const char *doing, const char *path, struct fault *f)
     return fault_set(f, status_from_errno(errno), "cannot %s %s: %m", doing, path);
 }
 
-/* Less than asked only at the file's end. */
-static enum status read_at(int fd, const char *path, uint64_t at, uint8_t *to, size_t len,
-                           size_t *got, struct fault *f)
-{
-    *got = 0;
-    while (*got < len) {
-        ssize_t n = pread(fd, to + *got, len - *got, (off_t)(at + *got));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return failed("read", path, f);
-        if (n == 0)
-            break;
-        *got += (size_t)n;
-    }
-    return OK;
-}
-
 enum status frame_each_block(int fd, const char *path, uint32_t blocks_max, frame_block_fn *see,
                              void *arg, struct fault *f)
 {
@@ -48,7 +30,7 @@ enum status frame_each_block(int fd, const char *path, uint32_t blocks_max, fram
     size_t got = PIECE_BYTES;
     enum status st = piece ? OK : fault_set(f, NO_MEMORY, "no memory to read %s", path);
     for (uint32_t at = 0; st == OK && got == PIECE_BYTES && at < blocks_max; at += PIECE_BLOCKS) {
-        st = read_at(fd, path, (uint64_t)at * FRAME_BLOCK_BYTES, piece, PIECE_BYTES, &got, f);
+        st = file_read_at(fd, path, (uint64_t)at * FRAME_BLOCK_BYTES, piece, PIECE_BYTES, &got, f);
         memset(piece + got, 0, PIECE_BYTES - got);
         uint32_t blocks = (uint32_t)((got + FRAME_BLOCK_BYTES - 1) / FRAME_BLOCK_BYTES);
         for (uint32_t i = 0; st == OK && i < blocks && at + i < blocks_max; i++)
@@ -69,7 +51,7 @@ static enum status look_for_raw(int fd, const char *path, struct frame_scan *s, 
 {
     size_t got = 0;
     uint8_t *block = (uint8_t *)mem_try(WAL_BLOCK_BYTES);
-    enum status st = block ? read_at(fd, path, 0, block, WAL_BLOCK_BYTES, &got, f)
+    enum status st = block ? file_read_at(fd, path, 0, block, WAL_BLOCK_BYTES, &got, f)
                            : fault_set(f, NO_MEMORY, "no memory to read %s", path);
     if (st == OK && wal_begins_sound(bytes_of(block, got)))
         s->strange = false;
@@ -120,8 +102,8 @@ static enum status next_block(struct frame_reader *r, struct fault *f)
 {
     size_t got;
     struct frame_block b;
-    enum status st = read_at(r->fd, r->path, (uint64_t)r->at * FRAME_BLOCK_BYTES, r->block,
-                             FRAME_BLOCK_BYTES, &got, f);
+    enum status st = file_read_at(r->fd, r->path, (uint64_t)r->at * FRAME_BLOCK_BYTES, r->block,
+                                  FRAME_BLOCK_BYTES, &got, f);
     if (st != OK)
         return st;
     memset(r->block + got, 0, FRAME_BLOCK_BYTES - got);

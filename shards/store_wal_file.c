@@ -31,24 +31,6 @@ static enum status failed(const char *doing, const char *path, struct fault *f)
     return fault_set(f, status_from_errno(errno), "cannot %s %s: %m", doing, path);
 }
 
-/* Fills the block unless the file ends first. */
-static enum status read_block(int fd, const char *path, uint8_t *block, size_t *len,
-                              struct fault *f)
-{
-    *len = 0;
-    while (*len < WAL_BLOCK_BYTES) {
-        ssize_t n = read(fd, block + *len, WAL_BLOCK_BYTES - *len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return failed("read", path, f);
-        if (n == 0)
-            break;
-        *len += (size_t)n;
-    }
-    return OK;
-}
-
 /* ---- a log in a file of its own ---- */
 
 static enum status scan_raw(int fd, const char *path, struct wal_scan *scan, struct fault *f)
@@ -56,8 +38,8 @@ static enum status scan_raw(int fd, const char *path, struct wal_scan *scan, str
     size_t len = WAL_BLOCK_BYTES;
     uint8_t *block = (uint8_t *)mem_try(WAL_BLOCK_BYTES);
     enum status st = block ? OK : fault_set(f, NO_MEMORY, "no memory to read %s", path);
-    while (st == OK && len == WAL_BLOCK_BYTES) {
-        st = read_block(fd, path, block, &len, f);
+    for (uint64_t at = 0; st == OK && len == WAL_BLOCK_BYTES; at += len) {
+        st = file_read_at(fd, path, at, block, WAL_BLOCK_BYTES, &len, f);
         if (st == OK)
             wal_scan_block(scan, bytes_of(block, len));
     }

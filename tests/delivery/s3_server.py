@@ -9,12 +9,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 
 import boto3
+import botocore.exceptions
 from botocore.config import Config
 from s3_program import program
 from server import free_port
+from streams import until
 
 ACCESS_KEY, SECRET_KEY = "torture", "a secret that is checked"
 READY_SECONDS = 60
@@ -52,14 +53,13 @@ class S3Server:
         )
 
     def make_bucket(self, name):
-        end = time.monotonic() + READY_SECONDS
-        while True:
+        def made():
             try:
                 return self.client().create_bucket(Bucket=name)
-            except Exception:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.05)  # between two tries of a server that starts
+            except botocore.exceptions.EndpointConnectionError:  # it starts
+                return None
+
+        until(made, READY_SECONDS, "an S3 server that answers")
 
     def objects(self, bucket):
         """Name and bytes of each."""

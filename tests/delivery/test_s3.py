@@ -4,8 +4,8 @@ import io
 import pathlib
 import zipfile
 
-import boto3
 import pytest
+import streams
 from s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 from server import Server
 from torture import ROLE, call_ours
@@ -21,19 +21,9 @@ def s3():
     server.close()
 
 
-def client_of(server):
-    return boto3.client(
-        "firehose",
-        endpoint_url=server.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="dev",
-        aws_secret_access_key="dev",
-    )
-
-
 def deliver(server, name, bucket, **more):
     """A delivery stream with LINES in it."""
-    firehose = client_of(server)
+    firehose = streams.client(server.endpoint, service="firehose")
     firehose.create_delivery_stream(
         DeliveryStreamName=name,
         ExtendedS3DestinationConfiguration={
@@ -43,14 +33,8 @@ def deliver(server, name, bucket, **more):
             **more,
         },
     )
-    while status_of(firehose, name) != "ACTIVE":
-        pass
+    streams.wait_delivering(firehose, name)
     firehose.put_record_batch(DeliveryStreamName=name, Records=[{"Data": d} for d in LINES])
-
-
-def status_of(firehose, name):
-    found = firehose.describe_delivery_stream(DeliveryStreamName=name)
-    return found["DeliveryStreamDescription"]["DeliveryStreamStatus"]
 
 
 def flushed(server, name, seconds=20):
@@ -127,7 +111,7 @@ def test_names_follow_zone_extension_and_prefix(s3, server):
 
 
 def test_records_that_are_encrypted_in_the_log_arrive_as_they_were_put(s3, server):
-    firehose = client_of(server)
+    firehose = streams.client(server.endpoint, service="firehose")
     deliver(server, "sealed", "there")
     firehose.start_delivery_stream_encryption(
         DeliveryStreamName="sealed",

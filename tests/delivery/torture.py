@@ -25,8 +25,7 @@ import zlib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-import boto3  # noqa: E402
-from botocore.config import Config  # noqa: E402
+import streams  # noqa: E402
 from s3_server import ACCESS_KEY, SECRET_KEY, S3Server  # noqa: E402
 from server import Server  # noqa: E402
 from wire import dev_headers  # noqa: E402
@@ -53,8 +52,11 @@ class Torture:
         self.records, self.source, self.compression = records, source, compression
         self.hints = hints  # MiB, seconds
         self.random = random.Random(seed)
-        self.lock = threading.Lock()
+        self.lock = threading.Condition()  # notified when records were acknowledged, and when a writer ends
+        self.up = threading.Event()  # clear from before a kill until the next start
+        self.up.set()
         self.next, self.acknowledged, self.maybe = 0, set(), set()
+        self.writing = WRITERS
         self.texts = package_index(records // 2)
         self.s3 = S3Server().start()
         self.s3.make_bucket(BUCKET)
@@ -63,14 +65,7 @@ class Torture:
         self.server = Server(flags=self.flags, env=self.env).start()
 
     def client(self, service):
-        return boto3.client(
-            service,
-            endpoint_url=self.server.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="dev",
-            aws_secret_access_key="dev",
-            config=Config(retries={"max_attempts": 0}, read_timeout=20, connect_timeout=5),
-        )
+        return streams.client(self.server.endpoint, service=service, timeout=20)
 
     def make(self):
         destination = {
@@ -94,14 +89,7 @@ class Torture:
         firehose.create_delivery_stream(
             DeliveryStreamName=NAME, ExtendedS3DestinationConfiguration=destination, **more
         )
-        end = time.monotonic() + 30
-        while self.status(firehose) != "ACTIVE":
-            assert time.monotonic() < end, "the delivery stream does not become ACTIVE"
-
-    @staticmethod
-    def status(firehose):
-        found = firehose.describe_delivery_stream(DeliveryStreamName=NAME)
-        return found["DeliveryStreamDescription"]["DeliveryStreamStatus"]
+        streams.wait_delivering(firehose, NAME)
 
     def text(self, number):
         if number < len(self.texts):
@@ -138,34 +126,36 @@ class Torture:
             except Exception:  # the server was killed: nobody knows
                 with self.lock:
                     self.maybe.update(numbers)
-                time.sleep(0.05)  # it starts again meanwhile; nothing tells a client when
+                self.up.wait(60)
                 continue
             with self.lock:
                 self.acknowledged.update(good)
-
-    def done(self):
+                self.lock.notify_all()
         with self.lock:
-            return len(self.acknowledged) / self.records
+            self.writing -= 1
+            self.lock.notify_all()
 
-    def kill(self, kills, s3_kills, writers):
+    def kill(self, kills, s3_kills):
         """At places spread over the way, by what was acknowledged; the last ones while it is delivered."""
         plan = sorted(
             [((i + 1) / (kills + 1), "sluice") for i in range(kills)]
             + [((i + 1) / (s3_kills + 1), "s3") for i in range(s3_kills)]
         )
         for at, what in plan:
-            while self.done() < at and any(w.is_alive() for w in writers):
-                time.sleep(0.01)  # between two looks at a count
-            time.sleep(self.random.random() * 0.3)  # a moment of no meaning: kills are to come at any
+            with self.lock:
+                self.lock.wait_for(lambda: len(self.acknowledged) >= at * self.records or self.writing == 0, 600)
+            time.sleep(self.random.random() * 0.3)  # not a wait: kills are to come at any moment, not just after an answer
             if what == "s3":
                 self.s3.kill()
-                time.sleep(self.random.random() * 0.5)  # how long it is away
+                time.sleep(self.random.random() * 0.5)  # not a wait: so long it is away
                 self.s3.start()
             else:
+                self.up.clear()
                 self.server.kill()
                 self.server = Server(
                     data=self.server.data, flags=self.flags, env=self.env, port=self.server.port
                 ).start()
+                self.up.set()
 
     def flush(self, seconds):
         status, answer = call_ours(self.server, "FlushDeliveryStream", NAME, seconds)
@@ -176,7 +166,7 @@ class Torture:
         writers = [threading.Thread(target=self.write, daemon=True) for _ in range(WRITERS)]
         for w in writers:
             w.start()
-        self.kill(kills, s3_kills, writers)
+        self.kill(kills, s3_kills)
         for w in writers:
             w.join()
         self.flush(seconds)

@@ -14,7 +14,7 @@ from server import ACCOUNT, REGION
 HASH_END = 2**128 - 1
 
 
-def client(endpoint, key="dev", secret="dev", region=REGION, verify=None, timeout=60):
+def client(endpoint, key="dev", secret="dev", region=REGION, verify=None, timeout=60, service="kinesis"):
     """A boto3 client that neither retries nor checks parameters itself: the server's answers come through as they are."""
     config = botocore.config.Config(
         retries={"total_max_attempts": 1},
@@ -24,7 +24,7 @@ def client(endpoint, key="dev", secret="dev", region=REGION, verify=None, timeou
         max_pool_connections=64,
     )
     made = boto3.session.Session().client(
-        "kinesis",
+        service,
         endpoint_url=endpoint,
         region_name=region,
         aws_access_key_id=key,
@@ -33,6 +33,15 @@ def client(endpoint, key="dev", secret="dev", region=REGION, verify=None, timeou
         config=config,
     )
     return shapes.watch(made)
+
+
+def delivery_status(firehose, name):
+    shown = firehose.describe_delivery_stream(DeliveryStreamName=name)
+    return shown["DeliveryStreamDescription"]["DeliveryStreamStatus"]
+
+
+def wait_delivering(firehose, name):
+    until(lambda: delivery_status(firehose, name) == "ACTIVE", words="an ACTIVE delivery stream")
 
 
 def refused(operation, **members):

@@ -1,11 +1,10 @@
 """test_firehose_control.py: delivery streams as Terraform and the CDK handle them: made, shown, changed, tagged, encrypted, deleted; records put;
 and all of it there again after a restart."""
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import streams
 from server import sluice
 
 S3 = {"RoleARN": "arn:aws:iam::000000000000:role/r", "BucketARN": "arn:aws:s3:::nowhere"}
@@ -79,14 +78,7 @@ HTTP = {
 
 
 def client(server):
-    return boto3.client(
-        "firehose",
-        endpoint_url=server.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="dev",
-        aws_secret_access_key="dev",
-        config=Config(retries={"max_attempts": 1}),
-    )
+    return streams.client(server.endpoint, service="firehose")
 
 
 @pytest.fixture(scope="module")

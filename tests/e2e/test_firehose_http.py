@@ -8,9 +8,9 @@ import json
 import threading
 import time
 
-import boto3
 import pytest
-from botocore.config import Config
+
+import streams
 
 S3 = {"RoleARN": "arn:aws:iam::000000000000:role/r", "BucketARN": "arn:aws:s3:::nowhere"}
 KEY = "k3y-of-the-endpoint"
@@ -92,10 +92,7 @@ def endpoint():
 
 
 def client_of(server):
-    return boto3.client(
-        "firehose", endpoint_url=server.endpoint, region_name="us-east-1", aws_access_key_id="000000000000", aws_secret_access_key="x",
-        config=Config(retries={"max_attempts": 0}),
-    )
+    return streams.client(server.endpoint, key="000000000000", service="firehose")
 
 
 def configuration(url):
@@ -108,20 +105,11 @@ def configuration(url):
     }
 
 
-def wait_active(client, name):
-    for _ in range(200):
-        shown = client.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
-        if shown["DeliveryStreamStatus"] == "ACTIVE":
-            return shown
-        time.sleep(0.05)  # a state of the server, which tells nobody
-    raise AssertionError(shown)
-
-
 def test_records_arrive_whatever_happens_on_the_way(new_server, endpoint):
     server = new_server("--delivery-plain-http")
     client = client_of(server)
     client.create_delivery_stream(DeliveryStreamName="d", HttpEndpointDestinationConfiguration=configuration(endpoint.url))
-    wait_active(client, "d")
+    streams.wait_delivering(client, "d")
     records = [b"record %d" % n for n in range(1000)]
 
     def put(some):
@@ -150,7 +138,7 @@ def test_an_update_reaches_what_is_being_retried(new_server, endpoint):
     server = new_server("--delivery-plain-http")
     client = client_of(server)
     client.create_delivery_stream(DeliveryStreamName="d", HttpEndpointDestinationConfiguration=configuration("http://127.0.0.1:1/"))
-    version = wait_active(client, "d")["VersionId"]
+    version = streams.wait_delivering(client, "d")["VersionId"]
     client.put_record(DeliveryStreamName="d", Record={"Data": b"once"})
     client.update_destination(
         DeliveryStreamName="d", CurrentDeliveryStreamVersionId=version, DestinationId="destinationId-000000000001",

@@ -281,7 +281,8 @@ static void nobody_there(void **state)
 {
     (void)state;
     open_endpoint(yes, 0, "");
-    struct delivery_view *other = view_of(config_with("http://127.0.0.1:1/", 0, ""), 2);
+    struct delivery_view *other =
+        delivery_view_of(config_with("http://127.0.0.1:1/", 0, ""), 2, false);
     delivery_publish(delivery, other);
     send_it();
     assert_refused(PARCEL_REFUSED, "HttpEndpoint.ConnectionFailed", "connect");
@@ -317,7 +318,8 @@ static void plain_http_only_by_the_switch(void **state)
     engine.http_endpoint_plain = false;
     send_it();
     assert_refused(PARCEL_REFUSED, "HttpEndpoint.ConnectionFailed", "not https");
-    delivery_publish(delivery, view_of(config_with("https://127.0.0.1:444/", 0, ""), 2));
+    delivery_publish(delivery,
+                     delivery_view_of(config_with("https://127.0.0.1:444/", 0, ""), 2, false));
     dones = 0;
     send_it();
     assert_refused(PARCEL_REFUSED, "HttpEndpoint.ConnectionFailed", "443");
@@ -376,7 +378,8 @@ static void the_clock_runs_from_the_first_failure(void **state)
 static void publish_good_url(void)
 {
     on_wait = NULL;
-    delivery_publish(delivery, view_of(config_with(far_url(&far, "/good"), 7200, ""), 2));
+    delivery_publish(delivery,
+                     delivery_view_of(config_with(far_url(&far, "/good"), 7200, ""), 2, false));
 }
 
 static enum far_next only_good(struct far_request *r)

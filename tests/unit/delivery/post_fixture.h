@@ -5,9 +5,9 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "delivery/post.h"
+#include "support/delivery_config.h"
 #include "support/far_side.h"
 #include "unit/base/cmocka_all.h"
-#include "wire/json.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -41,26 +41,6 @@ static uint64_t jumpy_mono(const struct clock *c)
     return clock_mono_us(&clock_system) + jumped_us;
 }
 static const struct clock jumpy = {jumpy_wall, jumpy_mono};
-
-static struct delivery_view *view_of(const char *config, uint64_t version)
-{
-    struct arena arena;
-    struct fault f;
-    struct firehose_create_delivery_stream_input in;
-    struct delivery_view *v, values = {.number = 7, .version = version, .status = DELIVERY_ACTIVE};
-    arena_init(&arena, MIB(1));
-    struct bytes text = arena_copy(&arena, bytes_text(config));
-    assert_int_equal(json_decode(&shape_firehose_create_delivery_stream_input,
-                                 (uint8_t *)(uintptr_t)text.at, text.len, &arena, &in, &f),
-                     OK);
-    assert_true(
-        scope_set(&values.scope, BYTES_LITERAL("000000000000"), BYTES_LITERAL("eu-west-1")));
-    snprintf(values.name, sizeof(values.name), "d");
-    if (delivery_view_new(&values, &in, &v, &f) != OK)
-        fail_msg("%s", f.text);
-    arena_fini(&arena);
-    return v;
-}
 
 /* Jumps to the end of a wait: when no call is under way and the next timer is not due. */
 static uint64_t jump_over_wait(void *arg)
@@ -128,7 +108,7 @@ static void begin(const struct destination_ops *ops, const char *config)
         web_new(&(struct web_settings){.loop = loop, .ca_file = far.tls ? far.ca_path : ""}, &web,
                 &f),
         OK);
-    delivery = delivery_new(view_of(config, 1));
+    delivery = delivery_new(delivery_view_of(config, 1, false));
     assert_int_equal(
         ops->open(
             &(struct destination_settings){

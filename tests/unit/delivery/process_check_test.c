@@ -9,7 +9,7 @@
 
 static enum status check(const char *config, struct fault *f)
 {
-    struct delivery_view *v = chain_view(config, false);
+    struct delivery_view *v = delivery_view_of(config, 1, false);
     const struct firehose_extended_s3_destination_configuration *d =
         v->config->extended_s3_destination_configuration;
     const struct process_rules rules = {

@@ -5,8 +5,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "delivery/process_internal.h"
+#include "support/delivery_config.h"
 #include "unit/base/cmocka_all.h"
-#include "wire/json.h"
 
 #include <stdio.h>
 
@@ -32,31 +32,6 @@ struct chain {
 static unsigned batches_under_way;
 static struct loop *batches_loop;
 
-static inline struct delivery_view *chain_view(const char *config, bool kinesis)
-{
-    struct arena arena;
-    struct fault f = {0};
-    struct firehose_create_delivery_stream_input in;
-    struct delivery_view *v, values = {.number = 7, .version = 1, .status = DELIVERY_ACTIVE};
-    arena_init(&arena, MIB(4));
-    struct bytes text = arena_copy(&arena, bytes_text(config));
-    if (json_decode(&shape_firehose_create_delivery_stream_input, (uint8_t *)(uintptr_t)text.at,
-                    text.len, &arena, &in, &f) != OK)
-        fail_msg("%s", config);
-    if (kinesis) {
-        in.delivery_stream_type = BYTES_LITERAL("KinesisStreamAsSource");
-        in.kinesis_stream_source_configuration =
-            arena_zero(&arena, sizeof(*in.kinesis_stream_source_configuration));
-    }
-    assert_true(
-        scope_set(&values.scope, BYTES_LITERAL("000000000000"), BYTES_LITERAL("eu-west-1")));
-    snprintf(values.name, sizeof(values.name), "d");
-    if (delivery_view_new(&values, &in, &v, &f) != OK)
-        fail_msg("%s", f.text);
-    arena_fini(&arena);
-    return v;
-}
-
 /* Fill in more of `settings` before. */
 static inline void chain_open(struct chain *c, const char *config, bool kinesis)
 {
@@ -64,7 +39,7 @@ static inline void chain_open(struct chain *c, const char *config, bool kinesis)
     assert_int_equal(loop_new(&c->loop, &clock_system, &f), OK);
     assert_int_equal(web_new(&(struct web_settings){.loop = c->loop, .ca_file = ""}, &c->web, &f),
                      OK);
-    c->view = chain_view(config, kinesis);
+    c->view = delivery_view_of(config, 1, kinesis);
     c->delivery = delivery_new(delivery_view_ref(c->view));
     c->settings.view = c->view;
     c->settings.delivery = c->delivery;

@@ -129,7 +129,7 @@ static void a_record_in_an_aggregated_one_must_have_data(void **state)
 static void a_direct_put_source_without_processors_is_plain(void **state)
 {
     (void)state;
-    struct delivery_view *v = chain_view(CHAIN(""), false);
+    struct delivery_view *v = delivery_view_of(CHAIN(""), 1, false);
     assert_true(process_is_plain(v));
     delivery_view_unref(v);
 }
