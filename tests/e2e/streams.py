@@ -35,13 +35,22 @@ def client(endpoint, key="dev", secret="dev", region=REGION, verify=None, timeou
     return shapes.watch(made)
 
 
+def described_delivery(firehose, name):
+    return firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+
+
 def delivery_status(firehose, name):
-    shown = firehose.describe_delivery_stream(DeliveryStreamName=name)
-    return shown["DeliveryStreamDescription"]["DeliveryStreamStatus"]
+    return described_delivery(firehose, name)["DeliveryStreamStatus"]
 
 
 def wait_delivering(firehose, name):
-    until(lambda: delivery_status(firehose, name) == "ACTIVE", words="an ACTIVE delivery stream")
+    """Its description, once it is ACTIVE."""
+
+    def active():
+        shown = described_delivery(firehose, name)
+        return shown if shown["DeliveryStreamStatus"] == "ACTIVE" else None
+
+    return until(active, words="an ACTIVE delivery stream")
 
 
 def refused(operation, **members):

@@ -93,11 +93,22 @@ def code_of(operation, **members):
 
 
 def files_with(folder, words):
-    return [
-        str(p)
-        for p in pathlib.Path(folder).rglob("*")
-        if p.is_file() and any(w in p.read_bytes() for w in words)
-    ]
+    """The files that hold one of the words. The server seals and renames files meanwhile: a walk during which one
+    went away is made again, since its bytes may have gone on under a name that was already passed."""
+
+    def walk():
+        try:
+            return (
+                [
+                    str(p)
+                    for p in pathlib.Path(folder).rglob("*")
+                    if p.is_file() and any(w in p.read_bytes() for w in words)
+                ],
+            )
+        except FileNotFoundError:
+            return None
+
+    return until(walk, words="a walk in which no file went away")[0]
 
 
 def test_answers_say_kms_only_of_what_is_encrypted(stream, kinesis):
