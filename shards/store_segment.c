@@ -256,8 +256,8 @@ enum status segment_open_sealed(struct store *s, uint64_t number, struct segment
 
 void segment_cache_drop(struct store *s, uint64_t number, bool idle_only)
 {
-    uint64_t now_us = clock_mono_us(s->settings.clock);
     lock_take(&s->cache_mu);
+    uint64_t now_us = clock_mono_us(s->settings.clock); /* now: the wait may have been long */
     LIST_EACH(node, keep, &s->cached)
     {
         struct segment *g = LIST_OWNER(node, struct segment, node);
@@ -327,22 +327,22 @@ static void seal(struct store *s, struct segment *g)
         return;
     }
     enum status st = write_rows(s, g, &f);
-    lock_take(&s->cache_mu); /* not under mu: it closes files */
+    lock_take(
+        &s->cache_mu); /* before mu, which puts wait for: files are opened and closed under it */
     cache_evict_locked(s);
-    lock_drop(&s->cache_mu);
     lock_take(&s->mu);
     if (st == OK) {
         g->state = SEGMENT_SEALED;
         s->sealing_bytes -= g->bytes;
         list_remove(&g->node);
-        lock_take(&s->cache_mu); /* stays open for those who read what is new, until it is idle */
-        cache_add_locked(s, g);
-        lock_drop(&s->cache_mu);
+        cache_add_locked(s, g); /* stays open for those who read what is new, until it is idle */
     }
     signal_all(&s->sealing);
     lock_drop(&s->mu);
+    lock_drop(&s->cache_mu);
     if (st == OK) {
-        malloc_trim(0);
+        malloc_trim(
+            0); /* the memtable's pages, where the C library's allocator serves; jemalloc gives them back itself */
     } else {
         TRACE_SELDOM(TRACE_WARN, "store", "segment %020" PRIu64 " is not sealed yet: %s", g->number,
                      f.text);
