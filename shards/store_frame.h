@@ -52,7 +52,8 @@ static inline struct bytes frame_block_payload(const uint8_t *block, const struc
  * F1. Nothing that does not carry the generation of the file's head is taken for this use's.
  * F2. Whole frames count from frame 0 on, as far as none is missing or flawed.
  * F3. Damaged means: a block of this use says that a frame was durable which is not among the whole
- * ones. What else is not whole was torn, and never acknowledged. */
+ * ones. What else is not whole was torn, and never acknowledged: but for the last frame, of which no later block can
+ * say that it was durable. Damage to it looks like a write cut short. */
 struct frame_scan {
     bool framed;         /* a head was found */
     bool strange;        /* two heads that differ, or no head and blocks of frames */

@@ -46,24 +46,24 @@ static void scan_block(void *arg, uint32_t at, const uint8_t *block)
     frame_scan_block((struct frame_scan *)arg, block);
 }
 
-/* Bytes in somebody's record may look like a block of frames. */
-static enum status look_for_raw(int fd, const char *path, struct frame_scan *s, struct fault *f)
+/* Whether it begins as LevelDB's own logs do. No head does; but bytes in somebody's record may look like a block of frames. */
+static enum status begins_raw(int fd, const char *path, bool *raw, struct fault *f)
 {
     size_t got = 0;
     uint8_t *block = (uint8_t *)mem_try(WAL_BLOCK_BYTES);
     enum status st = block ? file_read_at(fd, path, 0, block, WAL_BLOCK_BYTES, &got, f)
                            : fault_set(f, NO_MEMORY, "no memory to read %s", path);
-    if (st == OK && wal_begins_sound(bytes_of(block, got)))
-        s->strange = false;
+    *raw = st == OK && wal_begins_sound(bytes_of(block, got));
     mem_free(block);
     return st;
 }
 
 enum status frame_survey(int fd, const char *path, struct frame_scan *out, struct fault *f)
 {
+    bool raw;
     *out = (struct frame_scan){0};
-    enum status st = frame_each_block(fd, path, UINT32_MAX, scan_block, out, f);
-    return st == OK && !out->framed && out->strange ? look_for_raw(fd, path, out, f) : st;
+    enum status st = begins_raw(fd, path, &raw, f);
+    return st == OK && !raw ? frame_each_block(fd, path, UINT32_MAX, scan_block, out, f) : st;
 }
 
 /* ---- the log in them ---- */
