@@ -17,7 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CATALOG_FORMAT = 1, ROW_KEY_BYTES = 192 };
+/* The whole data folder's. 2: write-ahead logs of segments may be frames (store_frame.h), which a program of format 1 would take for a torn write
+ * and cut off. */
+enum { FORMAT_OLDEST = 1, FORMAT = 2, ROW_KEY_BYTES = 192 };
 
 struct catalog_store {
     struct row_store rows;
@@ -398,11 +400,11 @@ static enum status read_format(struct catalog_reader *reader, const struct row *
     json_int_t format;
     if (!number_of(r, "format", &format))
         return row_fault(r, f);
-    if (format != CATALOG_FORMAT)
+    if (format < FORMAT_OLDEST || format > FORMAT)
         return fault_set(f, UNSUPPORTED,
                          "catalog: this folder has format %" JSON_INTEGER_FORMAT
-                         ", and this program knows only %d",
-                         format, CATALOG_FORMAT);
+                         ", and this program knows only %d to %d",
+                         format, FORMAT_OLDEST, FORMAT);
     return OK;
 }
 
@@ -473,20 +475,29 @@ enum status catalog_store_read(struct catalog_store *s, struct catalog_reader *r
 
 /* ---- opening ---- */
 
+static bool is_of_this_format(struct catalog_store *s)
+{
+    char wanted[32], *error = NULL;
+    size_t len;
+    snprintf(wanted, sizeof(wanted), "{\"format\":%d}", FORMAT);
+    char *row = leveldb_get(s->rows.db, s->rows.checked, "meta/format", 11, &len, &error);
+    bool is = row && bytes_equal(bytes_of(row, len), bytes_text(wanted));
+    leveldb_free(row);
+    leveldb_free(error); /* whoever reads the row next says so */
+    return is;
+}
+
+/* Refuses a folder of a later format, and marks one of an earlier, or a new one, as of this one. */
 static enum status check_format(struct catalog_store *s, struct fault *f)
 {
     struct catalog_reader none = {0};
-    char *error = NULL;
-    size_t len;
-    char *row = leveldb_get(s->rows.db, s->rows.checked, "meta/format", 11, &len, &error);
-    if (error)
-        return row_store_fault(&s->rows, error, "it cannot be read", f);
-    if (row) {
-        leveldb_free(row);
-        return read_range(s, "meta/format", &none, f);
-    }
+    if (is_of_this_format(s))
+        return OK;
+    enum status st = read_range(s, "meta/format", &none, f);
+    if (st != OK)
+        return st;
     struct catalog_batch *b = catalog_batch_new();
-    put_row(b, "meta/format", json_pack("{s:i}", "format", CATALOG_FORMAT));
+    put_row(b, "meta/format", json_pack("{s:i}", "format", FORMAT));
     return catalog_store_commit(s, b, f);
 }
 

@@ -1,6 +1,6 @@
 /* catalog_store.h: the catalog's rows on disk: one LevelDB of small JSON objects. A change is one synced batch.
  *
- *   meta/format                      {"format": 1}
+ *   meta/format                      {"format": 2}: of the whole data folder; 1 is read, too
  *   meta/next-stream                 {"number": 7}
  *   meta/iterator-key                {"hex": "..."}
  *   stream/<number, 20 digits>       a stream's settings; without "account" and "region": the default ones; "policy": its text;

@@ -99,6 +99,47 @@ static enum status read_back(struct given *g, struct fault *f)
     return st;
 }
 
+static void assert_format(struct given *g, const char *wanted)
+{
+    char *error = NULL;
+    size_t len;
+    leveldb_options_t *options = leveldb_options_create();
+    leveldb_readoptions_t *read = leveldb_readoptions_create();
+    leveldb_t *db = leveldb_open(options, g->folder, &error);
+    assert_null(error);
+    char *row = leveldb_get(db, read, "meta/format", 11, &len, &error);
+    assert_non_null(row);
+    assert_int_equal(len, strlen(wanted));
+    assert_memory_equal(row, wanted, len);
+    leveldb_free(row);
+    leveldb_close(db);
+    leveldb_readoptions_destroy(read);
+    leveldb_options_destroy(options);
+}
+
+/* So that the program that wrote it does not serve it any more. */
+static void a_folder_of_an_earlier_format_becomes_one_of_this(void **state)
+{
+    struct given *g = *state;
+    struct fault f = {0};
+    assert_format(g, "{\"format\":2}");
+    put_raw(g, "meta/format", "{\"format\":1}");
+    assert_int_equal(read_back(g, &f), OK);
+    assert_format(g, "{\"format\":2}");
+}
+
+static void a_folder_of_a_later_format_is_refused(void **state)
+{
+    struct given *g = *state;
+    struct catalog_store *s;
+    struct fault f = {0};
+    put_raw(g, "meta/format", "{\"format\":3}");
+    assert_int_equal(catalog_store_open(g->folder, &s, &f), UNSUPPORTED);
+    assert_string_equal(f.text,
+                        "catalog: this folder has format 3, and this program knows only 1 to 2");
+    assert_format(g, "{\"format\":3}");
+}
+
 #define STREAM_ROW "stream/00000000000000000001"
 #define STREAM_REST                                                                                \
     "\"number\":1,\"name\":\"s\",\"mode\":0,\"status\":1,\"created_ms\":1,\"retention_hours\":24," \
@@ -171,6 +212,9 @@ static void what_was_never_written_so_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_folder_of_an_earlier_format_becomes_one_of_this, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_folder_of_a_later_format_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_older_than_scopes_name_none, setup, teardown),
         cmocka_unit_test_setup_teardown(a_scope_is_read_as_it_was_written, setup, teardown),
         cmocka_unit_test_setup_teardown(an_accounts_commitment_is_read_as_it_was_written, setup,
