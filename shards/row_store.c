@@ -9,13 +9,20 @@
 
 enum { WRITE_BUFFER_BYTES = 1 << 20 };
 
+/* "Corruption: block checksum mismatch" has "lock" in it, too. */
+enum status leveldb_status(const char *error)
+{
+    return strstr(error, "No space left") ? NO_SPACE
+           : strstr(error, "orruption")   ? CORRUPT
+           : strstr(error, "no memory")   ? NO_MEMORY
+           : strstr(error, "lock ")       ? IN_USE
+                                          : IO_FAILED;
+}
+
 enum status row_store_fault(const struct row_store *r, char *error, const char *what,
                             struct fault *f)
 {
-    enum status st = strstr(error, "No space left") ? NO_SPACE
-                     : strstr(error, "lock")        ? IN_USE
-                     : strstr(error, "Corruption")  ? CORRUPT
-                                                    : IO_FAILED;
+    enum status st = leveldb_status(error);
     fault_set(f, st, "%s: %s: %s", r->what, what, error);
     leveldb_free(error);
     return st;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/trace.h"
+#include "shards/row_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,10 +51,9 @@ uint64_t store_seal_age_ms(const struct store *s, uint32_t class_hours)
 
 enum status store_leveldb_fault(char *error, const char *where, struct fault *f)
 {
-    enum status st = strstr(error, "No space left") ? NO_SPACE
-                     : strstr(error, "no memory")   ? NO_MEMORY
-                     : strstr(error, "orruption")   ? CORRUPT
-                                                    : IO_FAILED;
+    enum status st = leveldb_status(error);
+    if (st == IN_USE) /* our own folder: nobody else's */
+        st = IO_FAILED;
     fault_set(f, st, "%s: %s", where, error);
     leveldb_free(error);
     return st;

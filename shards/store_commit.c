@@ -249,7 +249,10 @@ static enum status write_batch(struct commit *c, struct fault *f)
         return OK;
     char *error = NULL;
     leveldb_write(c->segment->db, s->write_options, c->batch, &error);
-    return error ? store_leveldb_fault(error, "a segment", f) : OK;
+    if (!error)
+        return OK;
+    enum status st = store_leveldb_fault(error, "a segment", f);
+    return st == NO_MEMORY ? IO_FAILED : st; /* abandon takes NO_MEMORY for: nothing was written */
 }
 
 /* Notes in the segment what it now holds of this log. Under mu. */

@@ -348,5 +348,5 @@ void store_usage(struct log_engine *engine, struct log_usage *out)
     LIST_EACH(node, keep, &s->live)
     out->memory_bytes += LIST_OWNER(node, struct segment, node)->bytes;
     lock_drop(&s->mu);
-    out->disk_bytes = out->live_bytes + out->memory_bytes;
+    out->disk_bytes = out->live_bytes + out->memory_bytes + store_spares_bytes(s->spares);
 }
