@@ -130,7 +130,6 @@ static const struct common_error {
     {"SerializationException", 400},
     {"ServiceUnavailable", 503},
     {"ServiceUnavailableException", 503},
-    {"ServiceUnavailableException", 503},
     {"ThrottlingException", 400},
     {"UnknownOperationException", 400},
     {"UnrecognizedClientException", 400},

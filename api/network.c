@@ -176,29 +176,20 @@ static uint32_t cores(void)
     return count < 1 ? 1 : (uint32_t)count;
 }
 
-/* As many descriptors as the connections may need at worst, if the hard limit lets us. Only a limit that is too low for clients as they
- * usually are, at one each, is worth a word. */
+/* As many descriptors as the hard limit lets us have: delivery, segments and connections share them. A limit that is too low for clients as
+ * they usually are, at one each, is worth a word. */
 static void raise_descriptors(const struct network_settings *s)
 {
     struct rlimit limit;
-    uint64_t wanted = network_descriptors_max(s) + DESCRIPTORS_BESIDES;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-        (void)!setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    limit.rlim_cur = limit.rlim_max;
+    (void)!setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < s->connections_max + DESCRIPTORS_BESIDES)
         trace(TRACE_WARN, "network",
               "at most %llu files can be open: too few for %llu connections (raise the hard limit, "
               "ulimit -n)",
               (unsigned long long)limit.rlim_cur, (unsigned long long)s->connections_max);
-}
-
-uint64_t network_descriptors_max(const struct network_settings *s)
-{
-    enum { OF_UNDECLARED = 3 };
-    return s->connections_max * (s->tls != NULL ? OF_UNDECLARED : 1);
 }
 
 static enum status lanes_open(struct network *n, struct fault *f)

@@ -25,9 +25,6 @@ struct network_settings {
     const struct clock *clock;
 };
 void network_defaults(struct network_settings *s);
-/* How many descriptors its clients can come to need: one each, but with TLS three for those who do not say what they will speak
- * (undeclared.c I3). */
-uint64_t network_descriptors_max(const struct network_settings *s);
 
 struct network;
 /* Binds, listens and starts the threads. IN_USE when the port is taken. */

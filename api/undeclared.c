@@ -14,7 +14,7 @@
  * I2. Of each direction at most CARRIED_BYTES that the other side did not take are kept, and no more is read until it has taken them: who reads
  * slowly holds his peer back as he would without us.
  * I3. It counts as a connection, and HTTP/1.1 counts its end as another: two of connections_max, and three descriptors (its socket and
- * the pair), which network_descriptors_max reckons with.
+ * the pair).
  *
  * Left to others: HTTP, and the time limits of requests and answers (http1.c, http2.c).
  * Thread: the loop's own. */
