@@ -41,7 +41,8 @@ static enum status note_record(struct cargo *c, struct position at, uint64_t tim
 /* From the small buffer into a compressor, which then is there. */
 static enum status start_compressor(struct cargo *c)
 {
-    enum status st = compressor_new(c->compression, c->name, &c->body, &c->compressor, NULL);
+    enum status st =
+        compressor_new(c->compression, c->name, c->columnar, &c->body, &c->compressor, NULL);
     if (st != OK)
         return st;
     compressor_feed(c->compressor, buf_view(&c->plain));
@@ -102,7 +103,7 @@ enum status cargo_close(struct cargo *c)
 uint64_t cargo_memory(const struct cargo *c)
 {
     return c->plain.room + c->body.room + c->room * sizeof(*c->records) +
-           (c->compressor ? compressor_memory(c->compression) : 0);
+           (c->compressor ? compressor_memory(c->compressor) : 0);
 }
 
 struct bytes cargo_body(const struct cargo *c)

@@ -12,6 +12,8 @@ struct cargo {
     enum compression compression;
     bool with_records; /* keeps where each result is: for destinations that send records */
     struct bytes name; /* of a ZIP's entry */
+    const struct columnar *
+        columnar; /* of PARQUET and ORC, to which whole rows are added; set by the owner, whom it outlives */
     struct buf
         plain; /* a small one waits here, so that a thousand small outputs need no compressors */
     struct buf body;

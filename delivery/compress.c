@@ -5,12 +5,14 @@
  *
  *   SNAPPY          ff 06 00 00 "sNaPpY", then chunks: kind u8 (00 compressed, 01 not) | length u24 | masked CRC-32C u32 | data      little-endian
  *   HADOOP_SNAPPY   blocks: length u32 | compressed length u32 | data                                                                 big-endian
+ *   PARQUET, ORC    by another's library, which is given whole rows (columnar.h)
  *   ZIP             local header | deflated | central directory | end: one entry, sizes put into the local header at the end */
 #include "delivery/compress.h"
 
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/trace.h"
 
 #include <snappy-c.h>
 #include <zlib.h>
@@ -19,7 +21,7 @@ enum { STAGE_BYTES = 64 * 1024, DEFLATE_BYTES = 288 * 1024, LEVEL = 6, ZIP_HEADE
 
 struct format {
     const char *name, *extension;
-    bool deflates;
+    bool deflates, staged;
     void (*begin)(struct compressor *);
     void (*block)(struct compressor *, struct bytes);
     void (*end)(struct compressor *);
@@ -33,8 +35,10 @@ struct compressor {
     uint64_t fed;
     uint32_t crc;
     z_stream z;
+    const struct columnar_library *library;
+    struct columnar_writer *columns;
     size_t staged;
-    uint8_t stage[STAGE_BYTES];
+    uint8_t stage[]; /* STAGE_BYTES of a format that is staged */
 };
 
 static void put(struct buf *out, uint64_t value, unsigned bytes)
@@ -201,13 +205,61 @@ static void plain_block(struct compressor *c, struct bytes in)
     buf_append(c->out, in);
 }
 
+/* ---- columns ---- */
+
+static int columns_write(void *context, const void *at, size_t len)
+{
+    struct compressor *c = context;
+    buf_append(c->out, bytes_of(at, len));
+    return c->out->status == OK ? 0 : -1;
+}
+
+/* What can go wrong is memory: rows are ours. */
+static void columns_did(struct compressor *c, int outcome, const char *words)
+{
+    if (outcome == 0)
+        return;
+    trace(TRACE_ERROR, "delivery", "columns: %s", words);
+    if (c->out->status == OK)
+        c->out->status = NO_MEMORY;
+}
+
+static void columns_block(struct compressor *c, struct bytes in)
+{
+    char words[COLUMNAR_WORDS] = "";
+    if (c->out->status == OK)
+        columns_did(c, c->library->rows(c->columns, in.at, in.len, words), words);
+}
+
+static void columns_end(struct compressor *c)
+{
+    char words[COLUMNAR_WORDS] = "";
+    if (c->out->status == OK)
+        columns_did(c, c->library->finish(c->columns, words), words);
+}
+
+static enum status columns_new(struct compressor *c, const struct columnar *columnar,
+                               struct fault *f)
+{
+    char words[COLUMNAR_WORDS] = "";
+    if (!columnar)
+        return fault_set(f, UNSUPPORTED, "there is nothing that writes columns");
+    c->library = columnar->library;
+    return c->library->open(columnar->form, columns_write, c, &c->columns, words) == 0
+               ? OK
+               : fault_set(f, NO_MEMORY, "no columns can be written: %s", words);
+}
+
 static const struct format formats[] = {
-    [COMPRESSION_NONE] = {"UNCOMPRESSED", "", false, nothing, plain_block, nothing},
-    [COMPRESSION_GZIP] = {"GZIP", ".gz", true, nothing, deflate_block, deflate_end},
-    [COMPRESSION_ZIP] = {"ZIP", ".zip", true, zip_begin, zip_block, zip_end},
-    [COMPRESSION_SNAPPY] = {"Snappy", ".snappy", false, snappy_begin, snappy_block, nothing},
-    [COMPRESSION_HADOOP_SNAPPY] = {"HADOOP_SNAPPY", ".hsnappy", false, nothing, hadoop_block,
+    [COMPRESSION_NONE] = {"UNCOMPRESSED", "", false, false, nothing, plain_block, nothing},
+    [COMPRESSION_GZIP] = {"GZIP", ".gz", true, true, nothing, deflate_block, deflate_end},
+    [COMPRESSION_ZIP] = {"ZIP", ".zip", true, true, zip_begin, zip_block, zip_end},
+    [COMPRESSION_SNAPPY] = {"Snappy", ".snappy", false, true, snappy_begin, snappy_block, nothing},
+    [COMPRESSION_HADOOP_SNAPPY] = {"HADOOP_SNAPPY", ".hsnappy", false, true, nothing, hadoop_block,
                                    nothing},
+    [COMPRESSION_PARQUET] = {"PARQUET", ".parquet", false, false, nothing, columns_block,
+                             columns_end},
+    [COMPRESSION_ORC] = {"ORC", ".orc", false, false, nothing, columns_block, columns_end},
 };
 
 bool compression_parse(struct bytes format, struct bytes *extension, enum compression *out)
@@ -231,34 +283,51 @@ const char *compression_name(enum compression c)
     return formats[c].name;
 }
 
-size_t compressor_memory(enum compression kind)
+struct bytes compression_extension(enum compression c)
 {
-    return kind == COMPRESSION_NONE
-               ? 0
-               : sizeof(struct compressor) + (formats[kind].deflates ? DEFLATE_BYTES : 0);
+    return bytes_text(formats[c].extension);
 }
 
-enum status compressor_new(enum compression kind, struct bytes name, struct buf *out,
+static size_t stage_bytes(const struct format *format)
+{
+    return format->staged ? STAGE_BYTES : 0;
+}
+
+size_t compressor_memory(const struct compressor *c)
+{
+    return sizeof(*c) + stage_bytes(c->format) + (c->format->deflates ? DEFLATE_BYTES : 0) +
+           (c->columns ? c->library->memory(c->columns) : 0);
+}
+
+static enum status deflate_new(struct compressor *c, enum compression kind, struct fault *f)
+{
+    int gzip_header = kind == COMPRESSION_GZIP ? 16 : 0;
+    int window = gzip_header ? MAX_WBITS + gzip_header : -MAX_WBITS;
+    return deflateInit2(&c->z, LEVEL, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) == Z_OK
+               ? OK
+               : fault_set(f, NO_MEMORY, "no memory to compress an object");
+}
+
+enum status compressor_new(enum compression kind, struct bytes name,
+                           const struct columnar *columnar, struct buf *out,
                            struct compressor **made, struct fault *f)
 {
     *made = NULL;
-    struct compressor *c = mem_try(sizeof(*c));
+    const struct format *format = &formats[kind];
+    struct compressor *c = mem_try(sizeof(*c) + stage_bytes(format));
     if (!c)
         return fault_set(f, NO_MEMORY, "no memory to compress an object");
-    c->format = &formats[kind];
-    c->out = out;
-    c->name = name;
-    c->begin = out->len;
-    c->fed = c->staged = c->crc = 0;
-    c->z = (z_stream){0};
-    int gzip_header = kind == COMPRESSION_GZIP ? 16 : 0;
-    int window = gzip_header ? MAX_WBITS + gzip_header : -MAX_WBITS;
-    if (c->format->deflates &&
-        deflateInit2(&c->z, LEVEL, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    *c = (struct compressor){.format = format, .out = out, .name = name, .begin = out->len};
+    enum status st = OK;
+    if (format->deflates)
+        st = deflate_new(c, kind, f);
+    else if (format->block == columns_block)
+        st = columns_new(c, columnar, f);
+    if (st != OK) {
         mem_free(c);
-        return fault_set(f, NO_MEMORY, "no memory to compress an object");
+        return st;
     }
-    c->format->begin(c);
+    format->begin(c);
     *made = c;
     return OK;
 }
@@ -267,14 +336,16 @@ void compressor_free(struct compressor *c)
 {
     if (c && c->format->deflates)
         (void)deflateEnd(&c->z);
+    if (c && c->columns)
+        c->library->close(c->columns);
     mem_free(c);
 }
 
 void compressor_feed(struct compressor *c, struct bytes data)
 {
     c->fed += data.len;
-    if (c->format->block == plain_block) {
-        plain_block(c, data);
+    if (!c->format->staged) {
+        c->format->block(c, data);
         return;
     }
     while (data.len) {

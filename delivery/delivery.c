@@ -80,6 +80,7 @@ struct delivery_view delivery_view_values(const struct delivery_view *v)
         .old_name = v->old_name,
         .failure_type = v->failure_type,
         .failure_details = v->failure_details,
+        .columns = v->columns,
     };
     memcpy(values.name, v->name, sizeof(values.name));
     return values;
@@ -95,6 +96,8 @@ static struct delivery_view *copy_values(const struct delivery_view *values)
         v->failure_type = arena_copy(&v->arena, v->failure_type);
     if (bytes_present(v->failure_details))
         v->failure_details = arena_copy(&v->arena, v->failure_details);
+    if (bytes_present(v->columns))
+        v->columns = arena_copy(&v->arena, v->columns);
     return v;
 }
 
@@ -137,6 +140,9 @@ enum status delivery_view_write(const struct delivery_view *v, struct buf *out)
                  row, "failure_details",
                  json_stringn((const char *)v->failure_details.at, v->failure_details.len)) == 0);
     }
+    if (bytes_present(v->columns))
+        must(json_object_set_new(row, "columns",
+                                 json_stringn((const char *)v->columns.at, v->columns.len)) == 0);
     char *text = json_dumps(row, JSON_COMPACT | JSON_SORT_KEYS);
     must(text);
     json_decref(row);
@@ -184,6 +190,8 @@ static bool take_row(const json_t *row, struct delivery_view *values)
     const json_t *details = json_object_get(row, "failure_details");
     values->failure_type = bytes_of(json_string_value(type), json_string_length(type));
     values->failure_details = bytes_of(json_string_value(details), json_string_length(details));
+    const json_t *columns = json_object_get(row, "columns");
+    values->columns = bytes_of(json_string_value(columns), json_string_length(columns));
     return true;
 }
 

@@ -51,6 +51,8 @@ struct delivery_view {
         old_name; /* DELIVERY_TO_OPENSEARCH: made as an Elasticsearch destination, and shown as one */
     struct arena arena;                         /* of all below */
     struct bytes failure_type, failure_details; /* CREATING_FAILED: AWS's type, and a sentence */
+    struct bytes
+        columns; /* of data format conversion, as they were at this version (columns.h); else absent */
     /* Every default filled in; exactly one destination is there (a plain S3DestinationConfiguration has become an
      * extended one); tags and encryption wishes in it are as they are now, too. */
     const struct firehose_create_delivery_stream_input *config;

@@ -30,6 +30,7 @@ struct delivery_runner {
 };
 
 struct transforms;
+struct conversions;
 struct delivery_control_settings {
     const struct clock *clock;
     struct catalog *catalog;
@@ -42,6 +43,7 @@ struct delivery_control_settings {
         state_delay_ms; /* how long CREATING, DELETING, ENABLING and DISABLING last; 0: as short as can be */
     bool plain_http;                     /* HTTP endpoints may be http:// */
     const struct transforms *transforms; /* what LambdaArn may name; NULL: nothing */
+    struct conversions *conversions;     /* what SchemaConfiguration may name; NULL: nothing */
 };
 
 enum delivery_verb {

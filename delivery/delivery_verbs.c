@@ -3,6 +3,7 @@
  *   (none) --create--> CREATING --delay--> ACTIVE --delete--> DELETING: delivery_ending.c
  *
  * With no delay, create goes straight to ACTIVE. */
+#include "delivery/conversion.h"
 #include "delivery/delivery_check.h"
 #include "delivery/delivery_control_internal.h"
 #include "delivery/delivery_update.h"
@@ -102,6 +103,16 @@ static enum status check_whole(const struct delivery_control *c,
     return delivery_check(config, before, &allowed, f);
 }
 
+/* The table's columns go into the view: an object's bytes are the same whenever it is made anew. */
+static enum status take_columns(const struct delivery_control *c,
+                                const struct firehose_create_delivery_stream_input *config,
+                                struct arena *a, struct bytes *columns, struct fault *f)
+{
+    const struct firehose_data_format_conversion_configuration *to_columns = conversion_of(config);
+    *columns = BYTES_NONE;
+    return to_columns ? conversion_check(to_columns, c->settings.conversions, a, columns, f) : OK;
+}
+
 static enum status make_view(struct delivery_control *c, const struct delivery_command *command,
                              struct delivery_view **out, struct fault *f)
 {
@@ -128,6 +139,8 @@ static enum status make_view(struct delivery_control *c, const struct delivery_c
         st = delivery_view_new(&values, command->create, out, f);
     if (st == OK)
         st = check_whole(c, (*out)->config, NULL, f);
+    if (st == OK) /* nobody else has it yet */
+        st = take_columns(c, (*out)->config, &(*out)->arena, &(*out)->columns, f);
     return st == OK ? check_source(c, *out, f) : st;
 }
 
@@ -215,7 +228,7 @@ static enum status check_update(const struct delivery_view *v,
 /* Checked with its defaults in it, before anything is written. */
 static enum status check_next(const struct delivery_control *c, const struct delivery_view *v,
                               const struct firehose_create_delivery_stream_input *config,
-                              struct fault *f)
+                              struct arena *a, struct bytes *columns, struct fault *f)
 {
     struct delivery_view *next;
     struct delivery_view values = delivery_view_values(v);
@@ -223,6 +236,8 @@ static enum status check_next(const struct delivery_control *c, const struct del
     if (st != OK)
         return st;
     st = check_whole(c, next->config, v->config, f);
+    if (st == OK)
+        st = take_columns(c, next->config, a, columns, f);
     delivery_view_unref(next);
     return st;
 }
@@ -234,6 +249,7 @@ int delivery_update_destination(struct delivery_control *c, struct delivery_comm
     struct delivery_view *v;
     struct arena arena;
     struct firehose_create_delivery_stream_input *config;
+    struct bytes columns = BYTES_NONE;
     enum status st = delivery_find(c, command, &d, &v);
     if (st != OK)
         return st;
@@ -242,9 +258,10 @@ int delivery_update_destination(struct delivery_control *c, struct delivery_comm
     if (st == OK)
         st = delivery_update(v, command->update, &arena, &config, f);
     if (st == OK)
-        st = check_next(c, v, config, f);
+        st = check_next(c, v, config, &arena, &columns, f);
     if (st == OK) {
         struct delivery_view values = delivery_view_values(v);
+        values.columns = columns;
         values.version++;
         values.updated_ms = clock_wall_ms(c->settings.clock);
         st = delivery_change_to(c, d, &values, config, f);

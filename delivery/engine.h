@@ -11,6 +11,7 @@
 struct master_keys;
 struct destination_ops;
 struct transforms;
+struct conversions;
 
 struct delivery_engine_settings {
     const struct clock *clock;
@@ -28,6 +29,7 @@ struct delivery_engine_settings {
     bool
         http_endpoint_plain; /* http:// and any port are taken for HTTP endpoints (a named switch) */
     const struct transforms *transforms;                                 /* NULL: none */
+    struct conversions *conversions;                                     /* NULL: none */
     const struct destination_ops *(*destination_of)(enum delivery_kind); /* NULL: destination.h's */
 };
 

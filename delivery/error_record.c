@@ -24,10 +24,38 @@ static void raw_data(struct buf *out, struct bytes data)
     buf_append_byte(out, '"');
 }
 
-void error_record_append(const struct error_record *e, struct buf *out)
+/* dataCatalogTable, by AWS's guide ("Error handling" of record format conversion). */
+static void table(const struct firehose_schema_configuration *s, struct buf *out)
 {
-    buf_printf(out, "{\"attemptsMade\":%u,\"arrivalTimestamp\":%llu", e->attempts,
-               (unsigned long long)e->arrival_ms);
+    const struct {
+        const char *name;
+        struct bytes value;
+    } members[] = {{"catalogId", s->catalog_id}, {"databaseName", s->database_name},
+                   {"tableName", s->table_name}, {"region", s->region},
+                   {"versionId", s->version_id}, {"roleArn", s->role_arn}};
+    buf_append_text(out, ",\"dataCatalogTable\":{");
+    for (size_t i = 0, count = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if (!bytes_present(members[i].value))
+            continue;
+        buf_printf(out, "%s\"%s\":", count++ ? "," : "", members[i].name);
+        json_append_string(out, members[i].value);
+    }
+    buf_append_byte(out, '}');
+}
+
+static void append_conversion(const struct error_record *e, struct buf *out)
+{
+    member(out, "lastErrorCode", bytes_text(e->code));
+    member(out, "lastErrorMessage", bytes_text(e->message));
+    buf_printf(out, ",\"attemptEndingTimestamp\":%llu", (unsigned long long)e->ended_ms);
+    raw_data(out, e->data);
+    member(out, "sequenceNumber", e->sequence);
+    buf_printf(out, ",\"subSequenceNumber\":%u", e->sub);
+    table(e->schema, out);
+}
+
+static void append_other(const struct error_record *e, struct buf *out)
+{
     member(out, "errorCode", bytes_text(e->code));
     member(out, "errorMessage", bytes_text(e->message));
     buf_printf(out, ",\"attemptEndingTimestamp\":%llu", (unsigned long long)e->ended_ms);
@@ -40,5 +68,15 @@ void error_record_append(const struct error_record *e, struct buf *out)
     if (bytes_present(e->sequence))
         buf_printf(out, ",\"subsequenceNumber\":%u,\"dataId\":\"%.*s.%u\"", e->sub,
                    BYTES_ARGS(e->sequence), e->sub);
+}
+
+void error_record_append(const struct error_record *e, struct buf *out)
+{
+    buf_printf(out, "{\"attemptsMade\":%u,\"arrivalTimestamp\":%llu", e->attempts,
+               (unsigned long long)e->arrival_ms);
+    if (e->schema)
+        append_conversion(e, out);
+    else
+        append_other(e, out);
     buf_append_text(out, "}\n");
 }

@@ -258,6 +258,7 @@ static enum status adopt(struct lane *l, struct fault *f)
         .web = t->web,
         .clock = t->engine->settings.clock,
         .transforms = t->engine->settings.transforms,
+        .conversions = t->engine->settings.conversions,
         .seed = newer->view->number << 20 ^ l->shard->index,
     };
     if (st == OK && !newer->plain)

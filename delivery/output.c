@@ -239,6 +239,7 @@ static enum status fill(struct output *o, struct position at, uint64_t time_ms, 
     if (!o->is_filling) {
         cargo_init(&o->filling, rules->compression, !rules->to_s3,
                    bytes_text(l->rules->view->name));
+        o->filling.columnar = rules->columnar;
         o->is_filling = true;
         l->partitions += o->channel == OUTPUT_MAIN;
         if (rules->interval_ms > 0)
@@ -261,6 +262,7 @@ void output_restore_plan(struct output *o, struct plan_facts *facts)
     p->state = PLAN_REFILLING;
     cargo_init(&p->cargo, p->facts.place.compression, !p->facts.to_s3,
                bytes_text(p->facts.entry ? p->facts.entry : ""));
+    p->cargo.columnar = p->rules->of[o->channel].columnar;
 }
 
 static struct plan *refilling(const struct output *o)

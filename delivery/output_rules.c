@@ -2,6 +2,7 @@
 #include "delivery/output_rules.h"
 
 #include "base/limits.h"
+#include "delivery/conversion.h"
 
 typedef struct firehose_s3_destination_configuration s3_shape;
 
@@ -147,6 +148,12 @@ void output_rules_of(const struct delivery_view *v, enum output_channel c, struc
                    s3->encryption_configuration);
         out->prefix = s3->prefix;
         out->error_prefix = s3->error_output_prefix;
+        const struct firehose_data_format_conversion_configuration *to_columns =
+            conversion_of(v->config);
+        if (to_columns && c == OUTPUT_MAIN) {
+            out->compression = conversion_compression(to_columns);
+            out->extension = compression_extension(out->compression);
+        }
         if (s3->file_extension.len)
             out->extension = s3->file_extension;
     }

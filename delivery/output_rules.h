@@ -12,7 +12,8 @@ struct output_rules {
     bool to_s3; /* else to the destination of the view's kind */
     struct bytes bucket, prefix, error_prefix, kms_key, extension;
     enum compression compression;
-    uint64_t bytes_max; /* before compression */
+    const struct columnar *columnar; /* of rows; set by who has the library */
+    uint64_t bytes_max;              /* before compression */
     uint64_t interval_ms;
     uint32_t records_max;
 };

@@ -11,6 +11,7 @@
 #include "delivery/process_internal.h"
 
 #include "base/mem.h"
+#include "delivery/conversion.h"
 #include "delivery/error_record.h"
 #include "delivery/output_rules.h"
 #include "delivery/process_jq.h"
@@ -19,8 +20,8 @@
 
 /* In the order in which they run. */
 static const struct process_step_kind *const kinds[] = {
-    &process_kpl,       &process_inflate, &process_logs,      &process_split,
-    &process_transform, &process_jq,      &process_partition, &process_delimit,
+    &process_kpl, &process_inflate,   &process_logs,    &process_split,   &process_transform,
+    &process_jq,  &process_partition, &process_delimit, &process_convert,
 };
 enum { STEPS_MAX = sizeof(kinds) / sizeof(kinds[0]) };
 
@@ -83,6 +84,8 @@ static bool has_step(const struct delivery_view *v, const struct process_step_ki
         return v->source == DELIVERY_KINESIS;
     if (kind == &process_partition)
         return view_partitions(v);
+    if (kind == &process_convert)
+        return conversion_of(v->config) != NULL;
     return *processor != NULL;
 }
 
@@ -97,7 +100,7 @@ bool process_is_plain(const struct delivery_view *v)
 
 bool process_names_records(const struct delivery_view *v)
 {
-    return processor_of(v, "Lambda") != NULL;
+    return processor_of(v, "Lambda") != NULL || conversion_of(v->config) != NULL;
 }
 
 /* ---- items ---- */
@@ -185,10 +188,14 @@ static enum status error_line(const struct process_work *w, const struct process
         .message = why->message,
         .data = i->data,
         .lambda_arn = why->lambda_arn,
+        .schema = why->schema,
+        .sequence = why->schema ? item_record(w, i)->sequence : BYTES_NONE,
+        .sub = i->sub,
     };
     error_record_append(&e, &line);
     r->channel = OUTPUT_ERROR;
-    r->partition = BYTES_LITERAL("processing-failed");
+    r->partition = why->schema ? BYTES_LITERAL("format-conversion-failed")
+                               : BYTES_LITERAL("processing-failed");
     r->data = line.status == OK ? arena_copy(&w->batch->arena, buf_view(&line)) : BYTES_NONE;
     buf_fini(&line);
     return bytes_present(r->data) ? OK : NO_MEMORY;

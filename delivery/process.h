@@ -54,6 +54,7 @@ struct process_batch {
 
 struct process;
 struct transforms;
+struct conversions;
 /* What a lane's chain needs of its surroundings. */
 struct process_settings {
     const struct delivery_view *view; /* must outlive it */
@@ -62,6 +63,7 @@ struct process_settings {
     struct web *web; /* HTTP of this loop */
     const struct clock *clock;
     const struct transforms *transforms; /* NULL: none */
+    struct conversions *conversions;     /* NULL: none */
     uint64_t seed;                       /* for jitter */
 };
 /* True when records pass as they are: a lane then needs no chain, and may take data from the log without a copy. */

@@ -22,6 +22,8 @@ struct process_failure {
     uint64_t
         ended_ms; /* 0: when the record came. What does not call anybody fails at no time of its own (F3) */
     struct bytes lambda_arn;
+    const struct firehose_schema_configuration
+        *schema; /* of what did not become a row; else NULL */
 };
 
 struct process_item {
@@ -31,7 +33,7 @@ struct process_item {
     struct bytes data;
     /* "query:name\0value\0", "lambda:name\0value\0", sorted by name; and both of them */
     struct bytes from_query, from_transform, partition;
-    const struct process_failure *failure;
+    struct process_failure *failure;
 };
 
 /* A batch in the chain. */
@@ -69,7 +71,7 @@ struct process_step {
 void process_resume(struct process_work *w, enum status st);
 
 extern const struct process_step_kind process_kpl, process_inflate, process_logs, process_split,
-    process_delimit;
+    process_delimit, process_convert;
 
 /* ---- items ---- */
 

@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/trace.h"
+#include "delivery/conversion.h"
+#include "delivery/conversions.h"
 #include "delivery/engine_internal.h"
 
 #include <stdatomic.h>
@@ -56,18 +58,32 @@ void pump_rules_unref(struct pump_rules *r)
     if (!r || --r->refs > 0)
         return;
     time_zone_free(r->zone);
+    conversion_free(r->conversion);
     delivery_view_unref(r->view);
     mem_free(r);
 }
 
+/* What cannot be had here fails the lanes' chains, with its reason (process_convert.c). */
+static void take_conversion(struct pump_rules *r, struct conversions *conversions)
+{
+    const struct firehose_data_format_conversion_configuration *c = conversion_of(r->view->config);
+    struct fault f = {0};
+    if (!c || conversions_library(conversions, &r->columnar.library, &f) != OK ||
+        conversion_new(c, r->view->columns, &r->conversion, &f) != OK)
+        return;
+    r->columnar.form = &r->conversion->form;
+    r->of[OUTPUT_MAIN].columnar = &r->columnar;
+}
+
 /* Takes over the view. */
-static struct pump_rules *rules_new(struct delivery_view *v)
+static struct pump_rules *rules_new(struct delivery_view *v, struct conversions *conversions)
 {
     struct pump_rules *r = MEM_NEW(struct pump_rules);
     r->refs = 1;
     r->view = v;
     for (int c = 0; c < OUTPUT_CHANNELS; c++)
         output_rules_of(v, (enum output_channel)c, &r->of[c]);
+    take_conversion(r, conversions);
     r->plain = process_is_plain(v);
     r->names_records = process_names_records(v);
     r->backs_up = view_backs_up(v);
@@ -448,7 +464,7 @@ struct pump *pump_new(struct engine_thread *t, struct run *run, struct list *row
     p->run = run;
     atomic_fetch_add(&run->refs, 1);
     p->delivery = run->delivery;
-    p->rules = rules_new(delivery_look(run->delivery));
+    p->rules = rules_new(delivery_look(run->delivery), t->engine->settings.conversions);
     p->waiter.wake = on_change;
     list_init(&p->waiter.node);
     p->changed.handle = on_changed;
@@ -474,7 +490,7 @@ void pump_set(struct pump *p)
         return;
     }
     pump_rules_unref(p->rules);
-    p->rules = rules_new(v);
+    p->rules = rules_new(v, p->t->engine->settings.conversions);
     LIST_EACH(node, keep, &p->lanes)
     lane_step(LIST_OWNER(node, struct lane, node));
 }

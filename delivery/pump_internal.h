@@ -89,6 +89,9 @@ struct pump_rules {
     struct time_zone *zone;
     struct output_rules of[OUTPUT_CHANNELS];
     bool plain, backs_up, names_records;
+    struct conversion *
+        conversion; /* data format conversion; NULL: none, or it cannot be done (a lane's chain then says why) */
+    struct columnar columnar;
 };
 
 struct pump {

@@ -2,6 +2,7 @@
 #include "server/server_delivery.h"
 
 #include "base/limits.h"
+#include "delivery/conversions.h"
 #include "delivery/engine.h"
 #include "delivery/transforms.h"
 
@@ -41,6 +42,7 @@ static enum status open_engine(const struct server_delivery_parts *from, struct 
         .ca_file = s->delivery_ca_file,
         .http_endpoint_plain = s->delivery_plain_http,
         .transforms = d->transforms,
+        .conversions = d->conversions,
     };
     return delivery_engine_open(&to, &d->engine, f);
 }
@@ -59,6 +61,7 @@ static enum status open_control(const struct server_delivery_parts *from, struct
         .state_delay_ms = from->settings->state_delay,
         .plain_http = from->settings->delivery_plain_http,
         .transforms = d->transforms,
+        .conversions = d->conversions,
     };
     return delivery_control_open(&to, &d->control, f);
 }
@@ -69,6 +72,9 @@ enum status server_delivery_open(const struct server_delivery_parts *from,
     *out = (struct server_delivery){.table = delivery_table_new()};
     enum status st = transforms_open(from->settings->transforms, from->settings->lambda_endpoint,
                                      &out->transforms, f);
+    if (st == OK)
+        st = conversions_open(from->settings->tables, from->settings->columnar_library,
+                              &out->conversions, f);
     if (st == OK)
         st = delivery_store_open(from->folder, &out->store, f);
     if (st == OK)
@@ -88,5 +94,6 @@ void server_delivery_close(struct server_delivery *d)
     delivery_store_close(d->store);
     delivery_table_free(d->table);
     transforms_close(d->transforms);
+    conversions_close(d->conversions);
     *d = (struct server_delivery){0};
 }

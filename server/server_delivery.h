@@ -9,9 +9,11 @@ struct delivery_engine;
 struct master_keys;
 
 struct transforms;
+struct conversions;
 
 struct server_delivery {
     struct transforms *transforms;
+    struct conversions *conversions;
     struct delivery_store *store;
     struct delivery_engine *engine;
     struct delivery_table *table;

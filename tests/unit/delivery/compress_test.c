@@ -34,7 +34,7 @@ static void make(enum compression kind, const uint8_t *data, size_t len, size_t 
     struct compressor *c;
     struct fault f;
     buf_init(out, MIB(8));
-    assert_int_equal(compressor_new(kind, BYTES_LITERAL("d"), out, &c, &f), OK);
+    assert_int_equal(compressor_new(kind, BYTES_LITERAL("d"), NULL, out, &c, &f), OK);
     for (size_t at = 0; at < len; at += piece)
         compressor_feed(c, bytes_of(data + at, len - at < piece ? len - at : piece));
     compressor_finish(c);
