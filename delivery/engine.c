@@ -291,7 +291,7 @@ static void on_pause(struct loop_timer *timer)
     }
 }
 
-void engine_wait_memory(struct engine_thread *t)
+void engine_look_soon(struct engine_thread *t)
 {
     if (!t->pause.armed && !t->stopping)
         loop_timer_set(t->loop, &t->pause, PAUSE_MS);
@@ -313,7 +313,7 @@ static enum status thread_open(struct delivery_engine *e, uint32_t index, struct
     t->stop.handle = on_stop;
     t->pause.fire = on_pause;
     list_init(&t->pumps);
-    list_init(&t->ready);
+    list_init(&t->senders);
     enum status st = loop_new(&t->loop, e->settings.clock, f);
     if (st != OK)
         return st;

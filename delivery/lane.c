@@ -219,7 +219,7 @@ static bool may_read(struct lane *l)
     if (l->under_way == 0)
         lane_close_fullest(l); /* F5 */
     lane_save(l);
-    engine_wait_memory(l->pump->t);
+    engine_look_soon(l->pump->t);
     return false;
 }
 
@@ -379,6 +379,8 @@ static void lane_init(struct lane *l, struct pump *p)
     arena_init(&l->scratch, SIZE_MAX / 2);
     list_init(&l->batches);
     list_init(&l->output_list);
+    list_init(&l->sender);
+    list_init(&l->ready);
     table_init(&l->outputs);
     lane_save_init(l);
     list_append(&p->lanes, &l->node);
@@ -445,6 +447,7 @@ bool lane_settle(struct lane *l)
     stream_view_unref(l->source);
     shard_unref(l->shard);
     list_remove(&l->node);
+    list_remove(&l->sender);
     atomic_fetch_sub(&p->t->engine->lanes, 1);
     mem_free(l);
     pump_lane_ended(p);

@@ -102,7 +102,7 @@ struct destination *pump_destination(struct pump *p, bool to_s3)
     if (st != OK) {
         *place = NULL;
         pump_note(p, "%s", f.text);
-        engine_wait_memory(t); /* tries again */
+        engine_look_soon(t); /* tries again */
     }
     return *place;
 }

@@ -47,8 +47,8 @@ struct engine_thread {
     struct message stop;
     /* its own */
     struct list pumps;
-    struct list ready; /* plan.ready: saved, and waiting for a place among those under way */
-    uint32_t sending;
+    struct list senders; /* lanes that have plans ready; who sent last stands last */
+    uint32_t sending;    /* parcels under way that do not just wait */
     struct loop_timer pause;
     bool stopping;
 };
@@ -165,6 +165,10 @@ struct lane {
     uint64_t memory;
     uint32_t partitions, sending, under_way; /* outputs of MAIN that fill; parcels; plans in all */
 
+    /* sending */
+    struct list sender; /* engine_thread.senders */
+    struct list ready;  /* plan.ready: saved, and waiting for a place among those under way */
+
     /* saving */
     struct delivery_change change;
     struct message saved;
@@ -186,7 +190,7 @@ enum plan_state {
 };
 struct plan {
     struct list node;  /* output.plans, in order */
-    struct list ready; /* engine_thread.ready */
+    struct list ready; /* lane.ready */
     struct output *output;
     struct pump_rules *rules;
     enum plan_state state;
@@ -197,6 +201,7 @@ struct plan {
     bool as_errors;  /* its cargo is error records by now */
     bool given_up;   /* retention took its beginning: what is left gathers anew */
     struct parcel parcel;
+    bool waits; /* its destination waits with it: D4 */
 };
 
 struct output {
@@ -218,8 +223,8 @@ struct output {
 /* engine.c */
 void engine_charge(struct lane *l, uint64_t *held, uint64_t now); /* `held` becomes `now` */
 bool engine_may_read(const struct lane *l);
-/* A lane waits for memory. */
-void engine_wait_memory(struct engine_thread *t);
+/* Soon: lanes that wait for memory look again, and what is ready and has a place goes. */
+void engine_look_soon(struct engine_thread *t);
 void engine_tell(struct engine_order *o); /* its done(arg), when it was the last */
 bool engine_owns(const struct engine_thread *t, uint64_t number, uint32_t shard);
 /* It has no pumps left and is to stop. */

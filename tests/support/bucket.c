@@ -22,6 +22,7 @@ static struct {
     size_t count;
     unsigned repeats, steps, crash_after, refuse;
     bool hold;
+    const char *hang, *missing;
 } all = {.mu = PTHREAD_MUTEX_INITIALIZER};
 
 struct way {
@@ -35,7 +36,7 @@ struct carried {
     struct way *way;
     struct parcel *parcel;
     struct loop_timer timer;
-    bool lost;
+    bool lost, failing, waits; /* it has failing attempts behind it; and waits for the next */
 };
 
 static void take(void)
@@ -56,6 +57,7 @@ void bucket_reset(void)
     }
     all.count = all.repeats = all.steps = all.crash_after = all.refuse = 0;
     all.hold = false;
+    all.hang = all.missing = NULL;
     drop();
 }
 
@@ -102,6 +104,20 @@ void bucket_hold(bool hold)
 {
     take();
     all.hold = hold;
+    drop();
+}
+
+void bucket_hang(const char *names)
+{
+    take();
+    all.hang = names;
+    drop();
+}
+
+void bucket_missing(const char *bucket)
+{
+    take();
+    all.missing = bucket;
     drop();
 }
 
@@ -155,6 +171,33 @@ static void keep(const struct parcel *p)
     memcpy(o->at, p->body.at, p->body.len);
 }
 
+/* Under mu. */
+static bool is_missing(const struct parcel *p)
+{
+    return all.missing && p->bucket && strcmp(p->bucket, all.missing) == 0;
+}
+
+static bool hangs(const struct parcel *p)
+{
+    return all.hold || (all.hang && strncmp(p->name, all.hang, strlen(all.hang)) == 0);
+}
+
+/* Whether it arrived now, at last. */
+static bool try_again(struct carried *c)
+{
+    struct parcel *p = c->parcel;
+    if (c->waits)
+        parcel_waits(p, false);
+    take();
+    c->waits = is_missing(p);
+    if (!c->waits)
+        keep(p);
+    drop();
+    if (c->waits)
+        parcel_waits(p, true);
+    return !c->waits;
+}
+
 static void tell(struct carried *c, enum parcel_outcome outcome)
 {
     struct parcel *p = c->parcel;
@@ -168,8 +211,10 @@ static void tell(struct carried *c, enum parcel_outcome outcome)
 static void on_timer(struct loop_timer *timer)
 {
     struct carried *c = LIST_OWNER(timer, struct carried, timer);
+    bool arrived = !c->failing || try_again(c);
+    c->failing = !arrived;
     take();
-    bool held = all.hold || c->lost;
+    bool held = !arrived || hangs(c->parcel) || c->lost;
     bool refused = !held && c->way->kind != DELIVERY_TO_S3 && all.refuse > 0;
     all.refuse -= refused;
     drop();
@@ -196,7 +241,8 @@ static void way_send(struct destination *base, struct parcel *p)
     list_append(&w->parcels, &c->node);
     take();
     c->lost = !step();
-    if (!c->lost && (w->kind == DELIVERY_TO_S3 || all.refuse == 0))
+    c->failing = is_missing(p);
+    if (!c->lost && !c->failing && (w->kind == DELIVERY_TO_S3 || all.refuse == 0))
         keep(p);
     drop();
     uint8_t chance;

@@ -14,12 +14,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { NUMBER = 7, STREAM = 11 };
+enum { STREAM = 11, FLUSH_MS = 20000 };
 
-static struct delivery_view *view_of(struct rig *r, const char *config, bool kinesis)
+static struct delivery_view *view_of(struct rig *r, const char *name, const char *config,
+                                     bool kinesis)
 {
     char text[4096];
-    snprintf(text, sizeof(text), "{\"DeliveryStreamName\":\"d\",%s%s}",
+    snprintf(text, sizeof(text), "{\"DeliveryStreamName\":\"%s\",%s%s}", name,
              kinesis
                  ? "\"DeliveryStreamType\":\"KinesisStreamAsSource\","
                    "\"KinesisStreamSourceConfiguration\":{\"RoleARN\":\"r\",\"KinesisStreamARN\":"
@@ -29,12 +30,12 @@ static struct delivery_view *view_of(struct rig *r, const char *config, bool kin
     struct arena arena;
     struct fault f = {0};
     struct firehose_create_delivery_stream_input in;
-    struct delivery_view values = {.number = NUMBER,
+    struct delivery_view values = {.number = (uint64_t)name[0],
                                    .version = ++r->version,
                                    .status = DELIVERY_ACTIVE},
                          *out;
     must(scope_set(&values.scope, BYTES_LITERAL("000000000000"), BYTES_LITERAL("eu-west-1")));
-    snprintf(values.name, sizeof(values.name), "d");
+    snprintf(values.name, sizeof(values.name), "%s", name);
     arena_init(&arena, MIB(1));
     must(json_decode(&shape_firehose_create_delivery_stream_input, (uint8_t *)text, strlen(text),
                      &arena, &in, &f) == OK);
@@ -84,7 +85,7 @@ void rig_start(struct rig *r)
         .logs = r->logs,
         .streams = r->streams,
         .store = r->store,
-        .threads = 2,
+        .threads = r->threads ? r->threads : 2,
         .memory_max = r->memory_max ? r->memory_max : MIB(64),
         .s3_endpoint = "",
         .s3_region = "",
@@ -93,6 +94,8 @@ void rig_start(struct rig *r)
     };
     must(delivery_engine_open(&s, &r->engine, &f) == OK);
     delivery_engine_set(r->engine, r->delivery);
+    if (r->other)
+        delivery_engine_set(r->engine, r->other);
 }
 
 void rig_stop(struct rig *r)
@@ -105,15 +108,17 @@ void rig_stop(struct rig *r)
 
 void rig_open(struct rig *r, const char *config, bool kinesis, uint32_t shards)
 {
-    uint64_t memory_max = r->memory_max;
-    *r = (struct rig){
-        .shards = shards, .memory_max = memory_max, .stream = STREAM, .status = STREAM_ACTIVE};
+    *r = (struct rig){.shards = shards,
+                      .memory_max = r->memory_max,
+                      .threads = r->threads,
+                      .stream = STREAM,
+                      .status = STREAM_ACTIVE};
     bucket_reset();
     snprintf(r->folder, sizeof(r->folder), "/tmp/sluice-delivery-XXXXXX");
     must(mkdtemp(r->folder));
     r->logs = log_memory_new(&clock_system);
     r->streams = stream_table_new();
-    r->delivery = delivery_new(view_of(r, config, kinesis));
+    r->delivery = delivery_new(view_of(r, "d", config, kinesis));
     r->source = stream_new(source_view(r, UINT32_MAX, 1));
     stream_table_add(r->streams, r->source);
     rig_start(r);
@@ -125,6 +130,8 @@ void rig_close(struct rig *r)
     if (r->engine)
         rig_stop(r);
     delivery_unref(r->delivery);
+    if (r->other)
+        delivery_unref(r->other);
     stream_table_remove(r->streams, r->source);
     stream_unref(r->source);
     stream_table_free(r->streams);
@@ -134,8 +141,17 @@ void rig_close(struct rig *r)
 
 void rig_update(struct rig *r, const char *config)
 {
-    delivery_publish(r->delivery, view_of(r, config, false));
-    delivery_engine_set(r->engine, r->delivery);
+    struct delivery_view *v = delivery_look(r->delivery);
+    delivery_publish(r->delivery, view_of(r, "d", config, v->source == DELIVERY_KINESIS));
+    delivery_view_unref(v);
+    if (r->engine)
+        delivery_engine_set(r->engine, r->delivery);
+}
+
+void rig_add(struct rig *r, const char *config)
+{
+    r->other = delivery_new(view_of(r, "e", config, true));
+    delivery_engine_set(r->engine, r->other);
 }
 
 void rig_split(struct rig *r, uint32_t parent)
@@ -178,16 +194,30 @@ static void on_flushed(void *arg, enum status st, const struct fault *f)
     must(pthread_mutex_unlock(&x->mu) == 0);
 }
 
-enum status rig_flush(struct rig *r, uint64_t within_ms, struct fault *f)
+enum status rig_flush_of(struct rig *r, struct delivery *d, uint64_t within_ms, struct fault *f)
 {
     struct flush x = {.mu = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-    delivery_engine_flush(r->engine, r->delivery, within_ms, on_flushed, &x);
+    delivery_engine_flush(r->engine, d, within_ms, on_flushed, &x);
     must(pthread_mutex_lock(&x.mu) == 0);
     while (!x.over)
         must(pthread_cond_wait(&x.changed, &x.mu) == 0);
     must(pthread_mutex_unlock(&x.mu) == 0);
     *f = x.fault;
     return x.status;
+}
+
+enum status rig_flush(struct rig *r, uint64_t within_ms, struct fault *f)
+{
+    return rig_flush_of(r, r->delivery, within_ms, f);
+}
+
+bool rig_flushed(struct rig *r)
+{
+    struct fault f = {0};
+    if (rig_flush(r, FLUSH_MS, &f) == OK)
+        return true;
+    fprintf(stderr, "not flushed: %s\n", f.text);
+    return false;
 }
 
 char *rig_words(const char *prefix)

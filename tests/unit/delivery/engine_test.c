@@ -11,14 +11,14 @@
 
 #include <stdio.h>
 
-#define HINTS(mb, s) "\"BufferingHints\":{\"SizeInMBs\":" #mb ",\"IntervalInSeconds\":" #s "}"
 #define PLAIN(mb, s)                                                                               \
-    "\"ExtendedS3DestinationConfiguration\":{" RIG_S3 "," HINTS(mb, s) ",\"Prefix\":\"main/\"}"
+    "\"ExtendedS3DestinationConfiguration\":{" RIG_S3 "," RIG_HINTS(mb, s) ",\"Prefix\":\"main/"   \
+                                                                           "\"}"
 #define BACKED_UP                                                                                  \
     "\"ExtendedS3DestinationConfiguration\":{" RIG_S3                                              \
-    "," HINTS(1, 300) ",\"Prefix\":\"main/"                                                        \
-                      "\",\"S3BackupMode\":\"Enabled\",\"S3BackupConfiguration\":{" RIG_S3         \
-                      "," HINTS(2, 300) ",\"Prefix\":\"backup/\"}}"
+    "," RIG_HINTS(1, 300) ",\"Prefix\":\"main/"                                                    \
+                          "\",\"S3BackupMode\":\"Enabled\",\"S3BackupConfiguration\":{" RIG_S3     \
+                          "," RIG_HINTS(2, 300) ",\"Prefix\":\"backup/\"}}"
 #define HTTP(backup)                                                                               \
     "\"HttpEndpointDestinationConfiguration\":{\"EndpointConfiguration\":{\"Url\":\"https://x\"}," \
     "\"BufferingHints\":{\"SizeInMBs\":1,\"IntervalInSeconds\":300},\"S3BackupMode\":\"" backup    \
@@ -28,11 +28,7 @@ enum { FLUSH_MS = 20000, BIG = 90000 };
 
 static void flush(struct rig *r)
 {
-    struct fault f = {0};
-    enum status st = rig_flush(r, FLUSH_MS, &f);
-    if (st != OK)
-        print_error("%s\n", f.text);
-    assert_int_equal(st, OK);
+    assert_true(rig_flushed(r));
 }
 
 static void what_was_put_is_delivered_in_order(void **state)
@@ -220,7 +216,7 @@ static void an_update_closes_what_is_open_and_goes_on_under_the_new_name(void **
     assert_int_equal(driver_append_many(r.logs, r.log[0], "a", 10, 10), 10);
     flush(&r);
     rig_update(&r, "\"ExtendedS3DestinationConfiguration\":{" RIG_S3
-                   "," HINTS(5, 300) ",\"Prefix\":\"new/\"}");
+                   "," RIG_HINTS(5, 300) ",\"Prefix\":\"new/\"}");
     assert_int_equal(driver_append_many(r.logs, r.log[0], "b", 10, 10), 10);
     flush(&r);
     assert_true(rig_has_all("main/", "a", 10));
