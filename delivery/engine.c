@@ -78,7 +78,7 @@ static void load_rows(struct delivery_engine *e, struct engine_order *o)
     struct buf prefix;
     buf_init(&prefix, 256);
     enum status st = OK;
-    for (int kind = ROW_CURSOR; kind <= ROW_PLAN && st == OK; kind++) {
+    for (int kind = ROW_CURSOR; kind < ROW_KINDS && st == OK; kind++) {
         g.kind = (enum delivery_row)kind;
         buf_clear(&prefix);
         row_prefix(g.kind, o->run->number, &prefix);

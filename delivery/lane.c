@@ -1,6 +1,6 @@
 /* lane.c: one shard of one delivery stream: from its log to its outputs, in order.
  *
- *   lane_new: rows of a former life --> where it goes on: its cursor; without one, DirectPut: 0; Kinesis: the first record of the start's time (LOG_FIND_TIME)
+ *   lane_new: rows of a former life --> under which settings (lane_rules.c), and where it goes on: its cursor; without one, DirectPut: 0; Kinesis: the first record of the start's time (LOG_FIND_TIME)
  *   lane_step: reads while there is room in memory and in the chain; at the end it waits for more (log_waiter)
  *   lane_end: nothing new begins; lane_settle frees it when what was under way came back
  *
@@ -201,8 +201,8 @@ static void on_read_back(struct message *m)
 /* There is something to read, and room for it. */
 static bool may_read(struct lane *l)
 {
-    if (l->closing || l->reading || l->waiting || l->again.armed || l->rules != l->pump->rules ||
-        l->batch_count >= LANE_BATCHES_MAX)
+    if (l->closing || l->reading || l->waiting || l->again.armed ||
+        l->batch_count >= LANE_BATCHES_MAX || (lane_drains(l) && !lane_owes(l)))
         return false;
     if (!l->placed)
         return true;
@@ -242,42 +242,6 @@ void lane_step(struct lane *l)
     pump_moved(l->pump);
 }
 
-/* ---- another view ---- */
-
-static enum status adopt(struct lane *l, struct fault *f)
-{
-    struct pump_rules *newer = l->pump->rules;
-    enum status st = l->rules ? lane_close_outputs(l, UINT64_MAX, f) : OK;
-    process_free(l->chain);
-    l->chain = NULL;
-    struct engine_thread *t = l->pump->t;
-    const struct process_settings settings = {
-        .view = newer->view,
-        .delivery = l->pump->delivery,
-        .loop = t->loop,
-        .web = t->web,
-        .clock = t->engine->settings.clock,
-        .transforms = t->engine->settings.transforms,
-        .seed = newer->view->number << 20 ^ l->shard->index,
-    };
-    if (st == OK && !newer->plain)
-        st = process_new(&settings, &l->chain, f);
-    pump_rules_unref(l->rules);
-    l->rules = pump_rules_ref(newer);
-    return st;
-}
-
-void lane_adopt(struct lane *l)
-{
-    if (l->rules == l->pump->rules || l->batch_count > 0 || l->reading)
-        return;
-    struct fault f = {0};
-    if (adopt(l, &f) != OK)
-        lane_fail(l, &f);
-    else
-        lane_save(l);
-}
-
 /* ---- life ---- */
 
 uint64_t lane_oldest_ms(const struct lane *l)
@@ -309,6 +273,8 @@ static enum status restore_row(struct lane *l, const struct stored_row *row, str
 {
     struct place_row place = {0};
     struct plan_facts facts;
+    if (row->kind == ROW_RULES)
+        return OK; /* before all others: they are made of them */
     enum status st = row->kind == ROW_PLAN ? plan_read(row->value, &facts, f)
                                            : place_read(row->value, &place, f);
     if (st != OK)
@@ -337,20 +303,34 @@ static bool are_anothers(const struct lane *l, const struct list *rows)
     {
         const struct stored_row *row = LIST_OWNER(node, struct stored_row, node);
         struct place_row place;
-        if (row->shard == l->shard->index && row->kind != ROW_PLAN &&
+        if (row->shard == l->shard->index && (row->kind == ROW_CURSOR || row->kind == ROW_MARK) &&
             place_read(row->value, &place, NULL) == OK && place.stream != l->stream)
             return true;
     }
     return false;
 }
 
-/* Cursor and marks first, then plans, as the store has them: in order of their keys. */
-static enum status restore(struct lane *l, struct list *rows, struct fault *f)
+static enum status restore_rules(struct lane *l, const struct list *rows, struct fault *f)
 {
     enum status st = OK;
+    LIST_EACH(node, keep, rows)
+    {
+        const struct stored_row *row = LIST_OWNER(node, struct stored_row, node);
+        if (st == OK && row->shard == l->shard->index && row->kind == ROW_RULES)
+            st = lane_rules_restore(l, row->value, f);
+    }
+    return st;
+}
+
+/* The rules; then cursor and marks, then plans, as the store has them: in order of their keys. */
+static enum status restore(struct lane *l, struct list *rows, struct fault *f)
+{
     bool forget = are_anothers(l, rows);
+    enum status st = OK;
     if (forget)
         pump_forget(l->pump, l->shard->index);
+    else
+        st = restore_rules(l, rows, f);
     LIST_EACH(node, keep, rows)
     {
         struct stored_row *row = LIST_OWNER(node, struct stored_row, node);
@@ -393,9 +373,9 @@ struct lane *lane_new(struct pump *p, struct shard *shard, struct list *rows)
     struct lane *l = MEM_NEW(struct lane);
     l->shard = shard_ref(shard);
     lane_init(l, p);
-    enum status st = adopt(l, &f);
+    enum status st = restore(l, rows, &f);
     if (st == OK)
-        st = restore(l, rows, &f);
+        st = lane_rules_begin(l, &f);
     if (!l->placed && p->rules->view->source == DELIVERY_DIRECT_PUT)
         l->placed = true; /* at 0 */
     arena_fini(&l->scratch);

@@ -227,7 +227,7 @@ static enum status hand_batch(struct lane_batch *b, struct fault *f)
     }
     bool flushing = l->flush_to > 0 && l->handed >= l->flush_to;
     if (st == OK)
-        st = lane_close_outputs(l, flushing ? UINT64_MAX : 0, f);
+        st = lane_close_outputs(l, flushing || lane_drains(l) ? UINT64_MAX : 0, f);
     return st;
 }
 

@@ -56,6 +56,7 @@ static void on_saved(struct message *m)
     l->saving = false;
     if (!synced && !l->ending) {
         pump_note(l->pump, "the progress of a delivery cannot be stored: %s", l->change.fault.text);
+        l->rules_stored = false;
         l->dirty = l->save_failed = true;
         loop_timer_set(l->pump->t->loop, &l->idle_save, RETRY_MS);
     }
@@ -176,6 +177,11 @@ void lane_save(struct lane *l)
 {
     if (l->saving || l->ending || !l->placed || l->save_failed)
         return;
+    struct bytes rules;
+    if (!pump_rules_text(l->rules, &rules)) { /* no memory */
+        loop_timer_set(l->pump->t->loop, &l->idle_save, RETRY_MS);
+        return;
+    }
     delivery_change_init(&l->change, on_done);
     bool any = false;
     LIST_EACH(node, keep, &l->output_list)
@@ -198,6 +204,9 @@ void lane_save(struct lane *l)
         delivery_change_fini(&l->change);
         return;
     }
+    if (!l->rules_stored) /* R2 */
+        put_row(l, ROW_RULES, NULL, (struct position){0}, rules);
+    l->rules_stored = true;
     l->saving = true;
     delivery_store_submit(l->pump->t->engine->settings.store, &l->change);
 }

@@ -120,7 +120,8 @@ static bool send(struct plan *p)
     const struct plan_facts *facts = &p->facts;
     bool to_s3 = facts->to_s3 || facts->failure.is;
     const struct plan_place *place = place_of(p);
-    struct destination *d = pump_destination(l->pump, to_s3);
+    struct destination *d =
+        pump_destination(l->pump, to_s3 ? DELIVERY_TO_S3 : p->rules->view->kind);
     if (!d)
         return false;
     p->parcel = (struct parcel){

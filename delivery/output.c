@@ -259,6 +259,11 @@ void output_restore_plan(struct output *o, struct plan_facts *facts)
     struct plan *p = plan_new(o);
     p->facts = *facts;
     p->state = PLAN_REFILLING;
+    if (facts->to_s3 != o->lane->rules->of[facts->channel].to_s3) { /* nobody is there to take it */
+        p->given_up = true;
+        p->state = PLAN_SENT;
+        o->lane->dirty = true;
+    }
     cargo_init(&p->cargo, p->facts.place.compression, !p->facts.to_s3,
                bytes_text(p->facts.entry ? p->facts.entry : ""));
 }

@@ -10,7 +10,7 @@
 enum { PLAN_ARENA_BYTES_MAX = 8 * 1024 * 1024 };
 
 static const char *const channels[] = {"main", "error", "backup"};
-static const char *const kinds[] = {"cursor/", "mark/", "plan/"};
+static const char *const kinds[] = {"cursor/", "mark/", "plan/", "rules/"};
 
 void output_name(enum output_channel channel, struct bytes partition, struct buf *out)
 {
@@ -43,12 +43,17 @@ void row_prefix(enum delivery_row kind, uint64_t number, struct buf *out)
     buf_printf(out, "%s%020llu/", kinds[kind], (unsigned long long)number);
 }
 
+static bool has_output(enum delivery_row kind)
+{
+    return kind == ROW_MARK || kind == ROW_PLAN;
+}
+
 void row_key(enum delivery_row kind, uint64_t number, uint32_t shard, const char *output,
              struct position first, struct buf *out)
 {
     row_prefix(kind, number, out);
     buf_printf(out, "%010u", shard);
-    if (kind != ROW_CURSOR)
+    if (has_output(kind))
         buf_printf(out, "/%s", output);
     if (kind == ROW_PLAN)
         buf_printf(out, "/%020llu.%010u", (unsigned long long)first.offset, first.sub);
@@ -65,7 +70,7 @@ bool row_key_parse(enum delivery_row kind, struct bytes key, uint32_t *shard, st
         return false;
     *shard = (uint32_t)index;
     struct bytes rest = bytes_of(key.at + head + SHARD_DIGITS, key.len - head - SHARD_DIGITS);
-    if (kind == ROW_CURSOR)
+    if (!has_output(kind))
         return rest.len == 0;
     if (rest.len < 2 || rest.at[0] != '/')
         return false;
@@ -249,6 +254,9 @@ static void get_plan(struct reader *r, const json_t *o, struct plan_facts *out)
     const json_t *failed = json_object_get(o, "failed");
     if (failed)
         get_failure(r, failed, &out->failure);
+    bool refused = out->failure.is;
+    r->bad = r->bad || (out->to_s3 && (refused || !out->place.bucket)) ||
+             (refused && !out->failure.place.bucket);
 }
 
 enum status plan_read(struct bytes row, struct plan_facts *out, struct fault *f)

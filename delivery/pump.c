@@ -43,46 +43,11 @@ void pump_note(struct pump *p, const char *format, ...)
     TRACE_SELDOM(TRACE_WARN, "delivery", "%s: %s", p->rules->view->name, text);
 }
 
-/* ---- rules ---- */
-
-struct pump_rules *pump_rules_ref(struct pump_rules *r)
-{
-    r->refs++;
-    return r;
-}
-
-void pump_rules_unref(struct pump_rules *r)
-{
-    if (!r || --r->refs > 0)
-        return;
-    time_zone_free(r->zone);
-    delivery_view_unref(r->view);
-    mem_free(r);
-}
-
-/* Takes over the view. */
-static struct pump_rules *rules_new(struct delivery_view *v)
-{
-    struct pump_rules *r = MEM_NEW(struct pump_rules);
-    r->refs = 1;
-    r->view = v;
-    for (int c = 0; c < OUTPUT_CHANNELS; c++)
-        output_rules_of(v, (enum output_channel)c, &r->of[c]);
-    r->plain = process_is_plain(v);
-    r->names_records = process_names_records(v);
-    r->backs_up = view_backs_up(v);
-    struct bytes zone = view_time_zone(v);
-    struct fault f = {0};
-    if (bytes_present(zone) && time_zone_open(zone, &r->zone, &f) != OK)
-        trace(TRACE_ERROR, "delivery", "%s: %s: UTC is taken", v->name, f.text);
-    return r;
-}
-
 /* ---- destinations ---- */
 
-struct destination *pump_destination(struct pump *p, bool to_s3)
+struct destination *pump_destination(struct pump *p, enum delivery_kind kind)
 {
-    struct destination **place = to_s3 ? &p->to_s3 : &p->to_main;
+    struct destination **place = &p->to[kind];
     struct engine_thread *t = p->t;
     const struct destination_settings settings = {
         .engine = &t->engine->settings,
@@ -92,7 +57,6 @@ struct destination *pump_destination(struct pump *p, bool to_s3)
         .clock = t->engine->settings.clock,
     };
     struct fault f = {0};
-    enum delivery_kind kind = to_s3 ? DELIVERY_TO_S3 : p->rules->view->kind;
     const struct destination_ops *ops = t->engine->destination_of(kind);
     enum status st = OK;
     if (!*place && !ops)
@@ -109,11 +73,12 @@ struct destination *pump_destination(struct pump *p, bool to_s3)
 
 static void close_destinations(struct pump *p)
 {
-    if (p->to_main)
-        p->to_main->ops->close(p->to_main);
-    if (p->to_s3)
-        p->to_s3->ops->close(p->to_s3);
-    p->to_main = p->to_s3 = NULL;
+    for (int kind = 0; kind < DELIVERY_KINDS; kind++) {
+        struct destination *d = p->to[kind];
+        if (d)
+            d->ops->close(d);
+        p->to[kind] = NULL;
+    }
 }
 
 /* ---- flushes and freshness ---- */
@@ -268,7 +233,7 @@ void pump_forget(struct pump *p, uint32_t shard)
     delivery_change_init(&f->change, on_forgotten);
     struct buf key;
     buf_init(&key, 256);
-    for (int kind = ROW_CURSOR; kind <= ROW_PLAN; kind++) {
+    for (int kind = ROW_CURSOR; kind < ROW_KINDS; kind++) {
         buf_clear(&key);
         row_prefix((enum delivery_row)kind, p->run->number, &key);
         buf_printf(&key, "%010u", shard);
@@ -448,7 +413,7 @@ struct pump *pump_new(struct engine_thread *t, struct run *run, struct list *row
     p->run = run;
     atomic_fetch_add(&run->refs, 1);
     p->delivery = run->delivery;
-    p->rules = rules_new(delivery_look(run->delivery));
+    p->rules = pump_rules_new(delivery_look(run->delivery));
     p->waiter.wake = on_change;
     list_init(&p->waiter.node);
     p->changed.handle = on_changed;
@@ -469,12 +434,12 @@ struct pump *pump_new(struct engine_thread *t, struct run *run, struct list *row
 void pump_set(struct pump *p)
 {
     struct delivery_view *v = delivery_look(p->delivery);
-    if (p->ending || v == p->rules->view) {
+    if (p->ending || v->version == p->rules->view->version) { /* tags are nothing to lanes */
         delivery_view_unref(v);
         return;
     }
     pump_rules_unref(p->rules);
-    p->rules = rules_new(v);
+    p->rules = pump_rules_new(v);
     LIST_EACH(node, keep, &p->lanes)
     lane_step(LIST_OWNER(node, struct lane, node));
 }

@@ -2,7 +2,9 @@
  *
  *   engine.c        threads and orders                          control, any
  *   pump.c          one delivery stream on one thread: its view, its source's shards, its lanes
+ *   pump_rules.c    what a view means
  *   lane.c          one shard: reads, has processed, hands results to outputs
+ *   lane_rules.c    under which version of the settings it works
  *   lane_batch.c    what one read gave: records out of spans, results into outputs
  *   lane_save.c     plans, marks and the cursor: one change at a time
  *   lane_send.c     plans to destinations and back
@@ -33,7 +35,8 @@ enum {
     READ_AHEAD_RECORDS = 10000,
     RETRY_MS = 1000,
     CURSOR_IDLE_MS = 5000, /* a cursor that moved over nothing to deliver is saved after that */
-    PAUSE_MS = 20          /* lanes that wait for memory look again */
+    PAUSE_MS = 20,         /* lanes that wait for memory look again */
+    DELIVERY_KINDS = DELIVERY_TO_OPENSEARCH + 1
 };
 
 struct engine_order;
@@ -89,6 +92,7 @@ struct pump_rules {
     struct time_zone *zone;
     struct output_rules of[OUTPUT_CHANNELS];
     bool plain, backs_up, names_records;
+    struct buf text; /* the view as it is stored; empty: not made yet */
 };
 
 struct pump {
@@ -106,7 +110,7 @@ struct pump {
     struct list lanes;
     struct list rows; /* stored_row: of lanes that did not start yet */
     struct list flushes;
-    struct destination *to_main, *to_s3;
+    struct destination *to[DELIVERY_KINDS]; /* NULL: not opened yet */
     struct loop_timer fresh;
     uint32_t guard; /* it is not freed meanwhile */
     bool ending;
@@ -129,8 +133,9 @@ struct lane_batch {
 struct lane {
     struct list node;
     struct pump *pump;
-    struct pump_rules *rules; /* in force here */
-    struct shard *shard;      /* as it was when the lane began */
+    struct pump_rules *rules; /* in force here: lane_rules.c */
+    bool rules_stored;
+    struct shard *shard; /* as it was when the lane began */
     struct stream_view *source;
     uint64_t stream;      /* number */
     struct arena scratch; /* while it is made */
@@ -242,20 +247,35 @@ void pump_note(struct pump *p, const char *format, ...) __attribute__((format(pr
 /* A lane moved: flushes and DataFreshness. */
 void pump_moved(struct pump *p);
 void pump_flush(struct pump *p, struct engine_order *o, uint64_t within_ms);
-struct destination *pump_destination(struct pump *p, bool to_s3);
+struct destination *pump_destination(struct pump *p, enum delivery_kind kind);
+
+/* pump_rules.c */
+struct pump_rules *pump_rules_new(struct delivery_view *v); /* takes over the view */
 struct pump_rules *pump_rules_ref(struct pump_rules *r);
 void pump_rules_unref(struct pump_rules *r);
+/* The view as it is stored. False: there was no memory for it. */
+bool pump_rules_text(struct pump_rules *r, struct bytes *out);
 
 /* lane.c */
 struct lane *lane_new(struct pump *p, struct shard *shard, struct list *rows);
 void lane_step(struct lane *l);
-void lane_adopt(struct lane *l); /* the pump's rules, as soon as nothing is in processing */
-void lane_end(struct lane *l);   /* it is freed once nothing of it is under way */
+void lane_end(struct lane *l); /* it is freed once nothing of it is under way */
 bool lane_settle(struct lane *l);
 void lane_fail(struct lane *l, const struct fault *f);
 /* The lowest offset of which not every result is delivered. */
 uint64_t lane_cursor(const struct lane *l);
 uint64_t lane_oldest_ms(const struct lane *l);
+
+/* lane_rules.c */
+/* The pump's rules, as soon as nothing is left of what was read under others. */
+void lane_adopt(struct lane *l);
+/* It has still to come to the pump's rules: whatever it holds closes at once. */
+bool lane_drains(const struct lane *l);
+/* Behind what it read there is something that was delivered or planned in a former life. */
+bool lane_owes(const struct lane *l);
+/* At the start: what was stored of the rules it worked under; and, when all its rows are there, its chain. */
+enum status lane_rules_restore(struct lane *l, struct bytes row, struct fault *f);
+enum status lane_rules_begin(struct lane *l, struct fault *f);
 
 /* lane_batch.c */
 struct lane_batch *lane_batch_new(struct lane *l, struct fault *f);

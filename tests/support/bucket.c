@@ -233,6 +233,7 @@ static void on_timer(struct loop_timer *timer)
 static void way_send(struct destination *base, struct parcel *p)
 {
     struct way *w = LIST_OWNER(base, struct way, base);
+    must(w->kind == DELIVERY_TO_S3 ? p->bucket != NULL : p->view->kind == w->kind);
     struct carried *c = MEM_NEW(struct carried);
     c->way = w;
     c->parcel = p;
@@ -283,9 +284,17 @@ static enum status open_http(const struct destination_settings *s, struct destin
     return open_way(s, out, DELIVERY_TO_HTTP);
 }
 
+static enum status open_splunk(const struct destination_settings *s, struct destination **out,
+                               struct fault *f)
+{
+    (void)f;
+    return open_way(s, out, DELIVERY_TO_SPLUNK);
+}
+
 const struct destination_ops *bucket_of(enum delivery_kind kind)
 {
     static const struct destination_ops s3 = {open_s3, way_send, way_close};
     static const struct destination_ops http = {open_http, way_send, way_close};
-    return kind == DELIVERY_TO_S3 ? &s3 : &http;
+    static const struct destination_ops splunk = {open_splunk, way_send, way_close};
+    return kind == DELIVERY_TO_S3 ? &s3 : kind == DELIVERY_TO_SPLUNK ? &splunk : &http;
 }
