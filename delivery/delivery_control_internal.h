@@ -42,9 +42,8 @@ enum status delivery_change_to(struct delivery_control *c, struct delivery *d,
 enum status delivery_put_row(struct delivery_change *change, const struct delivery_view *v,
                              struct fault *f) MUST_USE;
 enum { DELIVERY_KEY_BYTES = 48 };
-/* "delivery/00000000000000000007" and the like. */
-void delivery_key_print(const char *kind, uint64_t number, const char *end,
-                        char out[DELIVERY_KEY_BYTES]);
+/* "delivery/00000000000000000007" */
+void delivery_key_print(uint64_t number, char out[DELIVERY_KEY_BYTES]);
 /* Runs `then` on the thread in `ms`; dropped when the control closes. */
 void delivery_delay_start(struct delivery_control *c, struct delivery *d, uint64_t ms,
                           void (*then)(struct delivery_control *, struct delivery *));

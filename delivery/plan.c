@@ -59,6 +59,20 @@ void row_key(enum delivery_row kind, uint64_t number, uint32_t shard, const char
         buf_printf(out, "/%020llu.%010u", (unsigned long long)first.offset, first.sub);
 }
 
+void rows_remove(struct delivery_change *c, uint64_t number, const uint32_t *shard)
+{
+    struct buf prefix;
+    buf_init(&prefix, 256);
+    for (int kind = ROW_CURSOR; kind < ROW_KINDS; kind++) {
+        buf_clear(&prefix);
+        row_prefix((enum delivery_row)kind, number, &prefix);
+        if (shard)
+            buf_printf(&prefix, "%010u", *shard);
+        delivery_change_remove_all(c, buf_view(&prefix));
+    }
+    buf_fini(&prefix);
+}
+
 bool row_key_parse(enum delivery_row kind, struct bytes key, uint32_t *shard, struct bytes *output)
 {
     enum { SHARD_DIGITS = 10 };

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "delivery/compress.h"
+#include "delivery/delivery_store.h"
 #include "delivery/destination.h"
 #include "delivery/position.h"
 #include "delivery/process.h"
@@ -59,6 +60,9 @@ void row_key(enum delivery_row kind, uint64_t number, uint32_t shard, const char
              struct position first, struct buf *out);
 /* The shard and the output (a view, absent of a cursor and of rules) that a key names. False: it is no such key. */
 bool row_key_parse(enum delivery_row kind, struct bytes key, uint32_t *shard, struct bytes *output);
+
+/* Into a change: all rows of these kinds go, of one shard, or of all (NULL). */
+void rows_remove(struct delivery_change *c, uint64_t number, const uint32_t *shard);
 
 enum status plan_write(const struct plan_facts *p, struct buf *out) MUST_USE;
 /* CORRUPT. On success the caller ends out->arena. */

@@ -231,15 +231,7 @@ void pump_forget(struct pump *p, uint32_t shard)
 {
     struct forgetting *f = MEM_NEW(struct forgetting);
     delivery_change_init(&f->change, on_forgotten);
-    struct buf key;
-    buf_init(&key, 256);
-    for (int kind = ROW_CURSOR; kind < ROW_KINDS; kind++) {
-        buf_clear(&key);
-        row_prefix((enum delivery_row)kind, p->run->number, &key);
-        buf_printf(&key, "%010u", shard);
-        delivery_change_remove_all(&f->change, buf_view(&key));
-    }
-    buf_fini(&key);
+    rows_remove(&f->change, p->run->number, &shard);
     delivery_store_submit(p->t->engine->settings.store, &f->change);
 }
 
