@@ -82,6 +82,7 @@ static void load_rows(struct delivery_engine *e, struct engine_order *o)
         g.kind = (enum delivery_row)kind;
         buf_clear(&prefix);
         row_prefix(g.kind, o->run->number, &prefix);
+        must(prefix.status == OK);
         st = delivery_store_each(e->settings.store, buf_view(&prefix), load_row, &g, &f);
     }
     buf_fini(&prefix);

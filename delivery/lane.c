@@ -125,7 +125,8 @@ static enum status take_records(struct lane *l, struct fault *f)
     }
     b->done = true;
     b->process.status = OK;
-    return lane_hand_over(l, f);
+    lane_hand_over(l);
+    return OK;
 }
 
 /* Nothing there, or nothing any more: what the cursor wants may be gone, with all behind it. */
@@ -139,6 +140,7 @@ static bool take_end(struct lane *l)
         l->next = l->handed = end;
         LIST_EACH(node, keep, &l->output_list)
         st = st == OK ? output_refilled(LIST_OWNER(node, struct output, node), end, &f) : st;
+        st = st == OK ? lane_close_due(l, &f) : st;
         l->dirty = true;
         lane_save(l);
     }
@@ -198,6 +200,38 @@ static void on_read_back(struct message *m)
     pump_moved(l->pump);
 }
 
+/* Something of it is on its way, and will make room. */
+static bool will_make_room(const struct lane *l)
+{
+    LIST_EACH(node, keep, &l->output_list)
+    {
+        const struct output *o = LIST_OWNER(node, struct output, node);
+        LIST_EACH(plan_node, plan_keep, &o->plans)
+        {
+            if (LIST_OWNER(plan_node, struct plan, node)->state != PLAN_REFILLING)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Over the budget it waits (F5), unless nothing of it could ever go: what only lacks its end is read on, and else the fullest output closes. */
+static bool has_room(struct lane *l)
+{
+    struct fault f = {0};
+    l->hungry = !engine_may_read(l);
+    if (!l->hungry)
+        return true;
+    bool waits = will_make_room(l);
+    if (!waits && l->under_way > 0)
+        return true;
+    if (!waits && lane_close_fullest(l, &f) != OK)
+        lane_fail(l, &f);
+    lane_save(l);
+    engine_look_soon(l->pump->t);
+    return false;
+}
+
 /* There is something to read, and room for it. */
 static bool may_read(struct lane *l)
 {
@@ -213,14 +247,7 @@ static bool may_read(struct lane *l)
             wait_for_more(l, bounds.end);
         return false;
     }
-    l->hungry = !engine_may_read(l);
-    if (!l->hungry)
-        return true;
-    if (l->under_way == 0)
-        lane_close_fullest(l); /* F5 */
-    lane_save(l);
-    engine_look_soon(l->pump->t);
-    return false;
+    return has_room(l);
 }
 
 void lane_step(struct lane *l)
@@ -280,13 +307,20 @@ static enum status restore_row(struct lane *l, const struct stored_row *row, str
     if (st != OK)
         return st;
     if (row->kind == ROW_PLAN) {
-        output_restore_plan(output_of(l, facts.channel, facts.partition), &facts);
+        struct output *o = output_of(l, facts.channel, facts.partition, f);
+        if (!o) {
+            arena_fini(&facts.arena);
+            return NO_MEMORY;
+        }
+        output_restore_plan(o, &facts);
     } else if (row->kind == ROW_MARK) {
         struct plan_facts as_named = {0};
         st = output_parse(row->output, &as_named.channel, &as_named.partition, &l->scratch);
         if (st != OK)
             return fault_set(f, CORRUPT, "a stored mark of a delivery cannot be read");
-        struct output *o = output_of(l, as_named.channel, as_named.partition);
+        struct output *o = output_of(l, as_named.channel, as_named.partition, f);
+        if (!o)
+            return NO_MEMORY;
         o->mark = o->stored_mark = place.next;
         o->mark_stored = true;
     } else {

@@ -2,6 +2,7 @@
 #include "delivery/plan.h"
 
 #include "base/mem.h"
+#include "base/must.h"
 #include "wire/uri.h"
 
 #include <jansson.h>
@@ -68,6 +69,7 @@ void rows_remove(struct delivery_change *c, uint64_t number, const uint32_t *sha
         row_prefix((enum delivery_row)kind, number, &prefix);
         if (shard)
             buf_printf(&prefix, "%010u", *shard);
+        must(prefix.status == OK); /* a part of it would be a prefix of others' */
         delivery_change_remove_all(c, buf_view(&prefix));
     }
     buf_fini(&prefix);

@@ -135,7 +135,7 @@ static void on_deadline(struct loop_timer *timer)
 static void hurry(struct lane *l)
 {
     struct fault f = {0};
-    if (l->handed >= l->flush_to && lane_close_outputs(l, UINT64_MAX, &f) != OK)
+    if (lane_close_due(l, &f) != OK)
         lane_fail(l, &f);
     l->dirty = true;
     lane_save(l);

@@ -181,7 +181,8 @@ struct lane {
     uint64_t cursor; /* stored */
     uint64_t saving_cursor;
     struct loop_timer idle_save;
-    uint64_t flush_to; /* outputs close once all below it was handed over */
+    bool short_of_memory; /* a row of the change could not be made */
+    uint64_t flush_to;    /* outputs close once all below it was handed over; 0: no flush */
 };
 
 enum plan_state {
@@ -281,7 +282,7 @@ enum status lane_rules_begin(struct lane *l, struct fault *f);
 struct lane_batch *lane_batch_new(struct lane *l, struct fault *f);
 void lane_batch_free(struct lane_batch *b);
 /* Hands over what is done, in order. */
-enum status lane_hand_over(struct lane *l, struct fault *f);
+void lane_hand_over(struct lane *l);
 
 /* lane_save.c */
 void lane_save(struct lane *l);
@@ -293,7 +294,9 @@ void plan_send_ready(struct plan *p);
 void thread_send(struct engine_thread *t);
 
 /* output.c */
-struct output *output_of(struct lane *l, enum output_channel channel, struct bytes partition);
+/* NULL: NO_MEMORY. */
+struct output *output_of(struct lane *l, enum output_channel channel, struct bytes partition,
+                         struct fault *f);
 enum status output_add(struct output *o, struct position at, uint64_t time_ms, struct bytes data,
                        struct fault *f);
 /* All that is below `handed` came: plans of a former life whose results all lie there are whole. */
@@ -307,7 +310,11 @@ enum status plan_key_text(struct plan *p, const struct object_key *key, const ch
                           struct fault *f);
 enum status lane_close_outputs(struct lane *l, uint64_t interval_ms_max, struct fault *f);
 /* The fullest, to make room. */
-void lane_close_fullest(struct lane *l);
+enum status lane_close_fullest(struct lane *l, struct fault *f);
+/* Those that are to wait no longer: all of them, when a flush has come so far or newer settings wait. */
+enum status lane_close_due(struct lane *l, struct fault *f);
+/* Copies a text into the plan's arena; false: no memory. */
+bool plan_keep(struct plan *p, struct bytes text, const char **out);
 void output_restore_plan(struct output *o, struct plan_facts *facts);
 void output_free(struct output *o);
 bool output_is_idle(const struct output *o);

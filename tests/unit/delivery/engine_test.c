@@ -59,6 +59,31 @@ static void a_zero_interval_delivers_at_once(void **state)
     rig_close(&r);
 }
 
+static void put_and_wait(struct rig *r, const char *text, uint64_t count)
+{
+    uint64_t offset;
+    assert_int_equal(driver_append(r->logs, r->log[0], text, &offset), OK);
+    while (delivery_counters(r->delivery)->read_records < count)
+        ; /* nothing tells */
+}
+
+/* Behind it outputs wait for size and age again. */
+static void a_flush_ends_where_it_was_asked_for(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_open(&r, PLAIN(5, 300), false, 1);
+    put_and_wait(&r, "a-0 ", 1);
+    flush(&r);
+    assert_int_equal(bucket_count(), 1);
+    put_and_wait(&r, "a-1 ", 2);
+    put_and_wait(&r, "a-2 ", 3);
+    flush(&r);
+    assert_int_equal(bucket_count(), 2);
+    assert_true(rig_has_all("main/", "a", 3));
+    rig_close(&r);
+}
+
 static void a_restart_goes_on_where_it_was(void **state)
 {
     (void)state;
@@ -282,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_put_is_delivered_in_order),
         cmocka_unit_test(a_zero_interval_delivers_at_once),
+        cmocka_unit_test(a_flush_ends_where_it_was_asked_for),
         cmocka_unit_test(a_restart_goes_on_where_it_was),
         cmocka_unit_test(a_crash_anywhere_loses_and_doubles_nothing),
         cmocka_unit_test(nor_with_a_backup),

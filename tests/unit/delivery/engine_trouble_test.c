@@ -7,9 +7,10 @@
 #include "support/log_driver.h"
 #include "unit/base/cmocka_all.h"
 
-#define TO(bucket, prefix)                                                                         \
+#define TO_MB(mb, bucket, prefix)                                                                  \
     "\"ExtendedS3DestinationConfiguration\":{" RIG_S3_IN(bucket) "," RIG_HINTS(                    \
-        1, 300) ",\"Prefix\":\"" prefix "/\"}"
+        mb, 300) ",\"Prefix\":\"" prefix "/\"}"
+#define TO(bucket, prefix) TO_MB(1, bucket, prefix)
 
 enum { FLUSH_MS = 20000, BIG = 90000, SHARDS = 5 };
 
@@ -93,6 +94,26 @@ static void also_while_nobody_ran(void **state)
     rig_close(&r);
 }
 
+/* Of a plan that is larger than the memory there is now, all must be read before any of it can go. */
+static void a_plan_is_read_whole_however_little_memory_there_is(void **state)
+{
+    (void)state;
+    struct rig r = {.memory_max = MIB(64)};
+    struct fault f = {0};
+    rig_open(&r, TO_MB(16, "b", "main"), false, 1);
+    bucket_hold(true);
+    assert_int_equal(driver_append_many(r.logs, r.log[0], "a", 100, BIG), 100);
+    while (bucket_count() == 0)
+        (void)rig_flush(&r, 20, &f);
+    rig_stop(&r);
+    bucket_hold(false);
+    r.memory_max = MIB(4);
+    rig_start(&r);
+    assert_true(rig_flushed(&r));
+    assert_true(rig_has_all("main/", "a", 100));
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +121,7 @@ int main(void)
         cmocka_unit_test(one_that_waits_leaves_its_places_to_others),
         cmocka_unit_test(a_bucket_that_is_corrected_gets_what_waits),
         cmocka_unit_test(also_while_nobody_ran),
+        cmocka_unit_test(a_plan_is_read_whole_however_little_memory_there_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
