@@ -266,7 +266,6 @@ enum status delivery_control_open(const struct delivery_control_settings *s,
     signal_init(&c->answered);
     list_init(&c->delays);
     list_init(&c->endings);
-    list_init(&c->watches);
     enum status st = loop_new(&c->loop, s->clock, f);
     if (st == OK)
         st = delivery_store_each(s->store, BYTES_LITERAL("meta/next"), read_next, c, f);
@@ -288,7 +287,6 @@ static void stop(struct message *m)
     loop_stop(LIST_OWNER(m, struct delivery_control, end)->loop);
 }
 
-/* What watches sent before they were stopped is in the mailbox before this message. */
 void delivery_stop_if_idle(struct delivery_control *c)
 {
     if (!c->closing || !list_empty(&c->endings))
@@ -301,7 +299,6 @@ static void close_on_thread(struct message *m)
 {
     struct delivery_control *c = LIST_OWNER(m, struct delivery_control, end);
     c->closing = true;
-    delivery_watch_stop_all(c);
     delivery_stop_if_idle(c);
 }
 

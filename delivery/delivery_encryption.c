@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/trace.h"
+#include "delivery/source.h"
 
 /* What AWS's own key is here: the one that streams have by default. */
 static const struct bytes owned_key = BYTES_LITERAL("alias/aws/kinesis");
@@ -30,8 +31,7 @@ enum status delivery_encrypt(struct delivery_control *c, const struct delivery_v
 static struct stream_encryption *hidden_encryption(const struct delivery_control *c,
                                                    const struct delivery_view *v)
 {
-    struct scope hidden = delivery_hidden_scope(&v->scope);
-    struct stream *s = stream_table_find(c->settings.streams, &hidden, bytes_text(v->name));
+    struct stream *s = source_find(c->settings.streams, v);
     if (!s)
         return NULL;
     struct stream_view *view = stream_look(s);

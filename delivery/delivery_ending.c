@@ -95,7 +95,6 @@ void delivery_end(struct delivery_control *c, struct delivery *d, struct deliver
                          .delivery = delivery_ref(d),
                          .command = command};
     list_append(&c->endings, &e->node);
-    delivery_watch_stop(c, d);
     c->settings.runner.remove(c->settings.runner.arg, d, runner_done, e);
 }
 

@@ -13,6 +13,7 @@
 #include "base/must.h"
 #include "base/trace.h"
 #include "delivery/engine_internal.h"
+#include "delivery/source.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -247,17 +248,7 @@ static void on_change(struct stream_waiter *w)
 
 static struct stream *find_source(const struct pump *p)
 {
-    const struct delivery_view *v = p->rules->view;
-    struct stream_table *streams = p->t->engine->settings.streams;
-    struct scope scope = v->scope;
-    struct bytes name = bytes_text(v->name);
-    if (v->source == DELIVERY_DIRECT_PUT)
-        scope = delivery_hidden_scope(&v->scope);
-    else if (!v->config->kinesis_stream_source_configuration ||
-             !source_of_arn(v->config->kinesis_stream_source_configuration->kinesis_stream_arn,
-                            &scope, &name))
-        return NULL;
-    return stream_table_find(streams, &scope, name);
+    return source_find(p->t->engine->settings.streams, p->rules->view);
 }
 
 static bool is_there(const struct stream_view *v, uint32_t shard)
@@ -398,7 +389,7 @@ static void on_changed(struct message *m)
 
 /* ---- life ---- */
 
-struct pump *pump_new(struct engine_thread *t, struct run *run, struct list *rows, bool broken)
+void pump_new(struct engine_thread *t, struct run *run, struct list *rows)
 {
     struct pump *p = MEM_NEW(struct pump);
     p->t = t;
@@ -416,11 +407,7 @@ struct pump *pump_new(struct engine_thread *t, struct run *run, struct list *row
     list_init(&p->flushes);
     list_splice(&p->rows, rows);
     list_append(&t->pumps, &p->node);
-    if (broken)
-        pump_note(p, "its stored progress cannot be read");
-    else
-        look(p);
-    return p;
+    look(p);
 }
 
 void pump_set(struct pump *p)

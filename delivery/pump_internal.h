@@ -238,7 +238,7 @@ void engine_thread_look(struct engine_thread *t);
 void run_unref(struct run *r);
 
 /* pump.c */
-struct pump *pump_new(struct engine_thread *t, struct run *run, struct list *rows, bool broken);
+void pump_new(struct engine_thread *t, struct run *run, struct list *rows);
 void pump_set(struct pump *p); /* its view may be another */
 void pump_end(struct pump *p, struct engine_order *told);
 /* Removes the rows of a shard: it is no more, or they are another stream's. */

@@ -93,9 +93,9 @@ void rig_start(struct rig *r)
         .destination_of = fake,
     };
     must(delivery_engine_open(&s, &r->engine, &f) == OK);
-    delivery_engine_set(r->engine, r->delivery);
+    r->set = delivery_engine_set(r->engine, r->delivery);
     if (r->other)
-        delivery_engine_set(r->engine, r->other);
+        must(delivery_engine_set(r->engine, r->other) == OK);
 }
 
 void rig_stop(struct rig *r)
@@ -145,13 +145,13 @@ void rig_update(struct rig *r, const char *config)
     delivery_publish(r->delivery, view_of(r, "d", config, v->source == DELIVERY_KINESIS));
     delivery_view_unref(v);
     if (r->engine)
-        delivery_engine_set(r->engine, r->delivery);
+        must(delivery_engine_set(r->engine, r->delivery) == OK);
 }
 
 void rig_add(struct rig *r, const char *config)
 {
     r->other = delivery_new(view_of(r, "e", config, true));
-    delivery_engine_set(r->engine, r->other);
+    must(delivery_engine_set(r->engine, r->other) == OK);
 }
 
 void rig_split(struct rig *r, uint32_t parent)

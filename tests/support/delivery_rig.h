@@ -23,6 +23,7 @@ struct rig {
     uint32_t threads;                  /* 0: 2 */
     uint64_t version, stream;          /* of the view; the source's number */
     enum stream_status status;
+    enum status set; /* what the engine said to the delivery stream, at the last start */
 };
 
 /* `config`: a CreateDeliveryStreamInput without name and source. The source (hidden, or a Kinesis stream) has that many shards. */

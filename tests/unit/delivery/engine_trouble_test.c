@@ -114,6 +114,42 @@ static void a_plan_is_read_whole_however_little_memory_there_is(void **state)
     rig_close(&r);
 }
 
+static void change_row(struct rig *r, const char *value)
+{
+    struct delivery_change c;
+    struct fault f;
+    struct bytes key = BYTES_LITERAL("cursor/00000000000000000100/odd"); /* of "d" */
+    delivery_change_init(&c, NULL);
+    if (value)
+        delivery_change_put(&c, key, bytes_text(value));
+    else
+        delivery_change_remove(&c, key);
+    assert_int_equal(delivery_store_write(r->store, &c, &f), OK);
+    delivery_change_fini(&c);
+}
+
+/* It does not run as if there were none, but begins as soon as they can. */
+static void one_whose_rows_cannot_be_read_begins_when_they_can(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_open(&r, TO("b", "main"), false, 1);
+    assert_int_equal(driver_append_many(r.logs, r.log[0], "a", 20, BIG), 20);
+    assert_true(rig_flushed(&r));
+    change_row(&r, "x");
+    rig_stop(&r);
+    rig_start(&r);
+    assert_int_equal(r.set, CORRUPT);
+    assert_int_equal(delivery_engine_set(r.engine, r.delivery), CORRUPT);
+    change_row(&r, NULL);
+    assert_int_equal(delivery_engine_set(r.engine, r.delivery), OK);
+    assert_int_equal(driver_append_many(r.logs, r.log[0], "b", 20, BIG), 20);
+    assert_true(rig_flushed(&r));
+    assert_int_equal(bucket_repeats(), 0);
+    assert_true(rig_has_all("main/", "a", 20) && rig_has_all("main/", "b", 20));
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +157,7 @@ int main(void)
         cmocka_unit_test(one_that_waits_leaves_its_places_to_others),
         cmocka_unit_test(a_bucket_that_is_corrected_gets_what_waits),
         cmocka_unit_test(also_while_nobody_ran),
+        cmocka_unit_test(one_whose_rows_cannot_be_read_begins_when_they_can),
         cmocka_unit_test(a_plan_is_read_whole_however_little_memory_there_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
