@@ -8,7 +8,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-enum { PLAN_ARENA_BYTES_MAX = 8 * 1024 * 1024 };
+/* What a row becomes in memory: a refusal of 33 bytes at least has a room of 160 for its reason, and texts are copied twice. */
+enum { ARENA_BYTES_LEAST = 1024 * 1024, ARENA_BYTES_A_BYTE = 16 };
 
 static const char *const channels[] = {"main", "error", "backup"};
 static const char *const kinds[] = {"cursor/", "mark/", "plan/", "rules/"};
@@ -278,7 +279,7 @@ static void get_plan(struct reader *r, const json_t *o, struct plan_facts *out)
 enum status plan_read(struct bytes row, struct plan_facts *out, struct fault *f)
 {
     *out = (struct plan_facts){0};
-    arena_init(&out->arena, PLAN_ARENA_BYTES_MAX);
+    arena_init(&out->arena, ARENA_BYTES_LEAST + ARENA_BYTES_A_BYTE * row.len);
     json_t *o = json_loadb((const char *)row.at, row.len, JSON_REJECT_DUPLICATES, NULL);
     struct reader r = {.arena = &out->arena, .bad = !json_is_object(o)};
     if (!r.bad)

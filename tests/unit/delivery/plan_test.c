@@ -2,6 +2,7 @@
 #include "delivery/plan.h"
 
 #include "base/limits.h"
+#include "delivery/output_rules.h"
 #include "unit/base/cmocka_all.h"
 
 #include <stdio.h>
@@ -48,6 +49,36 @@ static void a_plan_comes_back(void **state)
     arena_fini(&out.arena);
     for (size_t cut = 0; cut < row.len; cut++)
         assert_int_equal(plan_read(bytes_of(row.at, cut), &out, &f), CORRUPT);
+    buf_fini(&row);
+}
+
+/* Each for a long reason. */
+static void many_refusals_come_back(void **state)
+{
+    (void)state;
+    enum { MANY = 2 * OUTPUT_RECORDS_MAX };
+    static struct parcel_refusal only[MANY];
+    for (uint32_t i = 0; i < MANY; i++) {
+        only[i] = (struct parcel_refusal){.record = i, .code = "400"};
+        memset(only[i].text, '"', sizeof(only[i].text) - 1);
+    }
+    struct plan_facts out, in = {.place = {"n", NULL, NULL, COMPRESSION_NONE},
+                                 .partition = BYTES_LITERAL(""),
+                                 .entry = "d",
+                                 .failure = {.is = true,
+                                             .place = {"e", "b", NULL, COMPRESSION_NONE},
+                                             .code = "c",
+                                             .text = "t",
+                                             .only = only,
+                                             .only_count = MANY}};
+    struct buf row;
+    struct fault f = {0};
+    buf_init(&row, MIB(64));
+    assert_int_equal(plan_write(&in, &row), OK);
+    assert_int_equal(plan_read(buf_view(&row), &out, &f), OK);
+    assert_int_equal(out.failure.only_count, MANY);
+    assert_string_equal(out.failure.only[MANY - 1].text, only[MANY - 1].text);
+    arena_fini(&out.arena);
     buf_fini(&row);
 }
 
@@ -137,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plan_comes_back),
+        cmocka_unit_test(many_refusals_come_back),
         cmocka_unit_test(plans_that_nobody_could_send_are_refused),
         cmocka_unit_test(keys_tell_shard_and_output),
         cmocka_unit_test(output_names_come_back),
