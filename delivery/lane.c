@@ -98,19 +98,30 @@ static void wait_for_more(struct lane *l, uint64_t end)
     log->engine->ops->wait(log, end, &l->waiter);
 }
 
-/* The log begins behind the cursor: retention was faster. */
-static void note_loss(struct lane *l, uint64_t begin)
+/* The log begins behind what was read: retention was faster. */
+static enum status note_loss(struct lane *l, uint64_t begin, struct fault *f)
 {
+    enum status st = OK;
     pump_note(l->pump, "%llu records were past retention before they could be delivered",
               (unsigned long long)(begin - l->next));
     LIST_EACH(node, keep, &l->output_list)
-    output_lost_below(LIST_OWNER(node, struct output, node), begin);
+    st = st == OK ? output_lost_below(LIST_OWNER(node, struct output, node), begin, f) : st;
+    return st;
+}
+
+/* What lies between is lost. Before that counts, what was read is to come out of the chain; then this is read again. */
+static bool is_early(const struct lane *l)
+{
+    return l->read.offset > l->next && l->batch_count > 0;
 }
 
 static enum status take_records(struct lane *l, struct fault *f)
 {
-    if (l->read.offset > l->next)
-        note_loss(l, l->read.offset);
+    if (l->read.offset > l->next && note_loss(l, l->read.offset, f) != OK) {
+        log_read_release(&l->read);
+        lane_fail(l, f);
+        return OK;
+    }
     struct lane_batch *b = lane_batch_new(l, f);
     if (!b)
         return f->status;
@@ -134,9 +145,8 @@ static bool take_end(struct lane *l)
 {
     uint64_t end = l->read.offset;
     struct fault f = {0};
-    enum status st = OK;
-    if (end > l->next && l->batch_count == 0) {
-        note_loss(l, end);
+    enum status st = end > l->next ? note_loss(l, end, &f) : OK;
+    if (end > l->next && st == OK) {
         l->next = l->handed = end;
         LIST_EACH(node, keep, &l->output_list)
         st = st == OK ? output_refilled(LIST_OWNER(node, struct output, node), end, &f) : st;
@@ -164,6 +174,10 @@ static bool take_read(struct lane *l)
     struct fault f = read->fault;
     enum status st = read->status;
     l->reading = false;
+    if ((st == OK || st == END) && is_early(l)) {
+        log_read_release(read);
+        return false;
+    }
     if (st == OK && read->kind == LOG_READ_FROM) {
         st = take_records(l, &f);
     } else if (read->kind == LOG_FIND_TIME && (st == OK || st == END)) {

@@ -294,17 +294,21 @@ static enum status fill(struct output *o, struct position at, uint64_t time_ms, 
 
 /* ---- plans of a former life ---- */
 
+static void give_up(struct plan *p)
+{
+    p->given_up = true;
+    p->state = PLAN_SENT;
+    p->output->lane->dirty = true;
+}
+
 void output_restore_plan(struct output *o, struct plan_facts *facts)
 {
     struct plan *p = plan_new(o);
     list_append(&o->plans, &p->node);
     p->facts = *facts;
     p->state = PLAN_REFILLING;
-    if (facts->to_s3 != o->lane->rules->of[facts->channel].to_s3) { /* nobody is there to take it */
-        p->given_up = true;
-        p->state = PLAN_SENT;
-        o->lane->dirty = true;
-    }
+    if (facts->to_s3 != o->lane->rules->of[facts->channel].to_s3)
+        give_up(p); /* nobody is there to take it */
     cargo_init(&p->cargo, p->facts.place.compression, !p->facts.to_s3,
                bytes_text(p->facts.entry ? p->facts.entry : ""));
 }
@@ -338,23 +342,42 @@ static enum status refilled(struct plan *p, struct fault *f)
     return OK;
 }
 
-/* An object that lacks its beginning must not take the place of the whole one, which may be there already. It is given up, and those behind it too, since an output's
- * plans are in order: what is left of all of them gathers anew. */
-void output_lost_below(struct output *o, uint64_t begin)
+/* What came of it before the rest was gone is an object of its own, under its own name: that of the whole one, which may be there already, is not for it. */
+static enum status keep_what_came(struct plan *p, struct fault *f)
 {
+    struct output *o = p->output;
+    p->facts.last = p->cargo.last;
+    p->facts.failure = (struct plan_failure){.is = false};
+    if (cargo_close(&p->cargo) != OK)
+        return no_memory(o->lane, f);
+    enum status st = name_it(p, &p->rules->of[o->channel], f);
+    if (st != OK)
+        return st;
+    plan_charge(p);
+    p->state = PLAN_NEW;
+    o->lane->dirty = true;
+    return OK;
+}
+
+/* All that lies below `begin` and did not come is gone. An object that lacks its beginning is given up, and those behind it too, since an output's plans are in order:
+ * what is left of all of them gathers anew. */
+enum status output_lost_below(struct output *o, uint64_t begin, struct fault *f)
+{
+    enum status st = OK;
     bool lost = false;
     LIST_EACH(node, keep, &o->plans)
     {
         struct plan *p = LIST_OWNER(node, struct plan, node);
-        if (p->state != PLAN_REFILLING || p->facts.last.offset < begin)
+        bool hurt = p->facts.first.offset < begin, more = p->facts.last.offset >= begin;
+        if (p->state != PLAN_REFILLING || st != OK)
             continue;
-        lost = lost || p->facts.first.offset < begin;
-        if (!lost)
-            continue;
-        p->given_up = true;
-        p->state = PLAN_SENT;
-        o->lane->dirty = true;
+        lost = lost || (hurt && more);
+        if (p->cargo.count > 0)
+            st = keep_what_came(p, f);
+        else if (lost)
+            give_up(p);
     }
+    return st;
 }
 
 enum status output_refilled(struct output *o, uint64_t handed, struct fault *f)

@@ -301,8 +301,8 @@ enum status output_add(struct output *o, struct position at, uint64_t time_ms, s
                        struct fault *f);
 /* All that is below `handed` came: plans of a former life whose results all lie there are whole. */
 enum status output_refilled(struct output *o, uint64_t handed, struct fault *f);
-/* The log begins there by now. */
-void output_lost_below(struct output *o, uint64_t begin);
+/* The log begins there by now, and all that came of it was added. */
+enum status output_lost_below(struct output *o, uint64_t begin, struct fault *f);
 enum status output_close(struct output *o, struct fault *f);
 /* What the names of a plan's objects are made of, but for channel and partition; and such a name, in the plan's arena. */
 void plan_key(const struct plan *p, const struct output_rules *rules, struct object_key *key);

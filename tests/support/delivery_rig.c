@@ -220,6 +220,23 @@ bool rig_flushed(struct rig *r)
     return false;
 }
 
+static enum status count_row(void *arg, struct bytes key, struct bytes value, struct fault *f)
+{
+    (void)key;
+    (void)value;
+    (void)f;
+    ++*(unsigned *)arg;
+    return OK;
+}
+
+bool rig_has_plans(struct rig *r, unsigned count)
+{
+    unsigned found = 0;
+    struct fault f;
+    must(delivery_store_each(r->store, BYTES_LITERAL("plan/"), count_row, &found, &f) == OK);
+    return found >= count;
+}
+
 char *rig_words(const char *prefix)
 {
     struct buf all;

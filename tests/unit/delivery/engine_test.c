@@ -233,6 +233,53 @@ static void what_retention_took_is_not_waited_for(void **state)
     rig_close(&r);
 }
 
+enum { TWO_OBJECTS = 70, REFILLED = 24 }; /* two reads of the log are so many records */
+
+/* Objects 0..58 and 59..69 are planned; after a restart 0..23 are read again, and then retention takes all below `begin`. */
+static void half_a_plan_is_gone(struct rig *r, bool arrived, uint64_t begin)
+{
+    struct fault f = {0};
+    rig_open(r, PLAIN(5, 300), false, 1);
+    bucket_hold(arrived);
+    bucket_missing(arrived ? NULL : "b");
+    assert_int_equal(driver_append_many(r->logs, r->log[0], "a", TWO_OBJECTS, BIG), TWO_OBJECTS);
+    do
+        (void)rig_flush(r, 50, &f);
+    while (arrived ? bucket_count() < 2 : !rig_has_plans(r, 2));
+    rig_stop(r);
+    bucket_hold(false);
+    bucket_missing(NULL);
+    log_memory_answer_reads(r->logs, 2);
+    rig_start(r);
+    while (delivery_counters(r->delivery)->read_records < TWO_OBJECTS + REFILLED)
+        ;
+    log_memory_forget(r->log[0], begin);
+    log_memory_answer_reads(r->logs, LOG_MEMORY_ALL);
+    flush(r);
+}
+
+static void what_came_of_a_plan_before_retention_did_is_delivered(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    half_a_plan_is_gone(&r, false, 30);
+    assert_int_equal(words_in_the_bucket(), REFILLED + TWO_OBJECTS - 30);
+    rig_close(&r);
+    half_a_plan_is_gone(&r, false, 60);
+    assert_int_equal(words_in_the_bucket(), REFILLED + TWO_OBJECTS - 60);
+    rig_close(&r);
+}
+
+/* The bucket holds the test to that: no other bytes under a name. */
+static void and_not_in_the_place_of_the_whole(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    half_a_plan_is_gone(&r, true, 60);
+    assert_int_equal(words_in_the_bucket(), TWO_OBJECTS + REFILLED + TWO_OBJECTS - 60);
+    rig_close(&r);
+}
+
 static void an_update_closes_what_is_open_and_goes_on_under_the_new_name(void **state)
 {
     (void)state;
@@ -315,6 +362,8 @@ int main(void)
         cmocka_unit_test(children_are_delivered_and_a_closed_shard_not_twice),
         cmocka_unit_test(a_source_made_anew_under_its_name_begins_anew),
         cmocka_unit_test(what_retention_took_is_not_waited_for),
+        cmocka_unit_test(what_came_of_a_plan_before_retention_did_is_delivered),
+        cmocka_unit_test(and_not_in_the_place_of_the_whole),
         cmocka_unit_test(an_update_closes_what_is_open_and_goes_on_under_the_new_name),
         cmocka_unit_test(memory_is_bounded_while_the_destination_is_down),
         cmocka_unit_test(what_is_refused_becomes_error_records_also_after_a_restart),
