@@ -85,7 +85,15 @@ static void read_begin(struct lane *l, bool find)
     l->read.span_count = 0;
     l->read_here = false;
     l->reading = true;
+    if (!find) /* what many lanes read at once is not seen before it comes */
+        engine_charge(l, &l->read_memory, READ_AHEAD_BYTES);
     log_read(&l->read);
+}
+
+static void read_ended(struct lane *l)
+{
+    l->reading = false;
+    engine_charge(l, &l->read_memory, 0);
 }
 
 static void wait_for_more(struct lane *l, uint64_t end)
@@ -173,7 +181,7 @@ static bool take_read(struct lane *l)
     struct log_read *read = &l->read;
     struct fault f = read->fault;
     enum status st = read->status;
-    l->reading = false;
+    read_ended(l);
     if ((st == OK || st == END) && is_early(l)) {
         log_read_release(read);
         return false;
@@ -203,7 +211,7 @@ static void on_read_back(struct message *m)
 {
     struct lane *l = LIST_OWNER(m, struct lane, read_back);
     if (l->ending) {
-        l->reading = false;
+        read_ended(l);
         if (l->read.status == OK)
             log_read_release(&l->read);
         lane_settle(l);
@@ -212,38 +220,6 @@ static void on_read_back(struct message *m)
     if (take_read(l))
         lane_step(l);
     pump_moved(l->pump);
-}
-
-/* Something of it is on its way, and will make room. */
-static bool will_make_room(const struct lane *l)
-{
-    LIST_EACH(node, keep, &l->output_list)
-    {
-        const struct output *o = LIST_OWNER(node, struct output, node);
-        LIST_EACH(plan_node, plan_keep, &o->plans)
-        {
-            if (LIST_OWNER(plan_node, struct plan, node)->state != PLAN_REFILLING)
-                return true;
-        }
-    }
-    return false;
-}
-
-/* Over the budget it waits (F5), unless nothing of it could ever go: what only lacks its end is read on, and else the fullest output closes. */
-static bool has_room(struct lane *l)
-{
-    struct fault f = {0};
-    l->hungry = !engine_may_read(l);
-    if (!l->hungry)
-        return true;
-    bool waits = will_make_room(l);
-    if (!waits && l->under_way > 0)
-        return true;
-    if (!waits && lane_close_fullest(l, &f) != OK)
-        lane_fail(l, &f);
-    lane_save(l);
-    engine_look_soon(l->pump->t);
-    return false;
 }
 
 /* There is something to read, and room for it. */
@@ -261,7 +237,7 @@ static bool may_read(struct lane *l)
             wait_for_more(l, bounds.end);
         return false;
     }
-    return has_room(l);
+    return lane_has_room(l);
 }
 
 void lane_step(struct lane *l)

@@ -176,17 +176,6 @@ static enum status hand_records(struct lane_batch *b, enum output_channel channe
     return st;
 }
 
-/* A partition more than there may be takes the place of the fullest, which closes early: no record goes to the error output for that, as AWS has it, since after a
- * restart another partition could be the one too many, and F3 would be lost. */
-static enum status make_room(struct lane *l, const struct output *o, struct fault *f)
-{
-    enum status st = OK;
-    while (st == OK && o->channel == OUTPUT_MAIN && !o->is_filling &&
-           l->partitions >= OUTPUT_PARTITIONS_MAX)
-        st = lane_close_fullest(l, f);
-    return st;
-}
-
 static enum status hand_results(struct lane_batch *b, struct fault *f)
 {
     struct lane *l = b->lane;
@@ -194,7 +183,7 @@ static enum status hand_results(struct lane_batch *b, struct fault *f)
     for (uint32_t i = 0; i < b->process.result_count && st == OK; i++) {
         const struct process_result *r = &b->process.results[i];
         struct output *o = output_of(l, r->channel, r->partition, f);
-        st = o ? make_room(l, o, f) : NO_MEMORY;
+        st = o ? lane_make_room(l, o, f) : NO_MEMORY;
         if (st == OK)
             st = output_add(o, (struct position){r->offset, r->sub}, r->time_ms, r->data, f);
     }

@@ -22,6 +22,14 @@ static void on_age(struct loop_timer *timer)
         lane_save(o->lane);
 }
 
+/* An idle one costs its names, twice, and its mark. */
+static void output_charge(struct output *o)
+{
+    engine_charge(o->lane, &o->memory,
+                  sizeof(*o) + 3 * (strlen(o->name) + o->partition.len) +
+                      (o->is_filling ? cargo_memory(&o->filling) : 0));
+}
+
 /* Takes the name over. */
 static struct output *output_new(struct lane *l, enum output_channel channel,
                                  struct bytes partition, struct buf *name)
@@ -39,6 +47,8 @@ static struct output *output_new(struct lane *l, enum output_channel channel,
     list_init(&o->plans);
     table_set(&l->outputs, bytes_text(o->name), o);
     list_append(&l->output_list, &o->node);
+    l->output_count++;
+    output_charge(o);
     return o;
 }
 
@@ -76,6 +86,7 @@ void output_free(struct output *o)
     loop_timer_cancel(l->pump->t->loop, &o->age);
     table_remove(&l->outputs, bytes_text(o->name));
     list_remove(&o->node);
+    l->output_count--;
     if (l->latest == o)
         l->latest = NULL;
     mem_free((void *)(uintptr_t)o->partition.at);
@@ -232,7 +243,7 @@ enum status output_close(struct output *o, struct fault *f)
     p->cargo = o->filling;
     o->is_filling = false;
     l->partitions -= o->channel == OUTPUT_MAIN;
-    engine_charge(l, &o->memory, 0);
+    output_charge(o);
     list_append(&o->plans, &p->node);
     plan_charge(p);
     return OK;
@@ -258,18 +269,6 @@ enum status lane_close_due(struct lane *l, struct fault *f)
     return lane_close_outputs(l, flushing || lane_drains(l) ? UINT64_MAX : 0, f);
 }
 
-enum status lane_close_fullest(struct lane *l, struct fault *f)
-{
-    struct output *fullest = NULL;
-    LIST_EACH(node, keep, &l->output_list)
-    {
-        struct output *o = LIST_OWNER(node, struct output, node);
-        if (o->is_filling && (!fullest || o->memory > fullest->memory))
-            fullest = o;
-    }
-    return fullest ? output_close(fullest, f) : OK;
-}
-
 /* ---- filling ---- */
 
 static enum status fill(struct output *o, struct position at, uint64_t time_ms, struct bytes data,
@@ -287,7 +286,7 @@ static enum status fill(struct output *o, struct position at, uint64_t time_ms, 
     }
     if (cargo_add(&o->filling, at, time_ms, data) != OK)
         return no_memory(l, f);
-    engine_charge(l, &o->memory, cargo_memory(&o->filling));
+    output_charge(o);
     bool full = o->filling.bytes >= rules->bytes_max || o->filling.count >= rules->records_max;
     return full ? output_close(o, f) : OK;
 }

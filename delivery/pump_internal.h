@@ -5,6 +5,7 @@
  *   pump_rules.c    what a view means
  *   lane.c          one shard: reads, has processed, hands results to outputs
  *   lane_rules.c    under which version of the settings it works
+ *   lane_room.c     whether it may read on
  *   lane_batch.c    what one read gave: records out of spans, results into outputs
  *   lane_save.c     plans, marks and the cursor: one change at a time
  *   lane_send.c     plans to destinations and back
@@ -146,6 +147,7 @@ struct lane {
     struct log_read read;
     struct message read_back;
     bool reading, read_here;
+    uint64_t read_memory; /* charged for it */
     struct log_waiter waiter;
     struct message woken;
     bool waiting, sent;
@@ -167,6 +169,7 @@ struct lane {
     struct table outputs; /* by name */
     struct list output_list;
     struct output *latest;
+    uint32_t output_count;
     uint64_t memory;
     uint32_t partitions, sending, under_way; /* outputs of MAIN that fill; parcels; plans in all */
 
@@ -284,6 +287,12 @@ void lane_batch_free(struct lane_batch *b);
 /* Hands over what is done, in order. */
 void lane_hand_over(struct lane *l);
 
+/* lane_room.c */
+bool lane_has_room(struct lane *l);
+/* A partition more than there may be takes the place of the fullest, which closes early: no record goes to the error output for that, as AWS has it, since after a
+ * restart another partition could be the one too many, and F3 would be lost. */
+enum status lane_make_room(struct lane *l, const struct output *o, struct fault *f);
+
 /* lane_save.c */
 void lane_save(struct lane *l);
 void lane_save_init(struct lane *l);
@@ -309,8 +318,6 @@ void plan_key(const struct plan *p, const struct output_rules *rules, struct obj
 enum status plan_key_text(struct plan *p, const struct object_key *key, const char **name,
                           struct fault *f);
 enum status lane_close_outputs(struct lane *l, uint64_t interval_ms_max, struct fault *f);
-/* The fullest, to make room. */
-enum status lane_close_fullest(struct lane *l, struct fault *f);
 /* Those that are to wait no longer: all of them, when a flush has come so far or newer settings wait. */
 enum status lane_close_due(struct lane *l, struct fault *f);
 /* Copies a text into the plan's arena; false: no memory. */

@@ -229,12 +229,12 @@ static enum status count_row(void *arg, struct bytes key, struct bytes value, st
     return OK;
 }
 
-bool rig_has_plans(struct rig *r, unsigned count)
+unsigned rig_rows(struct rig *r, const char *prefix)
 {
     unsigned found = 0;
     struct fault f;
-    must(delivery_store_each(r->store, BYTES_LITERAL("plan/"), count_row, &found, &f) == OK);
-    return found >= count;
+    must(delivery_store_each(r->store, bytes_text(prefix), count_row, &found, &f) == OK);
+    return found;
 }
 
 char *rig_words(const char *prefix)

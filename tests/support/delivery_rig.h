@@ -44,8 +44,8 @@ bool rig_flushed(struct rig *r);
 void rig_split(struct rig *r, uint32_t parent);
 /* The source is deleted, and another one of its name is made, with one shard. */
 void rig_recreate(struct rig *r);
-/* Whether so many plans are stored, at least. */
-bool rig_has_plans(struct rig *r, unsigned count);
+/* How many rows are stored whose keys begin so. */
+unsigned rig_rows(struct rig *r, const char *prefix);
 /* All data in the bucket whose names begin so, as words, joined in order of arrival; mem_free it. */
 char *rig_words(const char *prefix);
 /* Whether the bucket holds prefix-0 ... prefix-(count-1), each just once. */

@@ -126,15 +126,22 @@ static void memory_append(struct log_engine *engine, struct log_append *const *a
     }
 }
 
+/* Under mu. */
+static enum status refusal_of_a_read(struct memory_engine *e)
+{
+    if (e->reads_left == 0)
+        return THROTTLED;
+    e->reads_left -= e->reads_left != LOG_MEMORY_ALL;
+    return e->refuse_reads;
+}
+
 static void memory_read(struct log_read *r)
 {
     struct memory_log *l = log_of(r->log);
     struct memory_engine *e = engine_of(r->log->engine);
     lock_take(&e->mu);
-    bool spent = e->reads_left == 0;
-    e->reads_left -= !spent && e->reads_left != LOG_MEMORY_ALL;
-    if (e->refuse_reads != OK || spent) {
-        r->status = spent ? THROTTLED : e->refuse_reads;
+    r->status = refusal_of_a_read(e);
+    if (r->status != OK) {
         lock_drop(&e->mu);
         r->done(r);
         return;
