@@ -18,12 +18,13 @@ struct object {
 };
 static struct {
     pthread_mutex_t mu;
+    pthread_cond_t arrived;
     struct object objects[OBJECTS_MAX];
     size_t count;
     unsigned repeats, steps, crash_after, refuse;
     bool hold;
     const char *hang, *missing;
-} all = {.mu = PTHREAD_MUTEX_INITIALIZER};
+} all = {.mu = PTHREAD_MUTEX_INITIALIZER, .arrived = PTHREAD_COND_INITIALIZER};
 
 struct way {
     struct destination base;
@@ -136,6 +137,14 @@ size_t bucket_count(void)
     return count;
 }
 
+void bucket_wait(size_t count)
+{
+    take();
+    while (all.count < count)
+        must(pthread_cond_wait(&all.arrived, &all.mu) == 0);
+    drop();
+}
+
 void bucket_object(size_t i, const char **name, struct bytes *body)
 {
     take();
@@ -169,6 +178,7 @@ static void keep(const struct parcel *p)
     o->len = p->body.len;
     o->at = mem_must(p->body.len + 1);
     memcpy(o->at, p->body.at, p->body.len);
+    must(pthread_cond_broadcast(&all.arrived) == 0);
 }
 
 /* Under mu. */

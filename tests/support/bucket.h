@@ -22,6 +22,8 @@ void bucket_missing(const char *bucket);
 /* The next so many MAIN parcels that are not for S3 are refused. */
 void bucket_refuse(unsigned count);
 size_t bucket_count(void);
+/* Until there are so many. */
+void bucket_wait(size_t count);
 /* The i-th object, in order of arrival. */
 void bucket_object(size_t i, const char **name, struct bytes *body);
 /* How often an object arrived that was there already, with the same bytes. With others the test fails. */

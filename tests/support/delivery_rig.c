@@ -10,11 +10,13 @@
 #include "support/log_memory.h"
 #include "wire/json.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { STREAM = 11, FLUSH_MS = 20000 };
+enum { STREAM = 11, FLUSH_MS = 20000, CRASH_LOOK_MS = 20 };
 
 static struct delivery_view *view_of(struct rig *r, const char *name, const char *config,
                                      bool kinesis)
@@ -218,6 +220,32 @@ bool rig_flushed(struct rig *r)
         return true;
     fprintf(stderr, "not flushed: %s\n", f.text);
     return false;
+}
+
+bool rig_run_until_crash(struct rig *r)
+{
+    struct fault f = {0};
+    while (!bucket_crashed())
+        if (rig_flush(r, CRASH_LOOK_MS, &f) == OK)
+            return bucket_crashed();
+    return true;
+}
+
+/* A counter tells nobody. */
+static void wait_counter(const _Atomic uint64_t *counter, uint64_t count)
+{
+    while (atomic_load(counter) < count)
+        sched_yield();
+}
+
+void rig_wait_read(struct rig *r, uint64_t records)
+{
+    wait_counter(&delivery_counters(r->delivery)->read_records, records);
+}
+
+void rig_wait_delivered(struct rig *r, uint64_t objects)
+{
+    wait_counter(&delivery_counters(r->delivery)->delivered_objects, objects);
 }
 
 static enum status count_row(void *arg, struct bytes key, struct bytes value, struct fault *f)

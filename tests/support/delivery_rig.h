@@ -40,6 +40,11 @@ enum status rig_flush(struct rig *r, uint64_t within_ms, struct fault *f);
 enum status rig_flush_of(struct rig *r, struct delivery *d, uint64_t within_ms, struct fault *f);
 /* All of it, in time; says why not. */
 bool rig_flushed(struct rig *r);
+/* Until all is delivered (false), or the bucket's steps are used up (true). */
+bool rig_run_until_crash(struct rig *r);
+/* Until it has counted so many: records read, objects delivered. */
+void rig_wait_read(struct rig *r, uint64_t records);
+void rig_wait_delivered(struct rig *r, uint64_t objects);
 /* Shards that are children of `parent`, which is sealed. */
 void rig_split(struct rig *r, uint32_t parent);
 /* The source is deleted, and another one of its name is made, with one shard. */

@@ -103,8 +103,8 @@ static void a_plan_is_read_whole_however_little_memory_there_is(void **state)
     rig_open(&r, TO_MB(16, "b", "main"), false, 1);
     bucket_hold(true);
     assert_int_equal(driver_append_many(r.logs, r.log[0], "a", 100, BIG), 100);
-    while (bucket_count() == 0)
-        (void)rig_flush(&r, 20, &f);
+    (void)rig_flush(&r, 20, &f);
+    bucket_wait(1);
     rig_stop(&r);
     bucket_hold(false);
     r.memory_max = MIB(4);

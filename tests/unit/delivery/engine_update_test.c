@@ -99,8 +99,7 @@ static void a_restart_under_other_processing_loses_nothing(void **state)
     struct rig r = {0};
     rig_open(&r, PICKY, false, 1);
     put_all(&r);
-    while (delivery_counters(r.delivery)->delivered_objects < 2)
-        ; /* nothing tells */
+    rig_wait_delivered(&r, 2);
     rig_stop(&r);
     rig_update(&r, PLAIN);
     rig_start(&r);
@@ -114,16 +113,13 @@ static void a_crash_at_any_step_of_an_update_loses_nothing(void **state)
     (void)state;
     for (unsigned step = 1;; step++) {
         struct rig r = {0};
-        struct fault f;
         char when[32];
         rig_open(&r, PICKY, false, 1);
         put_all(&r);
-        while (delivery_counters(r.delivery)->delivered_objects < 2)
-            ;
+        rig_wait_delivered(&r, 2);
         bucket_crash_after(step);
         rig_update(&r, PLAIN);
-        (void)rig_flush(&r, QUIET_MS, &f);
-        bool crashed = bucket_crashed();
+        bool crashed = rig_run_until_crash(&r);
         rig_stop(&r);
         bucket_crash_after(0);
         rig_start(&r);
@@ -163,8 +159,7 @@ static void from_to(const char *one, const char *other)
     struct fault f = {0};
     rig_open(&r, one, false, 1);
     assert_int_equal(driver_append_many(r.logs, r.log[0], "a", 20, PAD), 20);
-    while (delivery_counters(r.delivery)->delivered_objects < 1)
-        ; /* its destination is open */
+    rig_wait_delivered(&r, 1);
     rig_update(&r, other);
     assert_int_equal(driver_append_many(r.logs, r.log[0], "b", 20, PAD), 20);
     assert_true(rig_flushed(&r));

@@ -7,6 +7,7 @@
 #include "support/log_driver.h"
 #include "unit/base/cmocka_all.h"
 
+#include <sched.h>
 #include <stdio.h>
 
 #define TAKEN_APART                                                                                \
@@ -58,9 +59,7 @@ static void a_crash_anywhere_loses_and_doubles_no_part(void **state)
         rig_open(&r, TAKEN_APART, false, 1);
         bucket_crash_after(step);
         put_all(&r);
-        struct fault f = {0};
-        (void)rig_flush(&r, bucket_crashed() ? 1 : 150, &f);
-        bool crashed = bucket_crashed();
+        bool crashed = rig_run_until_crash(&r);
         rig_stop(&r);
         bucket_crash_after(0);
         rig_start(&r);
@@ -102,13 +101,12 @@ static void partitions_that_come_and_go_leave_a_bounded_number_of_marks(void **s
     struct rig r = {0};
     rig_open(&r, PARTITIONED, false, 1);
     put_keys(&r, 0, KEYS);
-    while (delivery_counters(r.delivery)->delivered_objects < DELIVERED)
-        ; /* nothing tells */
+    rig_wait_delivered(&r, DELIVERED);
     assert_true(rig_rows(&r, "mark/") < OUTPUTS_SEEN_MAX);
     assert_true(rig_flushed(&r));
     assert_int_equal(bucket_count(), KEYS);
     while (rig_rows(&r, "mark/") > 0)
-        ; /* the last of them go with the cursor, just behind the flush */
+        sched_yield(); /* the last of them go with the cursor, just behind the flush */
     rig_close(&r);
 }
 
