@@ -40,10 +40,9 @@ enum status delivery_must_be_active(const struct delivery_view *v, struct fault 
                      v->name, v->scope.account, delivery_status_name(v->status));
 }
 
-void delivery_key_print(const char *kind, uint64_t number, const char *end,
-                        char out[DELIVERY_KEY_BYTES])
+void delivery_key_print(uint64_t number, char out[DELIVERY_KEY_BYTES])
 {
-    snprintf(out, DELIVERY_KEY_BYTES, "%s/%020" PRIu64 "%s", kind, number, end);
+    snprintf(out, DELIVERY_KEY_BYTES, "delivery/%020" PRIu64, number);
 }
 
 enum status delivery_put_row(struct delivery_change *change, const struct delivery_view *v,
@@ -53,7 +52,7 @@ enum status delivery_put_row(struct delivery_change *change, const struct delive
     struct buf row;
     buf_init(&row, DELIVERY_VIEW_BYTES_MAX);
     enum status st = delivery_view_write(v, &row);
-    delivery_key_print("delivery", v->number, "", key);
+    delivery_key_print(v->number, key);
     if (st == OK)
         delivery_change_put(change, bytes_text(key), buf_view(&row));
     else
@@ -267,7 +266,6 @@ enum status delivery_control_open(const struct delivery_control_settings *s,
     signal_init(&c->answered);
     list_init(&c->delays);
     list_init(&c->endings);
-    list_init(&c->watches);
     enum status st = loop_new(&c->loop, s->clock, f);
     if (st == OK)
         st = delivery_store_each(s->store, BYTES_LITERAL("meta/next"), read_next, c, f);
@@ -289,7 +287,6 @@ static void stop(struct message *m)
     loop_stop(LIST_OWNER(m, struct delivery_control, end)->loop);
 }
 
-/* What watches sent before they were stopped is in the mailbox before this message. */
 void delivery_stop_if_idle(struct delivery_control *c)
 {
     if (!c->closing || !list_empty(&c->endings))
@@ -302,7 +299,6 @@ static void close_on_thread(struct message *m)
 {
     struct delivery_control *c = LIST_OWNER(m, struct delivery_control, end);
     c->closing = true;
-    delivery_watch_stop_all(c);
     delivery_stop_if_idle(c);
 }
 

@@ -18,8 +18,8 @@ struct delivery_control;
 
 /* Who runs delivery streams: the engine (engine.h), or a test's. Thread: delivery-control. */
 struct delivery_runner {
-    /* It begins, or its view or its source's shards changed. Idempotent. */
-    void (*set)(void *arg, struct delivery *d);
+    /* It begins, or its view changed. Idempotent. Another status than OK: it could not begin, and is to be set again. */
+    enum status (*set)(void *arg, struct delivery *d);
     /* It ends; done(done_arg) when nothing of it runs any more. Thread of done: any. */
     void (*remove)(void *arg, struct delivery *d, void (*done)(void *), void *done_arg);
     /* Delivers what it holds now, however little; done(done_arg, OK) when all that was acknowledged before is delivered, or why not

@@ -18,7 +18,6 @@ struct delivery_control {
     uint64_t next_number;
     struct list delays;  /* changes of state that wait for their time */
     struct list endings; /* with the runner: delivery_ending.c */
-    struct list watches; /* of Kinesis sources: delivery_watch.c */
     struct message begin, end;
     bool closing;
 };
@@ -42,9 +41,8 @@ enum status delivery_change_to(struct delivery_control *c, struct delivery *d,
 enum status delivery_put_row(struct delivery_change *change, const struct delivery_view *v,
                              struct fault *f) MUST_USE;
 enum { DELIVERY_KEY_BYTES = 48 };
-/* "delivery/00000000000000000007" and the like. */
-void delivery_key_print(const char *kind, uint64_t number, const char *end,
-                        char out[DELIVERY_KEY_BYTES]);
+/* "delivery/00000000000000000007" */
+void delivery_key_print(uint64_t number, char out[DELIVERY_KEY_BYTES]);
 /* Runs `then` on the thread in `ms`; dropped when the control closes. */
 void delivery_delay_start(struct delivery_control *c, struct delivery *d, uint64_t ms,
                           void (*then)(struct delivery_control *, struct delivery *));
@@ -55,7 +53,7 @@ void delivery_stop_if_idle(struct delivery_control *c);
 delivery_verb_fn delivery_create, delivery_update_destination, delivery_set_tags, delivery_flush;
 /* CREATING becomes ACTIVE, and runs. */
 void delivery_activate(struct delivery_control *c, struct delivery *d);
-/* It is told to the runner, and its source is watched. */
+/* It is told to the runner, until that takes it. */
 void delivery_run(struct delivery_control *c, struct delivery *d);
 
 /* delivery_encryption.c */
@@ -81,13 +79,5 @@ enum status delivery_hidden_encrypt(struct delivery_control *c, const struct del
                                     bool start, struct bytes key_id, struct fault *f) MUST_USE;
 /* K2: hidden streams that no delivery stream owns. */
 void delivery_hidden_sweep(struct delivery_control *c);
-
-/* delivery_watch.c: a source that is a stream of its own changes its shards, goes and comes. */
-void delivery_watch_start(struct delivery_control *c, struct delivery *d);
-void delivery_watch_stop(struct delivery_control *c, const struct delivery *d);
-void delivery_watch_stop_all(struct delivery_control *c);
-/* The stream that a Kinesis delivery stream reads, referenced, or NULL. */
-struct stream *delivery_source_stream(const struct delivery_control *c,
-                                      const struct firehose_create_delivery_stream_input *config);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/trace.h"
+#include "delivery/source.h"
 
 /* What AWS's own key is here: the one that streams have by default. */
 static const struct bytes owned_key = BYTES_LITERAL("alias/aws/kinesis");
@@ -26,6 +27,20 @@ enum status delivery_encrypt(struct delivery_control *c, const struct delivery_v
         c, v, true, key_of(v->config->delivery_stream_encryption_configuration_input), f);
 }
 
+/* Of the hidden stream, referenced; NULL: never encrypted. */
+static struct stream_encryption *hidden_encryption(const struct delivery_control *c,
+                                                   const struct delivery_view *v)
+{
+    struct stream *s = source_find(c->settings.streams, v);
+    if (!s)
+        return NULL;
+    struct stream_view *view = stream_look(s);
+    struct stream_encryption *e = stream_encryption_ref(view->settings.encryption);
+    stream_view_unref(view);
+    stream_unref(s);
+    return e;
+}
+
 static uint32_t count_since(const struct encryption_changes *changes, uint64_t since_ms)
 {
     uint32_t count = 0;
@@ -38,18 +53,13 @@ static uint32_t count_since(const struct encryption_changes *changes, uint64_t s
 static enum status check_often(struct delivery_control *c, const struct delivery_view *v,
                                struct fault *f)
 {
-    struct scope hidden = delivery_hidden_scope(&v->scope);
-    struct stream *s = stream_table_find(c->settings.streams, &hidden, bytes_text(v->name));
+    struct stream_encryption *e = hidden_encryption(c, v);
     uint32_t count = 0;
-    if (s) {
-        struct stream_view *view = stream_look(s);
-        const struct stream_encryption *e = view->settings.encryption;
+    if (e) {
         uint64_t now_ms = clock_wall_ms(c->settings.clock);
         uint64_t since_ms = now_ms > RESHAPE_PERIOD_MS ? now_ms - RESHAPE_PERIOD_MS : 0;
-        if (e)
-            count = count_since(&e->starts, since_ms) + count_since(&e->stops, since_ms);
-        stream_view_unref(view);
-        stream_unref(s);
+        count = count_since(&e->starts, since_ms) + count_since(&e->stops, since_ms);
+        stream_encryption_unref(e);
     }
     if (count < ENCRYPTION_CHANGES_MAX)
         return OK;
@@ -132,6 +142,18 @@ int delivery_start_encryption(struct delivery_control *c, struct delivery_comman
     return st;
 }
 
+/* Whatever the row says of it: a start may have been cut off before that. */
+static enum status stop_hidden(struct delivery_control *c, const struct delivery_view *v,
+                               struct fault *f)
+{
+    struct stream_encryption *e = hidden_encryption(c, v);
+    enum status st = OK;
+    if (e && e->on)
+        st = delivery_hidden_encrypt(c, v, false, bytes_text(e->key_id), f);
+    stream_encryption_unref(e);
+    return st;
+}
+
 int delivery_stop_encryption(struct delivery_control *c, struct delivery_command *command)
 {
     struct fault *f = &command->fault;
@@ -141,12 +163,10 @@ int delivery_stop_encryption(struct delivery_control *c, struct delivery_command
     if (st != OK)
         return st;
     st = check(c, v, f);
-    if (st == OK && v->config->delivery_stream_encryption_configuration_input) {
-        st = delivery_hidden_encrypt(
-            c, v, false, key_of(v->config->delivery_stream_encryption_configuration_input), f);
-        if (st == OK)
-            st = change(c, d, v, false, NULL, f);
-    }
+    if (st == OK)
+        st = stop_hidden(c, v, f);
+    if (st == OK && v->config->delivery_stream_encryption_configuration_input)
+        st = change(c, d, v, false, NULL, f);
     delivery_view_unref(v);
     delivery_unref(d);
     return st;

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/trace.h"
+#include "delivery/plan.h"
 
 struct ending {
     struct list node;
@@ -20,16 +21,12 @@ struct ending {
 static enum status remove_rows(struct delivery_control *c, const struct delivery_view *v,
                                struct fault *f)
 {
-    static const char *const kinds[] = {"cursor", "mark", "plan"};
     char key[DELIVERY_KEY_BYTES];
     struct delivery_change change;
     delivery_change_init(&change, NULL);
-    delivery_key_print("delivery", v->number, "", key);
+    delivery_key_print(v->number, key);
     delivery_change_remove(&change, bytes_text(key));
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-        delivery_key_print(kinds[i], v->number, "/", key);
-        delivery_change_remove_all(&change, bytes_text(key));
-    }
+    rows_remove(&change, v->number, NULL);
     enum status st = delivery_store_write(c->settings.store, &change, f);
     delivery_change_fini(&change);
     return st;
@@ -98,7 +95,6 @@ void delivery_end(struct delivery_control *c, struct delivery *d, struct deliver
                          .delivery = delivery_ref(d),
                          .command = command};
     list_append(&c->endings, &e->node);
-    delivery_watch_stop(c, d);
     c->settings.runner.remove(c->settings.runner.arg, d, runner_done, e);
 }
 

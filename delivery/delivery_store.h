@@ -6,6 +6,7 @@
  *   cursor/<number>/<shard, 10 digits>            {"next": offset, "sub": 0, "stream": number of the source}
  *   mark/<number>/<shard>/<output>                {"next": offset, "sub": n, "stream": number}     output: channel and partition, as output_name prints them
  *   plan/<number>/<shard>/<output>/<first>        what plan.c wrote; first: offset (20 digits) . sub (10)
+ *   rules/<number>/<shard>                        delivery_view_write's: the settings that the shard's other rows came of (lane_rules.c)
  *
  * Many lanes write at once: their rows gather while a batch is being synced, and are the next one.
  * Thread: any; `done` on the store's own. */

@@ -7,6 +7,7 @@
 #include "delivery/delivery_check.h"
 #include "delivery/delivery_control_internal.h"
 #include "delivery/delivery_update.h"
+#include "delivery/source.h"
 
 #include "base/limits.h"
 #include "base/must.h"
@@ -20,8 +21,11 @@
 
 void delivery_run(struct delivery_control *c, struct delivery *d)
 {
-    c->settings.runner.set(c->settings.runner.arg, d);
-    delivery_watch_start(c, d);
+    struct delivery_view *v = delivery_look(d);
+    bool ends = v->status != DELIVERY_ACTIVE; /* deleted meanwhile */
+    delivery_view_unref(v);
+    if (!ends && c->settings.runner.set(c->settings.runner.arg, d) != OK)
+        delivery_delay_start(c, d, DELIVERY_AGAIN_MS, delivery_run);
 }
 
 void delivery_activate(struct delivery_control *c, struct delivery *d)
@@ -50,17 +54,6 @@ void delivery_activate(struct delivery_control *c, struct delivery *d)
 
 /* ---- create ---- */
 
-struct stream *delivery_source_stream(const struct delivery_control *c,
-                                      const struct firehose_create_delivery_stream_input *config)
-{
-    struct stream_arn arn;
-    struct scope scope;
-    if (!stream_arn_parse(config->kinesis_stream_source_configuration->kinesis_stream_arn, &arn) ||
-        !scope_set(&scope, arn.account, arn.region))
-        return NULL;
-    return stream_table_find(c->settings.streams, &scope, arn.name);
-}
-
 /* The stream must be there, and the account's own: access policies do not apply here. */
 static enum status check_source(const struct delivery_control *c, const struct delivery_view *v,
                                 struct fault *f)
@@ -68,14 +61,14 @@ static enum status check_source(const struct delivery_control *c, const struct d
     if (v->source == DELIVERY_DIRECT_PUT)
         return OK;
     struct bytes text = v->config->kinesis_stream_source_configuration->kinesis_stream_arn;
-    struct stream_arn arn;
+    struct bytes name;
     struct scope scope;
-    if (!stream_arn_parse(text, &arn) || !scope_set(&scope, arn.account, arn.region))
+    if (!source_of_arn(text, &scope, &name))
         return fault_set(f, INVALID_ARGUMENT, "KinesisStreamARN %.*s is not a valid stream ARN.",
                          BYTES_ARGS(text));
-    struct stream *s = scope_equal(&scope, &v->scope) ? delivery_source_stream(c, v->config) : NULL;
+    struct stream *s = scope_equal(&scope, &v->scope) ? source_find(c->settings.streams, v) : NULL;
     stream_unref(s);
-    return s ? OK : fault_stream_not_found(f, arn.name, scope.account);
+    return s ? OK : fault_stream_not_found(f, name, scope.account);
 }
 
 static enum status check_room(struct delivery_control *c, const struct delivery_command *command,
@@ -266,8 +259,8 @@ int delivery_update_destination(struct delivery_control *c, struct delivery_comm
         values.updated_ms = clock_wall_ms(c->settings.clock);
         st = delivery_change_to(c, d, &values, config, f);
     }
-    if (st == OK)
-        c->settings.runner.set(c->settings.runner.arg, d);
+    if (st == OK) /* one that could not begin yet is set again anyway: delivery_run */
+        (void)c->settings.runner.set(c->settings.runner.arg, d);
     arena_fini(&arena);
     delivery_view_unref(v);
     delivery_unref(d);

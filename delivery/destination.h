@@ -3,7 +3,9 @@
  *
  * D1. done comes once for each send, on the lane's loop, never before send returns.
  * D2. A destination tries again by itself as its RetryOptions say, with back-off and jitter; the parcel stays the caller's until done.
- * D3. SENT only after the far side has agreed to all of it. */
+ * D3. SENT only after the far side has agreed to all of it.
+ * D4. It says when a parcel only waits for its next attempt (`waits`, true), and when that begins (false): meanwhile others may go. Before an attempt that
+ *     follows a wait, bucket and kms_key may have become others. */
 #ifndef SLUICE_DELIVERY_DESTINATION_H
 #define SLUICE_DELIVERY_DESTINATION_H
 
@@ -45,6 +47,7 @@ struct parcel {
     uint32_t record_count;
     uint64_t first_ms; /* arrival of the oldest */
     void (*done)(struct parcel *);
+    void (*waits)(struct parcel *, bool); /* D4; NULL: nobody wants to know */
     /* set before done */
     enum parcel_outcome outcome;
     uint32_t attempts;
@@ -56,6 +59,12 @@ struct parcel {
     struct fault fault;
     void *own; /* the destination's, while under way */
 };
+
+static inline void parcel_waits(struct parcel *p, bool waits)
+{
+    if (p->waits)
+        p->waits(p, waits);
+}
 
 struct destination;
 struct destination_settings {

@@ -69,6 +69,7 @@ static void try_later(struct job *j, const char *code, const char *why)
     TRACE_SELDOM(TRACE_WARN, "delivery", "%s: %s", j->parcel->name, text);
     uint64_t ms = backoff_next_ms(&j->wait, &s->jitter);
     loop_timer_set(s->settings.loop, &j->timer, ms);
+    parcel_waits(j->parcel, true);
 }
 
 static void agreed(struct job *j)
@@ -99,6 +100,7 @@ static void on_timer(struct loop_timer *timer)
 {
     struct job *j = LIST_OWNER(timer, struct job, timer);
     clear(j);
+    parcel_waits(j->parcel, false);
     attempt(j);
 }
 

@@ -71,25 +71,21 @@ static enum status load_row(void *arg, struct bytes key, struct bytes value, str
     return OK;
 }
 
-static void load_rows(struct delivery_engine *e, struct engine_order *o)
+static enum status load_rows(struct delivery_engine *e, struct engine_order *o, struct fault *f)
 {
     struct loading g = {.engine = e, .order = o};
-    struct fault f = {0};
     struct buf prefix;
     buf_init(&prefix, 256);
     enum status st = OK;
-    for (int kind = ROW_CURSOR; kind <= ROW_PLAN && st == OK; kind++) {
+    for (int kind = ROW_CURSOR; kind < ROW_KINDS && st == OK; kind++) {
         g.kind = (enum delivery_row)kind;
         buf_clear(&prefix);
         row_prefix(g.kind, o->run->number, &prefix);
-        st = delivery_store_each(e->settings.store, buf_view(&prefix), load_row, &g, &f);
+        must(prefix.status == OK);
+        st = delivery_store_each(e->settings.store, buf_view(&prefix), load_row, &g, f);
     }
     buf_fini(&prefix);
-    if (st == OK)
-        return;
-    trace(TRACE_ERROR, "delivery", "delivery stream %llu does not run: %s",
-          (unsigned long long)o->run->number, f.text);
-    o->broken = true;
+    return st;
 }
 
 /* ---- orders ---- */
@@ -148,7 +144,7 @@ static void on_part(struct message *m)
         if (p)
             pump_set(p);
         else
-            (void)pump_new(t, o->run, &part->rows, o->broken);
+            pump_new(t, o->run, &part->rows);
     } else if (o->kind == ORDER_REMOVE && p && !p->ending) {
         pump_end(p, o);
         return;
@@ -178,6 +174,17 @@ static struct engine_order *order_new(struct delivery_engine *e, enum order_kind
     return o;
 }
 
+/* One that was not sent. */
+static void order_free(struct delivery_engine *e, struct engine_order *o)
+{
+    for (uint32_t i = 0; i < e->count; i++) {
+        LIST_EACH(node, keep, &o->parts[i].rows)
+        mem_free(LIST_OWNER(node, struct stored_row, node));
+    }
+    run_unref(o->run);
+    mem_free(o);
+}
+
 /* The order may be gone before this returns. */
 static void order_send(struct delivery_engine *e, struct engine_order *o)
 {
@@ -204,23 +211,44 @@ static uint64_t number_of(struct delivery *d)
     return number;
 }
 
-void delivery_engine_set(struct delivery_engine *e, struct delivery *d)
+static struct run *run_new(struct delivery_engine *e, struct delivery *d, uint64_t number)
+{
+    struct run *r = mem_must(sizeof(*r) + e->count * sizeof(r->oldest_ms[0]));
+    r->refs = 1;
+    r->delivery = delivery_ref(d);
+    r->number = number;
+    r->threads = e->count;
+    list_init(&r->node);
+    return r;
+}
+
+static enum status begin(struct delivery_engine *e, struct delivery *d, uint64_t number)
+{
+    struct fault f = {0};
+    struct run *r = run_new(e, d, number);
+    struct engine_order *o = order_new(e, ORDER_SET, r, NULL);
+    enum status st = load_rows(e, o, &f);
+    if (st == OK) {
+        list_append(&e->runs, &r->node);
+        order_send(e, o);
+        return OK;
+    }
+    TRACE_SELDOM(TRACE_ERROR, "delivery", "delivery stream %llu does not run: %s",
+                 (unsigned long long)number, f.text);
+    delivery_note_error(d, f.text);
+    order_free(e, o);
+    run_unref(r);
+    return st;
+}
+
+enum status delivery_engine_set(struct delivery_engine *e, struct delivery *d)
 {
     uint64_t number = number_of(d);
     struct run *r = run_of(e, number);
-    bool is_new = !r;
-    if (is_new) {
-        r = mem_must(sizeof(*r) + e->count * sizeof(r->oldest_ms[0]));
-        r->refs = 1;
-        r->delivery = delivery_ref(d);
-        r->number = number;
-        r->threads = e->count;
-        list_append(&e->runs, &r->node);
-    }
-    struct engine_order *o = order_new(e, ORDER_SET, r, NULL);
-    if (is_new)
-        load_rows(e, o);
-    order_send(e, o);
+    if (!r)
+        return begin(e, d, number);
+    order_send(e, order_new(e, ORDER_SET, r, NULL));
+    return OK;
 }
 
 void delivery_engine_remove(struct delivery_engine *e, struct delivery *d, void (*done)(void *),
@@ -291,7 +319,7 @@ static void on_pause(struct loop_timer *timer)
     }
 }
 
-void engine_wait_memory(struct engine_thread *t)
+void engine_look_soon(struct engine_thread *t)
 {
     if (!t->pause.armed && !t->stopping)
         loop_timer_set(t->loop, &t->pause, PAUSE_MS);
@@ -313,7 +341,7 @@ static enum status thread_open(struct delivery_engine *e, uint32_t index, struct
     t->stop.handle = on_stop;
     t->pause.fire = on_pause;
     list_init(&t->pumps);
-    list_init(&t->ready);
+    list_init(&t->senders);
     enum status st = loop_new(&t->loop, e->settings.clock, f);
     if (st != OK)
         return st;

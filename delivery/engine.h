@@ -39,8 +39,9 @@ enum status delivery_engine_open(const struct delivery_engine_settings *s,
 /* Stops reading and sending; what is under way is given up and comes again after the next start (F3). */
 void delivery_engine_close(struct delivery_engine *e);
 
-/* It begins, or its view or its source's shards changed: lanes follow. Idempotent. */
-void delivery_engine_set(struct delivery_engine *e, struct delivery *d);
+/* It begins, or its view changed: lanes follow, as they follow its source's shards by themselves. Idempotent. IO_FAILED, CORRUPT, NO_MEMORY: what is
+ * stored of it cannot be read now, and it does not begin: to be said again. Blocks on the disk. */
+enum status delivery_engine_set(struct delivery_engine *e, struct delivery *d) MUST_USE;
 /* Its lanes end, whatever they hold; `done(arg)` when none is left (any thread). Rows of cursors, marks and plans are the
  * caller's to remove. */
 void delivery_engine_remove(struct delivery_engine *e, struct delivery *d, void (*done)(void *),

@@ -16,7 +16,6 @@ struct order_part {
 struct engine_order {
     enum order_kind kind;
     struct run *run;
-    bool broken;
     uint64_t within_ms;
     void (*ended)(void *);
     void (*flushed)(void *, enum status, const struct fault *);
@@ -28,8 +27,5 @@ struct engine_order {
 };
 /* Of a part, before it is told; the first counts. OK: nothing. */
 void engine_order_fail(struct engine_order *o, enum status st, const char *why);
-
-/* "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME"; the name is a view. */
-bool source_of_arn(struct bytes arn, struct scope *scope, struct bytes *name);
 
 #endif

@@ -1,6 +1,6 @@
 /* lane.c: one shard of one delivery stream: from its log to its outputs, in order.
  *
- *   lane_new: rows of a former life --> where it goes on: its cursor; without one, DirectPut: 0; Kinesis: the first record of the start's time (LOG_FIND_TIME)
+ *   lane_new: rows of a former life --> under which settings (lane_rules.c), and where it goes on: its cursor; without one, DirectPut: 0; Kinesis: the first record of the start's time (LOG_FIND_TIME)
  *   lane_step: reads while there is room in memory and in the chain; at the end it waits for more (log_waiter)
  *   lane_end: nothing new begins; lane_settle frees it when what was under way came back
  *
@@ -85,7 +85,15 @@ static void read_begin(struct lane *l, bool find)
     l->read.span_count = 0;
     l->read_here = false;
     l->reading = true;
+    if (!find) /* what many lanes read at once is not seen before it comes */
+        engine_charge(l, &l->read_memory, READ_AHEAD_BYTES);
     log_read(&l->read);
+}
+
+static void read_ended(struct lane *l)
+{
+    l->reading = false;
+    engine_charge(l, &l->read_memory, 0);
 }
 
 static void wait_for_more(struct lane *l, uint64_t end)
@@ -98,19 +106,30 @@ static void wait_for_more(struct lane *l, uint64_t end)
     log->engine->ops->wait(log, end, &l->waiter);
 }
 
-/* The log begins behind the cursor: retention was faster. */
-static void note_loss(struct lane *l, uint64_t begin)
+/* The log begins behind what was read: retention was faster. */
+static enum status note_loss(struct lane *l, uint64_t begin, struct fault *f)
 {
+    enum status st = OK;
     pump_note(l->pump, "%llu records were past retention before they could be delivered",
               (unsigned long long)(begin - l->next));
     LIST_EACH(node, keep, &l->output_list)
-    output_lost_below(LIST_OWNER(node, struct output, node), begin);
+    st = st == OK ? output_lost_below(LIST_OWNER(node, struct output, node), begin, f) : st;
+    return st;
+}
+
+/* What lies between is lost. Before that counts, what was read is to come out of the chain; then this is read again. */
+static bool is_early(const struct lane *l)
+{
+    return l->read.offset > l->next && l->batch_count > 0;
 }
 
 static enum status take_records(struct lane *l, struct fault *f)
 {
-    if (l->read.offset > l->next)
-        note_loss(l, l->read.offset);
+    if (l->read.offset > l->next && note_loss(l, l->read.offset, f) != OK) {
+        log_read_release(&l->read);
+        lane_fail(l, f);
+        return OK;
+    }
     struct lane_batch *b = lane_batch_new(l, f);
     if (!b)
         return f->status;
@@ -125,7 +144,8 @@ static enum status take_records(struct lane *l, struct fault *f)
     }
     b->done = true;
     b->process.status = OK;
-    return lane_hand_over(l, f);
+    lane_hand_over(l);
+    return OK;
 }
 
 /* Nothing there, or nothing any more: what the cursor wants may be gone, with all behind it. */
@@ -133,12 +153,12 @@ static bool take_end(struct lane *l)
 {
     uint64_t end = l->read.offset;
     struct fault f = {0};
-    enum status st = OK;
-    if (end > l->next && l->batch_count == 0) {
-        note_loss(l, end);
+    enum status st = end > l->next ? note_loss(l, end, &f) : OK;
+    if (end > l->next && st == OK) {
         l->next = l->handed = end;
         LIST_EACH(node, keep, &l->output_list)
         st = st == OK ? output_refilled(LIST_OWNER(node, struct output, node), end, &f) : st;
+        st = st == OK ? lane_close_due(l, &f) : st;
         l->dirty = true;
         lane_save(l);
     }
@@ -161,7 +181,11 @@ static bool take_read(struct lane *l)
     struct log_read *read = &l->read;
     struct fault f = read->fault;
     enum status st = read->status;
-    l->reading = false;
+    read_ended(l);
+    if ((st == OK || st == END) && is_early(l)) {
+        log_read_release(read);
+        return false;
+    }
     if (st == OK && read->kind == LOG_READ_FROM) {
         st = take_records(l, &f);
     } else if (read->kind == LOG_FIND_TIME && (st == OK || st == END)) {
@@ -187,7 +211,7 @@ static void on_read_back(struct message *m)
 {
     struct lane *l = LIST_OWNER(m, struct lane, read_back);
     if (l->ending) {
-        l->reading = false;
+        read_ended(l);
         if (l->read.status == OK)
             log_read_release(&l->read);
         lane_settle(l);
@@ -201,8 +225,8 @@ static void on_read_back(struct message *m)
 /* There is something to read, and room for it. */
 static bool may_read(struct lane *l)
 {
-    if (l->closing || l->reading || l->waiting || l->again.armed || l->rules != l->pump->rules ||
-        l->batch_count >= LANE_BATCHES_MAX)
+    if (l->closing || l->reading || l->waiting || l->again.armed ||
+        l->batch_count >= LANE_BATCHES_MAX || (lane_drains(l) && !lane_owes(l)))
         return false;
     if (!l->placed)
         return true;
@@ -213,14 +237,7 @@ static bool may_read(struct lane *l)
             wait_for_more(l, bounds.end);
         return false;
     }
-    l->hungry = !engine_may_read(l);
-    if (!l->hungry)
-        return true;
-    if (l->under_way == 0)
-        lane_close_fullest(l); /* F5 */
-    lane_save(l);
-    engine_wait_memory(l->pump->t);
-    return false;
+    return lane_has_room(l);
 }
 
 void lane_step(struct lane *l)
@@ -240,43 +257,6 @@ void lane_step(struct lane *l)
             break;
     }
     pump_moved(l->pump);
-}
-
-/* ---- another view ---- */
-
-static enum status adopt(struct lane *l, struct fault *f)
-{
-    struct pump_rules *newer = l->pump->rules;
-    enum status st = l->rules ? lane_close_outputs(l, UINT64_MAX, f) : OK;
-    process_free(l->chain);
-    l->chain = NULL;
-    struct engine_thread *t = l->pump->t;
-    const struct process_settings settings = {
-        .view = newer->view,
-        .delivery = l->pump->delivery,
-        .loop = t->loop,
-        .web = t->web,
-        .clock = t->engine->settings.clock,
-        .transforms = t->engine->settings.transforms,
-        .conversions = t->engine->settings.conversions,
-        .seed = newer->view->number << 20 ^ l->shard->index,
-    };
-    if (st == OK && !newer->plain)
-        st = process_new(&settings, &l->chain, f);
-    pump_rules_unref(l->rules);
-    l->rules = pump_rules_ref(newer);
-    return st;
-}
-
-void lane_adopt(struct lane *l)
-{
-    if (l->rules == l->pump->rules || l->batch_count > 0 || l->reading)
-        return;
-    struct fault f = {0};
-    if (adopt(l, &f) != OK)
-        lane_fail(l, &f);
-    else
-        lane_save(l);
 }
 
 /* ---- life ---- */
@@ -310,18 +290,27 @@ static enum status restore_row(struct lane *l, const struct stored_row *row, str
 {
     struct place_row place = {0};
     struct plan_facts facts;
+    if (row->kind == ROW_RULES)
+        return OK; /* before all others: they are made of them */
     enum status st = row->kind == ROW_PLAN ? plan_read(row->value, &facts, f)
                                            : place_read(row->value, &place, f);
     if (st != OK)
         return st;
     if (row->kind == ROW_PLAN) {
-        output_restore_plan(output_of(l, facts.channel, facts.partition), &facts);
+        struct output *o = output_of(l, facts.channel, facts.partition, f);
+        if (!o) {
+            arena_fini(&facts.arena);
+            return NO_MEMORY;
+        }
+        output_restore_plan(o, &facts);
     } else if (row->kind == ROW_MARK) {
         struct plan_facts as_named = {0};
         st = output_parse(row->output, &as_named.channel, &as_named.partition, &l->scratch);
         if (st != OK)
             return fault_set(f, CORRUPT, "a stored mark of a delivery cannot be read");
-        struct output *o = output_of(l, as_named.channel, as_named.partition);
+        struct output *o = output_of(l, as_named.channel, as_named.partition, f);
+        if (!o)
+            return NO_MEMORY;
         o->mark = o->stored_mark = place.next;
         o->mark_stored = true;
     } else {
@@ -338,20 +327,34 @@ static bool are_anothers(const struct lane *l, const struct list *rows)
     {
         const struct stored_row *row = LIST_OWNER(node, struct stored_row, node);
         struct place_row place;
-        if (row->shard == l->shard->index && row->kind != ROW_PLAN &&
+        if (row->shard == l->shard->index && (row->kind == ROW_CURSOR || row->kind == ROW_MARK) &&
             place_read(row->value, &place, NULL) == OK && place.stream != l->stream)
             return true;
     }
     return false;
 }
 
-/* Cursor and marks first, then plans, as the store has them: in order of their keys. */
-static enum status restore(struct lane *l, struct list *rows, struct fault *f)
+static enum status restore_rules(struct lane *l, const struct list *rows, struct fault *f)
 {
     enum status st = OK;
+    LIST_EACH(node, keep, rows)
+    {
+        const struct stored_row *row = LIST_OWNER(node, struct stored_row, node);
+        if (st == OK && row->shard == l->shard->index && row->kind == ROW_RULES)
+            st = lane_rules_restore(l, row->value, f);
+    }
+    return st;
+}
+
+/* The rules; then cursor and marks, then plans, as the store has them: in order of their keys. */
+static enum status restore(struct lane *l, struct list *rows, struct fault *f)
+{
     bool forget = are_anothers(l, rows);
+    enum status st = OK;
     if (forget)
         pump_forget(l->pump, l->shard->index);
+    else
+        st = restore_rules(l, rows, f);
     LIST_EACH(node, keep, rows)
     {
         struct stored_row *row = LIST_OWNER(node, struct stored_row, node);
@@ -380,6 +383,8 @@ static void lane_init(struct lane *l, struct pump *p)
     arena_init(&l->scratch, SIZE_MAX / 2);
     list_init(&l->batches);
     list_init(&l->output_list);
+    list_init(&l->sender);
+    list_init(&l->ready);
     table_init(&l->outputs);
     lane_save_init(l);
     list_append(&p->lanes, &l->node);
@@ -392,9 +397,9 @@ struct lane *lane_new(struct pump *p, struct shard *shard, struct list *rows)
     struct lane *l = MEM_NEW(struct lane);
     l->shard = shard_ref(shard);
     lane_init(l, p);
-    enum status st = adopt(l, &f);
+    enum status st = restore(l, rows, &f);
     if (st == OK)
-        st = restore(l, rows, &f);
+        st = lane_rules_begin(l, &f);
     if (!l->placed && p->rules->view->source == DELIVERY_DIRECT_PUT)
         l->placed = true; /* at 0 */
     arena_fini(&l->scratch);
@@ -446,6 +451,7 @@ bool lane_settle(struct lane *l)
     stream_view_unref(l->source);
     shard_unref(l->shard);
     list_remove(&l->node);
+    list_remove(&l->sender);
     atomic_fetch_sub(&p->t->engine->lanes, 1);
     mem_free(l);
     pump_lane_ended(p);

@@ -18,15 +18,13 @@ static void on_processed(struct process_batch *p)
     engine_charge(l, &b->memory, b->memory + p->arena.used);
     if (lane_settle(l))
         return;
-    enum status st = p->status == OK || p->status == CLOSING
-                         ? OK
-                         : fault_set(&f, p->status, "records could not be processed");
-    if (st == OK)
-        st = lane_hand_over(l, &f);
-    if (st != OK)
-        lane_fail(l, &f);
-    else
+    if (p->status == OK || p->status == CLOSING) {
+        lane_hand_over(l);
         lane_step(l);
+    } else {
+        fault_set(&f, p->status, "records could not be processed");
+        lane_fail(l, &f);
+    }
 }
 
 void lane_batch_free(struct lane_batch *b)
@@ -166,35 +164,16 @@ struct lane_batch *lane_batch_new(struct lane *l, struct fault *f)
 
 /* ---- results into outputs ---- */
 
-static enum status back_up(struct lane_batch *b, struct fault *f)
+/* The records as they are. */
+static enum status hand_records(struct lane_batch *b, enum output_channel channel, struct fault *f)
 {
     enum status st = OK;
     for (uint32_t i = 0; i < b->process.count && st == OK; i++) {
         const struct process_record *r = &b->process.records[i];
-        st = output_add(output_of(b->lane, OUTPUT_BACKUP, BYTES_NONE),
-                        (struct position){r->offset, 0}, r->time_ms, r->data, f);
+        struct output *o = output_of(b->lane, channel, BYTES_NONE, f);
+        st = o ? output_add(o, (struct position){r->offset, 0}, r->time_ms, r->data, f) : NO_MEMORY;
     }
     return st;
-}
-
-static enum status hand_plain(struct lane_batch *b, struct fault *f)
-{
-    enum status st = OK;
-    for (uint32_t i = 0; i < b->process.count && st == OK; i++) {
-        const struct process_record *r = &b->process.records[i];
-        st = output_add(output_of(b->lane, OUTPUT_MAIN, BYTES_NONE),
-                        (struct position){r->offset, 0}, r->time_ms, r->data, f);
-    }
-    return st;
-}
-
-/* A partition more than there may be takes the place of the fullest, which closes early: no record goes to the error output for that, as AWS has it, since after a
- * restart another partition could be the one too many, and F3 would be lost. */
-static void make_room(struct lane *l, const struct output *o)
-{
-    while (o->channel == OUTPUT_MAIN && !o->is_filling && !l->failed &&
-           l->partitions >= OUTPUT_PARTITIONS_MAX)
-        lane_close_fullest(l);
 }
 
 static enum status hand_results(struct lane_batch *b, struct fault *f)
@@ -203,9 +182,10 @@ static enum status hand_results(struct lane_batch *b, struct fault *f)
     enum status st = OK;
     for (uint32_t i = 0; i < b->process.result_count && st == OK; i++) {
         const struct process_result *r = &b->process.results[i];
-        struct output *o = output_of(l, r->channel, r->partition);
-        make_room(l, o);
-        st = output_add(o, (struct position){r->offset, r->sub}, r->time_ms, r->data, f);
+        struct output *o = output_of(l, r->channel, r->partition, f);
+        st = o ? lane_make_room(l, o, f) : NO_MEMORY;
+        if (st == OK)
+            st = output_add(o, (struct position){r->offset, r->sub}, r->time_ms, r->data, f);
     }
     delivery_counters(l->pump->delivery)->dropped_records += b->process.dropped;
     return st;
@@ -214,9 +194,9 @@ static enum status hand_results(struct lane_batch *b, struct fault *f)
 static enum status hand_batch(struct lane_batch *b, struct fault *f)
 {
     struct lane *l = b->lane;
-    enum status st = l->rules->backs_up ? back_up(b, f) : OK;
+    enum status st = l->rules->backs_up ? hand_records(b, OUTPUT_BACKUP, f) : OK;
     if (st == OK)
-        st = l->rules->plain ? hand_plain(b, f) : hand_results(b, f);
+        st = l->rules->plain ? hand_records(b, OUTPUT_MAIN, f) : hand_results(b, f);
     if (st != OK)
         return st;
     l->handed = b->next;
@@ -225,28 +205,26 @@ static enum status hand_batch(struct lane_batch *b, struct fault *f)
         if (st == OK)
             st = output_refilled(LIST_OWNER(node, struct output, node), l->handed, f);
     }
-    bool flushing = l->flush_to > 0 && l->handed >= l->flush_to;
-    if (st == OK)
-        st = lane_close_outputs(l, flushing ? UINT64_MAX : 0, f);
-    return st;
+    return st == OK ? lane_close_due(l, f) : st;
 }
 
-enum status lane_hand_over(struct lane *l, struct fault *f)
+/* A failure is final: these records are not read again, and part of them may be in outputs. What is stored says so, and the next start takes it from there. */
+void lane_hand_over(struct lane *l)
 {
     struct list *first;
-    enum status st = OK;
+    struct fault f = {0};
     bool any = false;
-    while (st == OK && (first = list_first(&l->batches)) != NULL) {
+    while (!l->failed && (first = list_first(&l->batches)) != NULL) {
         struct lane_batch *b = LIST_OWNER(first, struct lane_batch, node);
         if (!b->done || b->process.status != OK)
             break;
-        st = hand_batch(b, f);
+        if (hand_batch(b, &f) != OK)
+            lane_fail(l, &f);
         lane_batch_free(b);
         any = true;
     }
-    if (any && st == OK) {
+    if (any && !l->failed) {
         lane_save(l);
         lane_save_later(l);
     }
-    return st;
 }

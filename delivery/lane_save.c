@@ -49,13 +49,12 @@ static void settle_output(struct output *o, bool synced)
     settle_plan(LIST_OWNER(node, struct plan, node), synced);
 }
 
-static void on_saved(struct message *m)
+/* Whatever it was, all of it is stored now, or none. */
+static void settle_change(struct lane *l, bool synced)
 {
-    struct lane *l = LIST_OWNER(m, struct lane, saved);
-    bool synced = l->change.status == OK;
-    l->saving = false;
     if (!synced && !l->ending) {
         pump_note(l->pump, "the progress of a delivery cannot be stored: %s", l->change.fault.text);
+        l->rules_stored = false;
         l->dirty = l->save_failed = true;
         loop_timer_set(l->pump->t->loop, &l->idle_save, RETRY_MS);
     }
@@ -64,6 +63,14 @@ static void on_saved(struct message *m)
         l->cursor = l->saving_cursor;
     LIST_EACH(node, keep, &l->output_list)
     settle_output(LIST_OWNER(node, struct output, node), synced);
+}
+
+static void on_saved(struct message *m)
+{
+    struct lane *l = LIST_OWNER(m, struct lane, saved);
+    bool synced = l->change.status == OK;
+    l->saving = false;
+    settle_change(l, synced);
     if (lane_settle(l))
         return;
     if (synced) {
@@ -80,7 +87,9 @@ static void put_row(struct lane *l, enum delivery_row kind, const char *output,
     struct buf key;
     buf_init(&key, SIZE_MAX / 2);
     row_key(kind, l->rules->view->number, l->shard->index, output, first, &key);
-    if (bytes_present(value))
+    if (key.status != OK)
+        l->short_of_memory = true;
+    else if (bytes_present(value))
         delivery_change_put(&l->change, buf_view(&key), value);
     else
         delivery_change_remove(&l->change, buf_view(&key));
@@ -94,22 +103,23 @@ static void put_place(struct lane *l, enum delivery_row kind, const char *output
     struct buf value;
     buf_init(&value, 256);
     place_write(&row, &value);
-    put_row(l, kind, output, (struct position){0}, buf_view(&value));
+    if (value.status == OK)
+        put_row(l, kind, output, (struct position){0}, buf_view(&value));
+    else
+        l->short_of_memory = true;
     buf_fini(&value);
 }
 
-/* False: there was no memory for it. */
-static bool put_plan(struct lane *l, struct plan *p)
+static void put_plan(struct lane *l, struct plan *p)
 {
     struct buf value;
     buf_init(&value, SIZE_MAX / 2);
-    bool fine = plan_write(&p->facts, &value) == OK;
-    if (fine) {
+    if (plan_write(&p->facts, &value) == OK)
         put_row(l, ROW_PLAN, p->output->name, p->facts.first, buf_view(&value));
-        p->state = PLAN_SAVING;
-    }
+    else
+        l->short_of_memory = true;
+    p->state = PLAN_SAVING;
     buf_fini(&value);
-    return fine;
 }
 
 /* New plans, and those at the head that were sent. */
@@ -119,8 +129,10 @@ static bool save_plans(struct lane *l, struct output *o)
     LIST_EACH(node, keep, &o->plans)
     {
         struct plan *p = LIST_OWNER(node, struct plan, node);
-        if (p->state == PLAN_NEW)
-            any = put_plan(l, p) || any;
+        if (p->state == PLAN_NEW) {
+            put_plan(l, p);
+            any = true;
+        }
         at_head = at_head && p->state == PLAN_SENT;
         if (!at_head)
             continue;
@@ -172,11 +184,23 @@ uint64_t lane_cursor(const struct lane *l)
     return cursor;
 }
 
+/* R2 of lane_rules.c */
+static void put_rules(struct lane *l)
+{
+    struct bytes text;
+    if (!l->rules_stored && pump_rules_text(l->rules, &text))
+        put_row(l, ROW_RULES, NULL, (struct position){0}, text);
+    else
+        l->short_of_memory = l->short_of_memory || !l->rules_stored;
+    l->rules_stored = true;
+}
+
 void lane_save(struct lane *l)
 {
     if (l->saving || l->ending || !l->placed || l->save_failed)
         return;
     delivery_change_init(&l->change, on_done);
+    l->short_of_memory = false;
     bool any = false;
     LIST_EACH(node, keep, &l->output_list)
     any = save_plans(l, LIST_OWNER(node, struct output, node)) || any;
@@ -196,6 +220,12 @@ void lane_save(struct lane *l)
     l->saving_cursor = cursor;
     if (!any) {
         delivery_change_fini(&l->change);
+        return;
+    }
+    put_rules(l);
+    if (l->short_of_memory) { /* not a part of it */
+        fault_set(&l->change.fault, NO_MEMORY, "no memory");
+        settle_change(l, false);
         return;
     }
     l->saving = true;

@@ -1,4 +1,6 @@
-/* lane_send.c: stored plans go to their destination, a few at a time: so many of a lane, so many of a thread, in the order in which they were stored.
+/* lane_send.c: stored plans go to their destination, a few at a time: so many of a lane, so many of a thread, those of a lane in the order in which they
+ * were stored, the lanes in turn. What only waits for its next attempt takes no place of its thread; and a lane always may have one under way, whatever the
+ * others' destinations do with theirs (F6).
  *
  *   PLAN_READY --a place is free--> PLAN_SENDING --agreed--> PLAN_SENT
  *                                        |--refused--> its error records get a name: PLAN_NEW again, as `failed`, to the error output
@@ -49,7 +51,8 @@ static void on_done(struct parcel *parcel)
     struct lane *l = p->output->lane;
     struct engine_thread *t = l->pump->t;
     struct delivery_counters *c = delivery_counters(l->pump->delivery);
-    t->sending--;
+    t->sending -= !p->waits;
+    p->waits = false;
     l->sending--;
     c->delivery_attempts += parcel->attempts;
     if (parcel->outcome == PARCEL_STOPPED) {
@@ -70,13 +73,55 @@ static void on_done(struct parcel *parcel)
     thread_send(t);
 }
 
+static struct plan_place *place_of(struct plan *p)
+{
+    return p->facts.failure.is ? &p->facts.failure.place : &p->facts.place;
+}
+
+/* An update that corrects a bucket helps what is being tried again: it goes, under its name, to the bucket that is configured by now. */
+static void follow_bucket(struct plan *p)
+{
+    const struct pump_rules *newest = p->output->lane->pump->rules;
+    enum output_channel c = p->facts.failure.is ? OUTPUT_ERROR : p->facts.channel;
+    const struct output_rules *rules = &newest->of[c];
+    struct plan_place *place = place_of(p);
+    struct arena *a = &p->facts.arena;
+    if (!p->parcel.bucket || newest->view->kind != p->rules->view->kind ||
+        (c == OUTPUT_BACKUP && !newest->backs_up))
+        return;
+    if (bytes_equal(rules->bucket, bytes_text(place->bucket)) &&
+        bytes_equal(rules->kms_key, bytes_text(place->kms_key ? place->kms_key : "")))
+        return;
+    struct bytes bucket = arena_copy(a, rules->bucket), key = arena_copy(a, rules->kms_key);
+    if (!bytes_present(bucket) || !bytes_present(key))
+        return; /* the next attempt, perhaps */
+    place->bucket = p->parcel.bucket = (const char *)bucket.at;
+    place->kms_key = p->parcel.kms_key = key.len ? (const char *)key.at : NULL;
+}
+
+static void on_waits(struct parcel *parcel, bool waits)
+{
+    struct plan *p = LIST_OWNER(parcel, struct plan, parcel);
+    struct engine_thread *t = p->output->lane->pump->t;
+    p->waits = waits;
+    if (waits) {
+        t->sending--;
+        if (!list_empty(&t->senders))
+            engine_look_soon(t); /* not from within send */
+    } else {
+        t->sending++;
+        follow_bucket(p);
+    }
+}
+
 static bool send(struct plan *p)
 {
     struct lane *l = p->output->lane;
     const struct plan_facts *facts = &p->facts;
     bool to_s3 = facts->to_s3 || facts->failure.is;
-    const struct plan_place *place = facts->failure.is ? &facts->failure.place : &facts->place;
-    struct destination *d = pump_destination(l->pump, to_s3);
+    const struct plan_place *place = place_of(p);
+    struct destination *d =
+        pump_destination(l->pump, to_s3 ? DELIVERY_TO_S3 : p->rules->view->kind);
     if (!d)
         return false;
     p->parcel = (struct parcel){
@@ -90,6 +135,7 @@ static bool send(struct plan *p)
         .first_ms = facts->first_ms,
         .again = p->again,
         .done = on_done,
+        .waits = on_waits,
     };
     p->state = PLAN_SENDING;
     l->sending++;
@@ -98,18 +144,29 @@ static bool send(struct plan *p)
     return true;
 }
 
+static bool may_send(const struct lane *l)
+{
+    return !l->ending &&
+           l->sending < (l->pump->t->sending < THREAD_SENDS_MAX ? LANE_SENDS_MAX : 1u);
+}
+
 void thread_send(struct engine_thread *t)
 {
-    LIST_EACH(node, keep, &t->ready)
-    {
-        struct plan *p = LIST_OWNER(node, struct plan, ready);
-        struct lane *l = p->output->lane;
-        if (t->sending >= THREAD_SENDS_MAX)
-            return;
-        if (l->ending || l->sending >= LANE_SENDS_MAX)
-            continue;
-        if (send(p))
+    bool any = true;
+    while (any) { /* one of each lane a turn */
+        any = false;
+        LIST_EACH(node, keep, &t->senders)
+        {
+            struct lane *l = LIST_OWNER(node, struct lane, sender);
+            struct plan *p = LIST_OWNER(list_first(&l->ready), struct plan, ready);
+            if (!may_send(l) || !send(p))
+                continue;
+            any = true;
             list_remove(&p->ready);
+            list_remove(&l->sender);
+            if (!list_empty(&l->ready))
+                list_append(&t->senders, &l->sender);
+        }
     }
 }
 
@@ -117,12 +174,16 @@ void thread_send(struct engine_thread *t)
 void plan_send_ready(struct plan *p)
 {
     struct fault f = {0};
+    struct lane *l = p->output->lane;
+    struct engine_thread *t = l->pump->t;
     if (p->facts.failure.is && !p->as_errors && refused_cargo(p, &f) != OK) {
-        lane_fail(p->output->lane, &f);
+        lane_fail(l, &f);
         return;
     }
     p->again = p->again || p->state == PLAN_REFILLING;
     p->state = PLAN_READY;
-    list_append(&p->output->lane->pump->t->ready, &p->ready);
-    thread_send(p->output->lane->pump->t);
+    if (list_empty(&l->ready))
+        list_append(&t->senders, &l->sender);
+    list_append(&l->ready, &p->ready);
+    thread_send(t);
 }

@@ -2,15 +2,17 @@
 #include "delivery/plan.h"
 
 #include "base/mem.h"
+#include "base/must.h"
 #include "wire/uri.h"
 
 #include <jansson.h>
 #include <stdio.h>
 
-enum { PLAN_ARENA_BYTES_MAX = 8 * 1024 * 1024 };
+/* What a row becomes in memory: a refusal of 33 bytes at least has a room of 160 for its reason, and texts are copied twice. */
+enum { ARENA_BYTES_LEAST = 1024 * 1024, ARENA_BYTES_A_BYTE = 16 };
 
 static const char *const channels[] = {"main", "error", "backup"};
-static const char *const kinds[] = {"cursor/", "mark/", "plan/"};
+static const char *const kinds[] = {"cursor/", "mark/", "plan/", "rules/"};
 
 void output_name(enum output_channel channel, struct bytes partition, struct buf *out)
 {
@@ -43,15 +45,35 @@ void row_prefix(enum delivery_row kind, uint64_t number, struct buf *out)
     buf_printf(out, "%s%020llu/", kinds[kind], (unsigned long long)number);
 }
 
+static bool has_output(enum delivery_row kind)
+{
+    return kind == ROW_MARK || kind == ROW_PLAN;
+}
+
 void row_key(enum delivery_row kind, uint64_t number, uint32_t shard, const char *output,
              struct position first, struct buf *out)
 {
     row_prefix(kind, number, out);
     buf_printf(out, "%010u", shard);
-    if (kind != ROW_CURSOR)
+    if (has_output(kind))
         buf_printf(out, "/%s", output);
     if (kind == ROW_PLAN)
         buf_printf(out, "/%020llu.%010u", (unsigned long long)first.offset, first.sub);
+}
+
+void rows_remove(struct delivery_change *c, uint64_t number, const uint32_t *shard)
+{
+    struct buf prefix;
+    buf_init(&prefix, 256);
+    for (int kind = ROW_CURSOR; kind < ROW_KINDS; kind++) {
+        buf_clear(&prefix);
+        row_prefix((enum delivery_row)kind, number, &prefix);
+        if (shard)
+            buf_printf(&prefix, "%010u", *shard);
+        must(prefix.status == OK); /* a part of it would be a prefix of others' */
+        delivery_change_remove_all(c, buf_view(&prefix));
+    }
+    buf_fini(&prefix);
 }
 
 bool row_key_parse(enum delivery_row kind, struct bytes key, uint32_t *shard, struct bytes *output)
@@ -65,7 +87,7 @@ bool row_key_parse(enum delivery_row kind, struct bytes key, uint32_t *shard, st
         return false;
     *shard = (uint32_t)index;
     struct bytes rest = bytes_of(key.at + head + SHARD_DIGITS, key.len - head - SHARD_DIGITS);
-    if (kind == ROW_CURSOR)
+    if (!has_output(kind))
         return rest.len == 0;
     if (rest.len < 2 || rest.at[0] != '/')
         return false;
@@ -249,12 +271,15 @@ static void get_plan(struct reader *r, const json_t *o, struct plan_facts *out)
     const json_t *failed = json_object_get(o, "failed");
     if (failed)
         get_failure(r, failed, &out->failure);
+    bool refused = out->failure.is;
+    r->bad = r->bad || (out->to_s3 && (refused || !out->place.bucket)) ||
+             (refused && !out->failure.place.bucket);
 }
 
 enum status plan_read(struct bytes row, struct plan_facts *out, struct fault *f)
 {
     *out = (struct plan_facts){0};
-    arena_init(&out->arena, PLAN_ARENA_BYTES_MAX);
+    arena_init(&out->arena, ARENA_BYTES_LEAST + ARENA_BYTES_A_BYTE * row.len);
     json_t *o = json_loadb((const char *)row.at, row.len, JSON_REJECT_DUPLICATES, NULL);
     struct reader r = {.arena = &out->arena, .bad = !json_is_object(o)};
     if (!r.bad)

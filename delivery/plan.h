@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "delivery/compress.h"
+#include "delivery/delivery_store.h"
 #include "delivery/destination.h"
 #include "delivery/position.h"
 #include "delivery/process.h"
@@ -53,12 +54,15 @@ enum status output_parse(struct bytes name, enum output_channel *channel, struct
                          struct arena *a) MUST_USE;
 
 /* Keys of rows. A shard's rows of one kind begin with plan_rows_prefix's. */
-enum delivery_row { ROW_CURSOR, ROW_MARK, ROW_PLAN };
+enum delivery_row { ROW_CURSOR, ROW_MARK, ROW_PLAN, ROW_RULES, ROW_KINDS };
 void row_prefix(enum delivery_row kind, uint64_t number, struct buf *out); /* of all shards */
 void row_key(enum delivery_row kind, uint64_t number, uint32_t shard, const char *output,
              struct position first, struct buf *out);
-/* The shard and the output (a view, absent of a cursor) that a key names. False: it is no such key. */
+/* The shard and the output (a view, absent of a cursor and of rules) that a key names. False: it is no such key. */
 bool row_key_parse(enum delivery_row kind, struct bytes key, uint32_t *shard, struct bytes *output);
+
+/* Into a change: all rows of these kinds go, of one shard, or of all (NULL). */
+void rows_remove(struct delivery_change *c, uint64_t number, const uint32_t *shard);
 
 enum status plan_write(const struct plan_facts *p, struct buf *out) MUST_USE;
 /* CORRUPT. On success the caller ends out->arena. */

@@ -77,7 +77,11 @@ static void call(struct post *p)
 
 static void timer_fired(struct loop_timer *timer)
 {
-    call(LIST_OWNER(timer, struct post, timer));
+    struct post *p = LIST_OWNER(timer, struct post, timer);
+    if (p->waits)
+        parcel_waits(p->parcel, false);
+    p->waits = false;
+    call(p);
 }
 
 /* ---- verdicts */
@@ -104,7 +108,9 @@ static void finish(struct post *p, enum parcel_outcome outcome)
 static void wait(struct post *p, uint64_t ms)
 {
     drop_call(p); /* P2 */
+    p->waits = true;
     loop_timer_set(p->side->settings.loop, &p->timer, ms);
+    parcel_waits(p->parcel, true);
 }
 
 static void give_up(struct post *p)

@@ -62,6 +62,7 @@ struct post {
     struct loop_timer timer;
     struct retry retry;
     struct delivery_view *held;
+    bool waits;         /* D4 */
     uint64_t asking_us; /* since when acknowledgement is waited for; 0: not */
 };
 

@@ -12,9 +12,8 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/trace.h"
-#include "delivery/conversion.h"
-#include "delivery/conversions.h"
 #include "delivery/engine_internal.h"
+#include "delivery/source.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -45,60 +44,11 @@ void pump_note(struct pump *p, const char *format, ...)
     TRACE_SELDOM(TRACE_WARN, "delivery", "%s: %s", p->rules->view->name, text);
 }
 
-/* ---- rules ---- */
-
-struct pump_rules *pump_rules_ref(struct pump_rules *r)
-{
-    r->refs++;
-    return r;
-}
-
-void pump_rules_unref(struct pump_rules *r)
-{
-    if (!r || --r->refs > 0)
-        return;
-    time_zone_free(r->zone);
-    conversion_free(r->conversion);
-    delivery_view_unref(r->view);
-    mem_free(r);
-}
-
-/* What cannot be had here fails the lanes' chains, with its reason (process_convert.c). */
-static void take_conversion(struct pump_rules *r, struct conversions *conversions)
-{
-    const struct firehose_data_format_conversion_configuration *c = conversion_of(r->view->config);
-    struct fault f = {0};
-    if (!c || conversions_library(conversions, &r->columnar.library, &f) != OK ||
-        conversion_new(c, r->view->columns, &r->conversion, &f) != OK)
-        return;
-    r->columnar.form = &r->conversion->form;
-    r->of[OUTPUT_MAIN].columnar = &r->columnar;
-}
-
-/* Takes over the view. */
-static struct pump_rules *rules_new(struct delivery_view *v, struct conversions *conversions)
-{
-    struct pump_rules *r = MEM_NEW(struct pump_rules);
-    r->refs = 1;
-    r->view = v;
-    for (int c = 0; c < OUTPUT_CHANNELS; c++)
-        output_rules_of(v, (enum output_channel)c, &r->of[c]);
-    take_conversion(r, conversions);
-    r->plain = process_is_plain(v);
-    r->names_records = process_names_records(v);
-    r->backs_up = view_backs_up(v);
-    struct bytes zone = view_time_zone(v);
-    struct fault f = {0};
-    if (bytes_present(zone) && time_zone_open(zone, &r->zone, &f) != OK)
-        trace(TRACE_ERROR, "delivery", "%s: %s: UTC is taken", v->name, f.text);
-    return r;
-}
-
 /* ---- destinations ---- */
 
-struct destination *pump_destination(struct pump *p, bool to_s3)
+struct destination *pump_destination(struct pump *p, enum delivery_kind kind)
 {
-    struct destination **place = to_s3 ? &p->to_s3 : &p->to_main;
+    struct destination **place = &p->to[kind];
     struct engine_thread *t = p->t;
     const struct destination_settings settings = {
         .engine = &t->engine->settings,
@@ -108,7 +58,6 @@ struct destination *pump_destination(struct pump *p, bool to_s3)
         .clock = t->engine->settings.clock,
     };
     struct fault f = {0};
-    enum delivery_kind kind = to_s3 ? DELIVERY_TO_S3 : p->rules->view->kind;
     const struct destination_ops *ops = t->engine->destination_of(kind);
     enum status st = OK;
     if (!*place && !ops)
@@ -118,18 +67,19 @@ struct destination *pump_destination(struct pump *p, bool to_s3)
     if (st != OK) {
         *place = NULL;
         pump_note(p, "%s", f.text);
-        engine_wait_memory(t); /* tries again */
+        engine_look_soon(t); /* tries again */
     }
     return *place;
 }
 
 static void close_destinations(struct pump *p)
 {
-    if (p->to_main)
-        p->to_main->ops->close(p->to_main);
-    if (p->to_s3)
-        p->to_s3->ops->close(p->to_s3);
-    p->to_main = p->to_s3 = NULL;
+    for (int kind = 0; kind < DELIVERY_KINDS; kind++) {
+        struct destination *d = p->to[kind];
+        if (d)
+            d->ops->close(d);
+        p->to[kind] = NULL;
+    }
 }
 
 /* ---- flushes and freshness ---- */
@@ -186,7 +136,7 @@ static void on_deadline(struct loop_timer *timer)
 static void hurry(struct lane *l)
 {
     struct fault f = {0};
-    if (l->handed >= l->flush_to && lane_close_outputs(l, UINT64_MAX, &f) != OK)
+    if (lane_close_due(l, &f) != OK)
         lane_fail(l, &f);
     l->dirty = true;
     lane_save(l);
@@ -282,15 +232,7 @@ void pump_forget(struct pump *p, uint32_t shard)
 {
     struct forgetting *f = MEM_NEW(struct forgetting);
     delivery_change_init(&f->change, on_forgotten);
-    struct buf key;
-    buf_init(&key, 256);
-    for (int kind = ROW_CURSOR; kind <= ROW_PLAN; kind++) {
-        buf_clear(&key);
-        row_prefix((enum delivery_row)kind, p->run->number, &key);
-        buf_printf(&key, "%010u", shard);
-        delivery_change_remove_all(&f->change, buf_view(&key));
-    }
-    buf_fini(&key);
+    rows_remove(&f->change, p->run->number, &shard);
     delivery_store_submit(p->t->engine->settings.store, &f->change);
 }
 
@@ -306,17 +248,7 @@ static void on_change(struct stream_waiter *w)
 
 static struct stream *find_source(const struct pump *p)
 {
-    const struct delivery_view *v = p->rules->view;
-    struct stream_table *streams = p->t->engine->settings.streams;
-    struct scope scope = v->scope;
-    struct bytes name = bytes_text(v->name);
-    if (v->source == DELIVERY_DIRECT_PUT)
-        scope = delivery_hidden_scope(&v->scope);
-    else if (!v->config->kinesis_stream_source_configuration ||
-             !source_of_arn(v->config->kinesis_stream_source_configuration->kinesis_stream_arn,
-                            &scope, &name))
-        return NULL;
-    return stream_table_find(streams, &scope, name);
+    return source_find(p->t->engine->settings.streams, p->rules->view);
 }
 
 static bool is_there(const struct stream_view *v, uint32_t shard)
@@ -457,14 +389,14 @@ static void on_changed(struct message *m)
 
 /* ---- life ---- */
 
-struct pump *pump_new(struct engine_thread *t, struct run *run, struct list *rows, bool broken)
+void pump_new(struct engine_thread *t, struct run *run, struct list *rows)
 {
     struct pump *p = MEM_NEW(struct pump);
     p->t = t;
     p->run = run;
     atomic_fetch_add(&run->refs, 1);
     p->delivery = run->delivery;
-    p->rules = rules_new(delivery_look(run->delivery), t->engine->settings.conversions);
+    p->rules = pump_rules_new(delivery_look(run->delivery), t->engine->settings.conversions);
     p->waiter.wake = on_change;
     list_init(&p->waiter.node);
     p->changed.handle = on_changed;
@@ -475,22 +407,18 @@ struct pump *pump_new(struct engine_thread *t, struct run *run, struct list *row
     list_init(&p->flushes);
     list_splice(&p->rows, rows);
     list_append(&t->pumps, &p->node);
-    if (broken)
-        pump_note(p, "its stored progress cannot be read");
-    else
-        look(p);
-    return p;
+    look(p);
 }
 
 void pump_set(struct pump *p)
 {
     struct delivery_view *v = delivery_look(p->delivery);
-    if (p->ending || v == p->rules->view) {
+    if (p->ending || v->version == p->rules->view->version) { /* tags are nothing to lanes */
         delivery_view_unref(v);
         return;
     }
     pump_rules_unref(p->rules);
-    p->rules = rules_new(v, p->t->engine->settings.conversions);
+    p->rules = pump_rules_new(v, p->t->engine->settings.conversions);
     LIST_EACH(node, keep, &p->lanes)
     lane_step(LIST_OWNER(node, struct lane, node));
 }

@@ -2,7 +2,10 @@
  *
  *   engine.c        threads and orders                          control, any
  *   pump.c          one delivery stream on one thread: its view, its source's shards, its lanes
+ *   pump_rules.c    what a view means
  *   lane.c          one shard: reads, has processed, hands results to outputs
+ *   lane_rules.c    under which version of the settings it works
+ *   lane_room.c     whether it may read on
  *   lane_batch.c    what one read gave: records out of spans, results into outputs
  *   lane_save.c     plans, marks and the cursor: one change at a time
  *   lane_send.c     plans to destinations and back
@@ -33,7 +36,8 @@ enum {
     READ_AHEAD_RECORDS = 10000,
     RETRY_MS = 1000,
     CURSOR_IDLE_MS = 5000, /* a cursor that moved over nothing to deliver is saved after that */
-    PAUSE_MS = 20          /* lanes that wait for memory look again */
+    PAUSE_MS = 20,         /* lanes that wait for memory look again */
+    DELIVERY_KINDS = DELIVERY_TO_OPENSEARCH + 1
 };
 
 struct engine_order;
@@ -47,8 +51,8 @@ struct engine_thread {
     struct message stop;
     /* its own */
     struct list pumps;
-    struct list ready; /* plan.ready: saved, and waiting for a place among those under way */
-    uint32_t sending;
+    struct list senders; /* lanes that have plans ready; who sent last stands last */
+    uint32_t sending;    /* parcels under way that do not just wait */
     struct loop_timer pause;
     bool stopping;
 };
@@ -92,6 +96,7 @@ struct pump_rules {
     struct conversion *
         conversion; /* data format conversion; NULL: none, or it cannot be done (a lane's chain then says why) */
     struct columnar columnar;
+    struct buf text; /* the view as it is stored; empty: not made yet */
 };
 
 struct pump {
@@ -109,7 +114,7 @@ struct pump {
     struct list lanes;
     struct list rows; /* stored_row: of lanes that did not start yet */
     struct list flushes;
-    struct destination *to_main, *to_s3;
+    struct destination *to[DELIVERY_KINDS]; /* NULL: not opened yet */
     struct loop_timer fresh;
     uint32_t guard; /* it is not freed meanwhile */
     bool ending;
@@ -132,8 +137,9 @@ struct lane_batch {
 struct lane {
     struct list node;
     struct pump *pump;
-    struct pump_rules *rules; /* in force here */
-    struct shard *shard;      /* as it was when the lane began */
+    struct pump_rules *rules; /* in force here: lane_rules.c */
+    bool rules_stored;
+    struct shard *shard; /* as it was when the lane began */
     struct stream_view *source;
     uint64_t stream;      /* number */
     struct arena scratch; /* while it is made */
@@ -144,6 +150,7 @@ struct lane {
     struct log_read read;
     struct message read_back;
     bool reading, read_here;
+    uint64_t read_memory; /* charged for it */
     struct log_waiter waiter;
     struct message woken;
     bool waiting, sent;
@@ -165,8 +172,13 @@ struct lane {
     struct table outputs; /* by name */
     struct list output_list;
     struct output *latest;
+    uint32_t output_count;
     uint64_t memory;
     uint32_t partitions, sending, under_way; /* outputs of MAIN that fill; parcels; plans in all */
+
+    /* sending */
+    struct list sender; /* engine_thread.senders */
+    struct list ready;  /* plan.ready: saved, and waiting for a place among those under way */
 
     /* saving */
     struct delivery_change change;
@@ -175,7 +187,8 @@ struct lane {
     uint64_t cursor; /* stored */
     uint64_t saving_cursor;
     struct loop_timer idle_save;
-    uint64_t flush_to; /* outputs close once all below it was handed over */
+    bool short_of_memory; /* a row of the change could not be made */
+    uint64_t flush_to;    /* outputs close once all below it was handed over; 0: no flush */
 };
 
 enum plan_state {
@@ -189,7 +202,7 @@ enum plan_state {
 };
 struct plan {
     struct list node;  /* output.plans, in order */
-    struct list ready; /* engine_thread.ready */
+    struct list ready; /* lane.ready */
     struct output *output;
     struct pump_rules *rules;
     enum plan_state state;
@@ -200,6 +213,7 @@ struct plan {
     bool as_errors;  /* its cargo is error records by now */
     bool given_up;   /* retention took its beginning: what is left gathers anew */
     struct parcel parcel;
+    bool waits; /* its destination waits with it: D4 */
 };
 
 struct output {
@@ -221,8 +235,8 @@ struct output {
 /* engine.c */
 void engine_charge(struct lane *l, uint64_t *held, uint64_t now); /* `held` becomes `now` */
 bool engine_may_read(const struct lane *l);
-/* A lane waits for memory. */
-void engine_wait_memory(struct engine_thread *t);
+/* Soon: lanes that wait for memory look again, and what is ready and has a place goes. */
+void engine_look_soon(struct engine_thread *t);
 void engine_tell(struct engine_order *o); /* its done(arg), when it was the last */
 bool engine_owns(const struct engine_thread *t, uint64_t number, uint32_t shard);
 /* It has no pumps left and is to stop. */
@@ -230,7 +244,7 @@ void engine_thread_look(struct engine_thread *t);
 void run_unref(struct run *r);
 
 /* pump.c */
-struct pump *pump_new(struct engine_thread *t, struct run *run, struct list *rows, bool broken);
+void pump_new(struct engine_thread *t, struct run *run, struct list *rows);
 void pump_set(struct pump *p); /* its view may be another */
 void pump_end(struct pump *p, struct engine_order *told);
 /* Removes the rows of a shard: it is no more, or they are another stream's. */
@@ -240,26 +254,48 @@ void pump_note(struct pump *p, const char *format, ...) __attribute__((format(pr
 /* A lane moved: flushes and DataFreshness. */
 void pump_moved(struct pump *p);
 void pump_flush(struct pump *p, struct engine_order *o, uint64_t within_ms);
-struct destination *pump_destination(struct pump *p, bool to_s3);
+struct destination *pump_destination(struct pump *p, enum delivery_kind kind);
+
+/* pump_rules.c */
+/* Takes over the view. */
+struct pump_rules *pump_rules_new(struct delivery_view *v, struct conversions *conversions);
 struct pump_rules *pump_rules_ref(struct pump_rules *r);
 void pump_rules_unref(struct pump_rules *r);
+/* The view as it is stored. False: there was no memory for it. */
+bool pump_rules_text(struct pump_rules *r, struct bytes *out);
 
 /* lane.c */
 struct lane *lane_new(struct pump *p, struct shard *shard, struct list *rows);
 void lane_step(struct lane *l);
-void lane_adopt(struct lane *l); /* the pump's rules, as soon as nothing is in processing */
-void lane_end(struct lane *l);   /* it is freed once nothing of it is under way */
+void lane_end(struct lane *l); /* it is freed once nothing of it is under way */
 bool lane_settle(struct lane *l);
 void lane_fail(struct lane *l, const struct fault *f);
 /* The lowest offset of which not every result is delivered. */
 uint64_t lane_cursor(const struct lane *l);
 uint64_t lane_oldest_ms(const struct lane *l);
 
+/* lane_rules.c */
+/* The pump's rules, as soon as nothing is left of what was read under others. */
+void lane_adopt(struct lane *l);
+/* It has still to come to the pump's rules: whatever it holds closes at once. */
+bool lane_drains(const struct lane *l);
+/* Behind what it read there is something that was delivered or planned in a former life. */
+bool lane_owes(const struct lane *l);
+/* At the start: what was stored of the rules it worked under; and, when all its rows are there, its chain. */
+enum status lane_rules_restore(struct lane *l, struct bytes row, struct fault *f);
+enum status lane_rules_begin(struct lane *l, struct fault *f);
+
 /* lane_batch.c */
 struct lane_batch *lane_batch_new(struct lane *l, struct fault *f);
 void lane_batch_free(struct lane_batch *b);
 /* Hands over what is done, in order. */
-enum status lane_hand_over(struct lane *l, struct fault *f);
+void lane_hand_over(struct lane *l);
+
+/* lane_room.c */
+bool lane_has_room(struct lane *l);
+/* A partition more than there may be takes the place of the fullest, which closes early: no record goes to the error output for that, as AWS has it, since after a
+ * restart another partition could be the one too many, and F3 would be lost. */
+enum status lane_make_room(struct lane *l, const struct output *o, struct fault *f);
 
 /* lane_save.c */
 void lane_save(struct lane *l);
@@ -271,21 +307,25 @@ void plan_send_ready(struct plan *p);
 void thread_send(struct engine_thread *t);
 
 /* output.c */
-struct output *output_of(struct lane *l, enum output_channel channel, struct bytes partition);
+/* NULL: NO_MEMORY. */
+struct output *output_of(struct lane *l, enum output_channel channel, struct bytes partition,
+                         struct fault *f);
 enum status output_add(struct output *o, struct position at, uint64_t time_ms, struct bytes data,
                        struct fault *f);
 /* All that is below `handed` came: plans of a former life whose results all lie there are whole. */
 enum status output_refilled(struct output *o, uint64_t handed, struct fault *f);
-/* The log begins there by now. */
-void output_lost_below(struct output *o, uint64_t begin);
+/* The log begins there by now, and all that came of it was added. */
+enum status output_lost_below(struct output *o, uint64_t begin, struct fault *f);
 enum status output_close(struct output *o, struct fault *f);
 /* What the names of a plan's objects are made of, but for channel and partition; and such a name, in the plan's arena. */
 void plan_key(const struct plan *p, const struct output_rules *rules, struct object_key *key);
 enum status plan_key_text(struct plan *p, const struct object_key *key, const char **name,
                           struct fault *f);
 enum status lane_close_outputs(struct lane *l, uint64_t interval_ms_max, struct fault *f);
-/* The fullest, to make room. */
-void lane_close_fullest(struct lane *l);
+/* Those that are to wait no longer: all of them, when a flush has come so far or newer settings wait. */
+enum status lane_close_due(struct lane *l, struct fault *f);
+/* Copies a text into the plan's arena; false: no memory. */
+bool plan_keep(struct plan *p, struct bytes text, const char **out);
 void output_restore_plan(struct output *o, struct plan_facts *facts);
 void output_free(struct output *o);
 bool output_is_idle(const struct output *o);

@@ -14,54 +14,64 @@ static struct lane *lane_of(const struct plan *p)
     return p->output->lane;
 }
 
-static const char *copy(struct arena *a, const char *text)
+/* NULL becomes "". */
+static bool keep(struct plan *p, const char *text, const char **out)
 {
-    return (const char *)arena_copy(a, bytes_text(text ? text : "")).at;
+    return plan_keep(p, bytes_text(text ? text : ""), out);
 }
 
 /* The name of the error object: of the same identity as the request, in the error output. */
 static enum status name_it(struct plan *p, struct fault *f)
 {
     const struct output_rules *rules = &p->rules->of[OUTPUT_ERROR];
-    struct arena *a = &p->facts.arena;
+    struct plan_place *place = &p->facts.failure.place;
     struct object_key key;
-    const char *name;
     plan_key(p, rules, &key);
     key.is_error = true;
     key.error_type = view_failure_type(p->rules->view);
-    enum status st = plan_key_text(p, &key, &name, f);
-    p->facts.failure.place = (struct plan_place){
-        .name = name,
-        .bucket = (const char *)arena_copy(a, rules->bucket).at,
-        .kms_key = rules->kms_key.len ? (const char *)arena_copy(a, rules->kms_key).at : NULL,
-        .compression = rules->compression,
-    };
-    return st;
+    place->compression = rules->compression;
+    if (!plan_keep(p, rules->bucket, &place->bucket) ||
+        (rules->kms_key.len && !plan_keep(p, rules->kms_key, &place->kms_key)))
+        return NO_MEMORY;
+    return plan_key_text(p, &key, &place->name, f);
+}
+
+/* Those that were refused one by one. */
+static enum status keep_refusals(struct plan *p)
+{
+    const struct parcel *parcel = &p->parcel;
+    size_t bytes = (parcel->refusal_count + 1) * sizeof(struct parcel_refusal);
+    struct parcel_refusal *only = arena_zero(&p->facts.arena, bytes);
+    if (!only)
+        return NO_MEMORY;
+    for (uint32_t i = 0; i < parcel->refusal_count; i++) {
+        only[i] = parcel->refusals[i];
+        if (!keep(p, parcel->refusals[i].code, &only[i].code))
+            return NO_MEMORY;
+    }
+    p->facts.failure.only = only;
+    p->facts.failure.only_count = parcel->refusal_count;
+    return OK;
 }
 
 enum status refused_plan(struct plan *p, struct fault *f)
 {
     const struct parcel *parcel = &p->parcel;
-    struct arena *a = &p->facts.arena;
     struct plan_failure *failure = &p->facts.failure;
     *failure = (struct plan_failure){
         .is = true,
-        .code = copy(a, parcel->code),
-        .text = copy(a, parcel->fault.text),
         .attempts = parcel->attempts,
         .ended_ms = parcel->ended_ms,
-        .only_count = parcel->refusals ? parcel->refusal_count : 0,
     };
-    if (parcel->refusals) {
-        size_t bytes = (parcel->refusal_count + 1) * sizeof(struct parcel_refusal);
-        struct parcel_refusal *only = arena_zero(a, bytes);
-        for (uint32_t i = 0; only && i < parcel->refusal_count; i++) {
-            only[i] = parcel->refusals[i];
-            only[i].code = copy(a, parcel->refusals[i].code);
-        }
-        failure->only = only;
-    }
-    return name_it(p, f);
+    enum status st =
+        keep(p, parcel->code, &failure->code) && keep(p, parcel->fault.text, &failure->text)
+            ? OK
+            : NO_MEMORY;
+    if (st == OK && parcel->refusals)
+        st = keep_refusals(p);
+    if (st == OK)
+        st = name_it(p, f);
+    return st == NO_MEMORY ? fault_set(f, st, "no memory for what was refused") : st;
 }
 
 static void write_line(const struct plan *p, const struct parcel_record *r, const char *code,

@@ -6,9 +6,9 @@
 #include "delivery/engine.h"
 #include "delivery/transforms.h"
 
-static void run_set(void *arg, struct delivery *d)
+static enum status run_set(void *arg, struct delivery *d)
 {
-    delivery_engine_set(arg, d);
+    return delivery_engine_set(arg, d);
 }
 
 static void run_remove(void *arg, struct delivery *d, void (*done)(void *), void *done_arg)

@@ -15,14 +15,14 @@
 
 /* A runner that notes what it is told. */
 static struct {
-    _Atomic uint32_t set, removed;
+    _Atomic uint32_t set, removed, cannot_begin; /* the last: so many times */
 } ran;
 
-static void note_set(void *arg, struct delivery *d)
+static enum status note_set(void *arg, struct delivery *d)
 {
     (void)arg;
     (void)d;
-    atomic_fetch_add(&ran.set, 1);
+    return atomic_fetch_add(&ran.set, 1) < atomic_load(&ran.cannot_begin) ? IO_FAILED : OK;
 }
 
 static void note_remove(void *arg, struct delivery *d, void (*done)(void *), void *done_arg)
@@ -54,6 +54,7 @@ static int open_with(void **state, uint64_t state_delay_ms, uint64_t limit)
     loopback_open(l);
     atomic_store(&ran.set, 0);
     atomic_store(&ran.removed, 0);
+    atomic_store(&ran.cannot_begin, 0);
     *state = l;
     return 0;
 }
@@ -229,29 +230,37 @@ static void wait_set(struct loopback *l, uint32_t times)
     }
 }
 
-static void the_runner_follows_a_source_that_changes_goes_and_comes(void **state)
+/* The control's thread sees to its timers between any two commands. */
+static void let_time_pass(struct loopback *l)
+{
+    for (int i = 0; i < 4; i++) {
+        clock_manual_advance_ms(&l->clock, 1000);
+        answer_refused(l, DELETE, "{\"DeliveryStreamName\":\"none\"}", "ResourceNotFoundException",
+                       "Firehose none under account 000000000000 not found.");
+    }
+}
+
+static void a_runner_that_cannot_begin_is_asked_again(void **state)
 {
     struct loopback *l = *state;
-    static const char make[] = "{\"StreamName\":\"s\",\"ShardCount\":1}";
-    answer_empty(l, "CreateStream", make);
-    json_decref(
-        answer_ok(l, CREATE,
-                  "{\"DeliveryStreamName\":\"d\",\"DeliveryStreamType\":\"KinesisStreamAsSource\","
-                  "\"KinesisStreamSourceConfiguration\":{\"KinesisStreamARN\":"
-                  "\"arn:aws:kinesis:us-east-1:000000000000:stream/"
-                  "s\",\"RoleARN\":\"arn:aws:iam::000000000000:role/r\"},"
-                  "\"S3DestinationConfiguration\":{" GIVEN_S3 "}}"));
-    assert_int_equal(atomic_load(&ran.set), 1);
-    answer_empty(l, "SplitShard",
-                 "{\"StreamName\":\"s\",\"ShardToSplit\":\"shardId-000000000000\","
-                 "\"NewStartingHashKey\":\"9\"}");
+    atomic_store(&ran.cannot_begin, 2);
+    json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
+    wait_set(l, 3);
+    let_time_pass(l); /* and then no more */
+    assert_int_equal(atomic_load(&ran.set), 3);
+}
+
+/* Nor is what is deleted meanwhile. */
+static void what_is_deleted_does_not_begin(void **state)
+{
+    struct loopback *l = *state;
+    atomic_store(&ran.cannot_begin, 1000);
+    json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
     wait_set(l, 2);
+    json_decref(answer_ok(l, DELETE, GIVEN_NAME));
     uint32_t before = atomic_load(&ran.set);
-    answer_empty(l, "DeleteStream", "{\"StreamName\":\"s\"}");
-    wait_set(l, before + 1);
-    before = atomic_load(&ran.set);
-    answer_empty(l, "CreateStream", make);
-    wait_set(l, before + 1);
+    let_time_pass(l);
+    assert_int_equal(atomic_load(&ran.set), before);
 }
 
 static void a_configuration_that_cannot_be_is_refused(void **state)
@@ -404,7 +413,8 @@ int main(void)
             with_a_state_delay_states_dwell_and_are_taken_up_after_a_restart, setup_slow, teardown),
         cmocka_unit_test_setup_teardown(there_are_at_most_so_many, setup_full, teardown),
         TEST(they_are_listed_by_name_ten_a_page),
-        TEST(the_runner_follows_a_source_that_changes_goes_and_comes),
+        TEST(a_runner_that_cannot_begin_is_asked_again),
+        TEST(what_is_deleted_does_not_begin),
         TEST(a_configuration_that_cannot_be_is_refused),
         TEST(sources_and_destinations_that_are_not_served_are_named),
         TEST(a_flush_tells_why_it_failed),

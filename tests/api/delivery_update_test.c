@@ -231,6 +231,53 @@ static void encryption_is_started_turned_over_and_stopped(void **state)
     json_decref(answer_ok(l, STOP, GIVEN_NAME)); /* nothing to do */
 }
 
+static void answered(struct catalog_command *command)
+{
+    (void)command;
+}
+
+/* As the first half of a start leaves it, when the second is cut off. */
+static void encrypt_its_records_alone(struct loopback *l, const struct scope *hidden)
+{
+    struct catalog_command command = {.verb = CATALOG_SET_ENCRYPTION,
+                                      .scope = *hidden,
+                                      .stream = BYTES_LITERAL("d"),
+                                      .done = answered};
+    command.encryption.start = true;
+    command.encryption.key_id = BYTES_LITERAL(KEY_B_ARN);
+    catalog_submit(l->service.catalog, &command);
+    answer_empty(l, "CreateStream",
+                 "{\"StreamName\":\"behind\",\"ShardCount\":1}"); /* so it is done */
+}
+
+static bool is_sealed(struct loopback *l, const struct scope *hidden)
+{
+    struct stream *s = stream_table_find(l->service.streams, hidden, BYTES_LITERAL("d"));
+    assert_non_null(s);
+    struct stream_view *v = stream_look(s);
+    bool on = v->settings.encryption && v->settings.encryption->on;
+    stream_view_unref(v);
+    stream_unref(s);
+    return on;
+}
+
+static void a_start_that_was_cut_off_can_be_stopped(void **state)
+{
+    struct subject *s = *state;
+    struct loopback *l = &s->loopback;
+    struct scope scope;
+    assert_true(scope_set(&scope, BYTES_LITERAL("000000000000"), BYTES_LITERAL("us-east-1")));
+    struct scope hidden = delivery_hidden_scope(&scope);
+    json_decref(answer_ok(l, CREATE, GIVEN_CREATE("")));
+    encrypt_its_records_alone(l, &hidden);
+    loopback_reopen(l);
+    assert_true(is_sealed(l, &hidden));
+    json_decref(answer_ok(l, STOP, GIVEN_NAME));
+    assert_false(is_sealed(l, &hidden));
+    assert_true(
+        delivery_shows(l, "\"DeliveryStreamEncryptionConfiguration\":{\"Status\":\"DISABLED\"}"));
+}
+
 static void keys_that_are_not_there_are_refused(void **state)
 {
     struct subject *s = *state;
@@ -307,6 +354,7 @@ int main(void)
         TEST(tags_are_kept_in_order_and_paged),
         TEST(there_are_at_most_fifty_tags),
         TEST(encryption_is_started_turned_over_and_stopped),
+        TEST(a_start_that_was_cut_off_can_be_stopped),
         TEST(keys_that_are_not_there_are_refused),
         TEST(encryption_changes_at_most_25_times_a_day),
         cmocka_unit_test_setup_teardown(changes_wait_for_a_state_to_settle, setup_slow, teardown),

@@ -18,11 +18,13 @@ struct object {
 };
 static struct {
     pthread_mutex_t mu;
+    pthread_cond_t arrived;
     struct object objects[OBJECTS_MAX];
     size_t count;
     unsigned repeats, steps, crash_after, refuse;
     bool hold;
-} all = {.mu = PTHREAD_MUTEX_INITIALIZER};
+    const char *hang, *missing;
+} all = {.mu = PTHREAD_MUTEX_INITIALIZER, .arrived = PTHREAD_COND_INITIALIZER};
 
 struct way {
     struct destination base;
@@ -35,7 +37,7 @@ struct carried {
     struct way *way;
     struct parcel *parcel;
     struct loop_timer timer;
-    bool lost;
+    bool lost, failing, waits; /* it has failing attempts behind it; and waits for the next */
 };
 
 static void take(void)
@@ -56,6 +58,7 @@ void bucket_reset(void)
     }
     all.count = all.repeats = all.steps = all.crash_after = all.refuse = 0;
     all.hold = false;
+    all.hang = all.missing = NULL;
     drop();
 }
 
@@ -105,6 +108,20 @@ void bucket_hold(bool hold)
     drop();
 }
 
+void bucket_hang(const char *names)
+{
+    take();
+    all.hang = names;
+    drop();
+}
+
+void bucket_missing(const char *bucket)
+{
+    take();
+    all.missing = bucket;
+    drop();
+}
+
 void bucket_refuse(unsigned count)
 {
     take();
@@ -118,6 +135,14 @@ size_t bucket_count(void)
     size_t count = all.count;
     drop();
     return count;
+}
+
+void bucket_wait(size_t count)
+{
+    take();
+    while (all.count < count)
+        must(pthread_cond_wait(&all.arrived, &all.mu) == 0);
+    drop();
 }
 
 void bucket_object(size_t i, const char **name, struct bytes *body)
@@ -153,6 +178,34 @@ static void keep(const struct parcel *p)
     o->len = p->body.len;
     o->at = mem_must(p->body.len + 1);
     memcpy(o->at, p->body.at, p->body.len);
+    must(pthread_cond_broadcast(&all.arrived) == 0);
+}
+
+/* Under mu. */
+static bool is_missing(const struct parcel *p)
+{
+    return all.missing && p->bucket && strcmp(p->bucket, all.missing) == 0;
+}
+
+static bool hangs(const struct parcel *p)
+{
+    return all.hold || (all.hang && strncmp(p->name, all.hang, strlen(all.hang)) == 0);
+}
+
+/* Whether it arrived now, at last. */
+static bool try_again(struct carried *c)
+{
+    struct parcel *p = c->parcel;
+    if (c->waits)
+        parcel_waits(p, false);
+    take();
+    c->waits = is_missing(p);
+    if (!c->waits)
+        keep(p);
+    drop();
+    if (c->waits)
+        parcel_waits(p, true);
+    return !c->waits;
 }
 
 static void tell(struct carried *c, enum parcel_outcome outcome)
@@ -168,8 +221,10 @@ static void tell(struct carried *c, enum parcel_outcome outcome)
 static void on_timer(struct loop_timer *timer)
 {
     struct carried *c = LIST_OWNER(timer, struct carried, timer);
+    bool arrived = !c->failing || try_again(c);
+    c->failing = !arrived;
     take();
-    bool held = all.hold || c->lost;
+    bool held = !arrived || hangs(c->parcel) || c->lost;
     bool refused = !held && c->way->kind != DELIVERY_TO_S3 && all.refuse > 0;
     all.refuse -= refused;
     drop();
@@ -188,6 +243,7 @@ static void on_timer(struct loop_timer *timer)
 static void way_send(struct destination *base, struct parcel *p)
 {
     struct way *w = LIST_OWNER(base, struct way, base);
+    must(w->kind == DELIVERY_TO_S3 ? p->bucket != NULL : p->view->kind == w->kind);
     struct carried *c = MEM_NEW(struct carried);
     c->way = w;
     c->parcel = p;
@@ -196,7 +252,8 @@ static void way_send(struct destination *base, struct parcel *p)
     list_append(&w->parcels, &c->node);
     take();
     c->lost = !step();
-    if (!c->lost && (w->kind == DELIVERY_TO_S3 || all.refuse == 0))
+    c->failing = is_missing(p);
+    if (!c->lost && !c->failing && (w->kind == DELIVERY_TO_S3 || all.refuse == 0))
         keep(p);
     drop();
     uint8_t chance;
@@ -237,9 +294,17 @@ static enum status open_http(const struct destination_settings *s, struct destin
     return open_way(s, out, DELIVERY_TO_HTTP);
 }
 
+static enum status open_splunk(const struct destination_settings *s, struct destination **out,
+                               struct fault *f)
+{
+    (void)f;
+    return open_way(s, out, DELIVERY_TO_SPLUNK);
+}
+
 const struct destination_ops *bucket_of(enum delivery_kind kind)
 {
     static const struct destination_ops s3 = {open_s3, way_send, way_close};
     static const struct destination_ops http = {open_http, way_send, way_close};
-    return kind == DELIVERY_TO_S3 ? &s3 : &http;
+    static const struct destination_ops splunk = {open_splunk, way_send, way_close};
+    return kind == DELIVERY_TO_S3 ? &s3 : kind == DELIVERY_TO_SPLUNK ? &splunk : &http;
 }

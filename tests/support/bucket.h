@@ -15,9 +15,15 @@ bool bucket_crashed(void);
 unsigned bucket_steps(void);
 /* Objects arrive, but nobody is told until it is off again. */
 void bucket_hold(bool hold);
+/* Likewise those whose names begin so, and no attempt of them ever ends. NULL: none. */
+void bucket_hang(const char *names);
+/* The S3 bucket of that name is not there: what is for it is tried again and again (D4). NULL: all are. */
+void bucket_missing(const char *bucket);
 /* The next so many MAIN parcels that are not for S3 are refused. */
 void bucket_refuse(unsigned count);
 size_t bucket_count(void);
+/* Until there are so many. */
+void bucket_wait(size_t count);
 /* The i-th object, in order of arrival. */
 void bucket_object(size_t i, const char **name, struct bytes *body);
 /* How often an object arrived that was there already, with the same bytes. With others the test fails. */

@@ -10,16 +10,19 @@
 #include "support/log_memory.h"
 #include "wire/json.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { NUMBER = 7, STREAM = 11 };
+enum { STREAM = 11, FLUSH_MS = 20000, CRASH_LOOK_MS = 20 };
 
-static struct delivery_view *view_of(struct rig *r, const char *config, bool kinesis)
+static struct delivery_view *view_of(struct rig *r, const char *name, const char *config,
+                                     bool kinesis)
 {
     char text[4096];
-    snprintf(text, sizeof(text), "{\"DeliveryStreamName\":\"d\",%s%s}",
+    snprintf(text, sizeof(text), "{\"DeliveryStreamName\":\"%s\",%s%s}", name,
              kinesis
                  ? "\"DeliveryStreamType\":\"KinesisStreamAsSource\","
                    "\"KinesisStreamSourceConfiguration\":{\"RoleARN\":\"r\",\"KinesisStreamARN\":"
@@ -29,12 +32,12 @@ static struct delivery_view *view_of(struct rig *r, const char *config, bool kin
     struct arena arena;
     struct fault f = {0};
     struct firehose_create_delivery_stream_input in;
-    struct delivery_view values = {.number = NUMBER,
+    struct delivery_view values = {.number = (uint64_t)name[0],
                                    .version = ++r->version,
                                    .status = DELIVERY_ACTIVE},
                          *out;
     must(scope_set(&values.scope, BYTES_LITERAL("000000000000"), BYTES_LITERAL("eu-west-1")));
-    snprintf(values.name, sizeof(values.name), "d");
+    snprintf(values.name, sizeof(values.name), "%s", name);
     arena_init(&arena, MIB(1));
     must(json_decode(&shape_firehose_create_delivery_stream_input, (uint8_t *)text, strlen(text),
                      &arena, &in, &f) == OK);
@@ -84,7 +87,7 @@ void rig_start(struct rig *r)
         .logs = r->logs,
         .streams = r->streams,
         .store = r->store,
-        .threads = 2,
+        .threads = r->threads ? r->threads : 2,
         .memory_max = r->memory_max ? r->memory_max : MIB(64),
         .s3_endpoint = "",
         .s3_region = "",
@@ -92,7 +95,9 @@ void rig_start(struct rig *r)
         .destination_of = fake,
     };
     must(delivery_engine_open(&s, &r->engine, &f) == OK);
-    delivery_engine_set(r->engine, r->delivery);
+    r->set = delivery_engine_set(r->engine, r->delivery);
+    if (r->other)
+        must(delivery_engine_set(r->engine, r->other) == OK);
 }
 
 void rig_stop(struct rig *r)
@@ -105,15 +110,17 @@ void rig_stop(struct rig *r)
 
 void rig_open(struct rig *r, const char *config, bool kinesis, uint32_t shards)
 {
-    uint64_t memory_max = r->memory_max;
-    *r = (struct rig){
-        .shards = shards, .memory_max = memory_max, .stream = STREAM, .status = STREAM_ACTIVE};
+    *r = (struct rig){.shards = shards,
+                      .memory_max = r->memory_max,
+                      .threads = r->threads,
+                      .stream = STREAM,
+                      .status = STREAM_ACTIVE};
     bucket_reset();
     snprintf(r->folder, sizeof(r->folder), "/tmp/sluice-delivery-XXXXXX");
     must(mkdtemp(r->folder));
     r->logs = log_memory_new(&clock_system);
     r->streams = stream_table_new();
-    r->delivery = delivery_new(view_of(r, config, kinesis));
+    r->delivery = delivery_new(view_of(r, "d", config, kinesis));
     r->source = stream_new(source_view(r, UINT32_MAX, 1));
     stream_table_add(r->streams, r->source);
     rig_start(r);
@@ -125,6 +132,8 @@ void rig_close(struct rig *r)
     if (r->engine)
         rig_stop(r);
     delivery_unref(r->delivery);
+    if (r->other)
+        delivery_unref(r->other);
     stream_table_remove(r->streams, r->source);
     stream_unref(r->source);
     stream_table_free(r->streams);
@@ -134,8 +143,17 @@ void rig_close(struct rig *r)
 
 void rig_update(struct rig *r, const char *config)
 {
-    delivery_publish(r->delivery, view_of(r, config, false));
-    delivery_engine_set(r->engine, r->delivery);
+    struct delivery_view *v = delivery_look(r->delivery);
+    delivery_publish(r->delivery, view_of(r, "d", config, v->source == DELIVERY_KINESIS));
+    delivery_view_unref(v);
+    if (r->engine)
+        must(delivery_engine_set(r->engine, r->delivery) == OK);
+}
+
+void rig_add(struct rig *r, const char *config)
+{
+    r->other = delivery_new(view_of(r, "e", config, true));
+    must(delivery_engine_set(r->engine, r->other) == OK);
 }
 
 void rig_split(struct rig *r, uint32_t parent)
@@ -178,16 +196,73 @@ static void on_flushed(void *arg, enum status st, const struct fault *f)
     must(pthread_mutex_unlock(&x->mu) == 0);
 }
 
-enum status rig_flush(struct rig *r, uint64_t within_ms, struct fault *f)
+enum status rig_flush_of(struct rig *r, struct delivery *d, uint64_t within_ms, struct fault *f)
 {
     struct flush x = {.mu = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-    delivery_engine_flush(r->engine, r->delivery, within_ms, on_flushed, &x);
+    delivery_engine_flush(r->engine, d, within_ms, on_flushed, &x);
     must(pthread_mutex_lock(&x.mu) == 0);
     while (!x.over)
         must(pthread_cond_wait(&x.changed, &x.mu) == 0);
     must(pthread_mutex_unlock(&x.mu) == 0);
     *f = x.fault;
     return x.status;
+}
+
+enum status rig_flush(struct rig *r, uint64_t within_ms, struct fault *f)
+{
+    return rig_flush_of(r, r->delivery, within_ms, f);
+}
+
+bool rig_flushed(struct rig *r)
+{
+    struct fault f = {0};
+    if (rig_flush(r, FLUSH_MS, &f) == OK)
+        return true;
+    fprintf(stderr, "not flushed: %s\n", f.text);
+    return false;
+}
+
+bool rig_run_until_crash(struct rig *r)
+{
+    struct fault f = {0};
+    while (!bucket_crashed())
+        if (rig_flush(r, CRASH_LOOK_MS, &f) == OK)
+            return bucket_crashed();
+    return true;
+}
+
+/* A counter tells nobody. */
+static void wait_counter(const _Atomic uint64_t *counter, uint64_t count)
+{
+    while (atomic_load(counter) < count)
+        sched_yield();
+}
+
+void rig_wait_read(struct rig *r, uint64_t records)
+{
+    wait_counter(&delivery_counters(r->delivery)->read_records, records);
+}
+
+void rig_wait_delivered(struct rig *r, uint64_t objects)
+{
+    wait_counter(&delivery_counters(r->delivery)->delivered_objects, objects);
+}
+
+static enum status count_row(void *arg, struct bytes key, struct bytes value, struct fault *f)
+{
+    (void)key;
+    (void)value;
+    (void)f;
+    ++*(unsigned *)arg;
+    return OK;
+}
+
+unsigned rig_rows(struct rig *r, const char *prefix)
+{
+    unsigned found = 0;
+    struct fault f;
+    must(delivery_store_each(r->store, bytes_text(prefix), count_row, &found, &f) == OK);
+    return found;
 }
 
 char *rig_words(const char *prefix)

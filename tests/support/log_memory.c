@@ -27,6 +27,7 @@ struct memory_engine {
     struct list held;
     bool hold;
     enum status refuse, refuse_reads;
+    uint64_t reads_left;
 };
 
 static struct memory_engine *engine_of(struct log_engine *e)
@@ -125,13 +126,22 @@ static void memory_append(struct log_engine *engine, struct log_append *const *a
     }
 }
 
+/* Under mu. */
+static enum status refusal_of_a_read(struct memory_engine *e)
+{
+    if (e->reads_left == 0)
+        return THROTTLED;
+    e->reads_left -= e->reads_left != LOG_MEMORY_ALL;
+    return e->refuse_reads;
+}
+
 static void memory_read(struct log_read *r)
 {
     struct memory_log *l = log_of(r->log);
     struct memory_engine *e = engine_of(r->log->engine);
     lock_take(&e->mu);
-    if (e->refuse_reads != OK) {
-        r->status = e->refuse_reads;
+    r->status = refusal_of_a_read(e);
+    if (r->status != OK) {
         lock_drop(&e->mu);
         r->done(r);
         return;
@@ -245,6 +255,7 @@ struct log_engine *log_memory_new(const struct clock *clock)
     struct memory_engine *e = MEM_NEW(struct memory_engine);
     e->engine.ops = &ops;
     e->clock = clock;
+    e->reads_left = LOG_MEMORY_ALL;
     lock_init(&e->mu, LOCK_ENGINE);
     list_init(&e->held);
     return &e->engine;
@@ -302,6 +313,14 @@ void log_memory_refuse(struct log_engine *engine, enum status status)
     struct memory_engine *e = engine_of(engine);
     lock_take(&e->mu);
     e->refuse = status;
+    lock_drop(&e->mu);
+}
+
+void log_memory_answer_reads(struct log_engine *engine, uint64_t count)
+{
+    struct memory_engine *e = engine_of(engine);
+    lock_take(&e->mu);
+    e->reads_left = count;
     lock_drop(&e->mu);
 }
 

@@ -18,5 +18,8 @@ size_t log_memory_held(struct log_engine *e);
 void log_memory_refuse(struct log_engine *e, enum status status);
 /* Likewise every read. */
 void log_memory_refuse_reads(struct log_engine *e, enum status status);
+/* So many reads more are answered; those behind with THROTTLED, until this is called again. LOG_MEMORY_ALL: no end. */
+#define LOG_MEMORY_ALL UINT64_MAX
+void log_memory_answer_reads(struct log_engine *e, uint64_t count);
 
 #endif

@@ -13,10 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static void set_nothing(void *arg, struct delivery *d)
+static enum status set_nothing(void *arg, struct delivery *d)
 {
     (void)arg;
     (void)d;
+    return OK;
 }
 
 static void remove_at_once(void *arg, struct delivery *d, void (*done)(void *), void *done_arg)

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "delivery/plan.h"
 #include "unit/base/cmocka_all.h"
 
 #include <leveldb/c.h>
@@ -109,6 +110,57 @@ static void removing_by_prefix_sees_changes_just_before_and_spares_its_own_rows(
     assert_rows(g, "plan/", "plan/1/c=y plan/10/a=x ");
 }
 
+static void put_row(struct delivery_change *c, enum delivery_row kind, uint64_t number,
+                    uint32_t shard)
+{
+    struct buf key;
+    buf_init(&key, 256);
+    row_key(kind, number, shard, "main", (struct position){0}, &key);
+    delivery_change_put(c, buf_view(&key), BYTES_LITERAL("x"));
+    buf_fini(&key);
+}
+
+static enum status count_row(void *arg, struct bytes key, struct bytes value, struct fault *f)
+{
+    (void)key;
+    (void)value;
+    (void)f;
+    ++*(int *)arg;
+    return OK;
+}
+
+/* But for meta/format. */
+static int count_rows(struct given *g)
+{
+    struct fault f = {0};
+    int count = 0;
+    assert_int_equal(delivery_store_each(g->store, BYTES_LITERAL(""), count_row, &count, &f), OK);
+    return count - 1;
+}
+
+static void all_rows_of_a_shard_go_or_of_a_delivery_stream(void **state)
+{
+    struct given *g = *state;
+    struct delivery_change c;
+    const uint32_t shard = 1;
+    delivery_change_init(&c, NULL);
+    for (int kind = ROW_CURSOR; kind < ROW_KINDS; kind++) {
+        put_row(&c, (enum delivery_row)kind, 7, 1);
+        put_row(&c, (enum delivery_row)kind, 7, 2);
+        put_row(&c, (enum delivery_row)kind, 8, 1);
+    }
+    write_change(g, &c);
+    assert_int_equal(count_rows(g), 3 * ROW_KINDS);
+    delivery_change_init(&c, NULL);
+    rows_remove(&c, 7, &shard);
+    write_change(g, &c);
+    assert_int_equal(count_rows(g), 2 * ROW_KINDS);
+    delivery_change_init(&c, NULL);
+    rows_remove(&c, 7, NULL);
+    write_change(g, &c);
+    assert_int_equal(count_rows(g), ROW_KINDS);
+}
+
 enum { MANY = 500 };
 static struct {
     struct delivery_change change;
@@ -168,6 +220,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_are_there_after_opening_again, setup, teardown),
         cmocka_unit_test_setup_teardown(
             removing_by_prefix_sees_changes_just_before_and_spares_its_own_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_rows_of_a_shard_go_or_of_a_delivery_stream, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(many_changes_are_told_in_the_order_they_were_submitted,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_server_and_an_unknown_format_are_refused, setup,

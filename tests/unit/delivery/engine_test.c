@@ -11,14 +11,14 @@
 
 #include <stdio.h>
 
-#define HINTS(mb, s) "\"BufferingHints\":{\"SizeInMBs\":" #mb ",\"IntervalInSeconds\":" #s "}"
 #define PLAIN(mb, s)                                                                               \
-    "\"ExtendedS3DestinationConfiguration\":{" RIG_S3 "," HINTS(mb, s) ",\"Prefix\":\"main/\"}"
+    "\"ExtendedS3DestinationConfiguration\":{" RIG_S3 "," RIG_HINTS(mb, s) ",\"Prefix\":\"main/"   \
+                                                                           "\"}"
 #define BACKED_UP                                                                                  \
     "\"ExtendedS3DestinationConfiguration\":{" RIG_S3                                              \
-    "," HINTS(1, 300) ",\"Prefix\":\"main/"                                                        \
-                      "\",\"S3BackupMode\":\"Enabled\",\"S3BackupConfiguration\":{" RIG_S3         \
-                      "," HINTS(2, 300) ",\"Prefix\":\"backup/\"}}"
+    "," RIG_HINTS(1, 300) ",\"Prefix\":\"main/"                                                    \
+                          "\",\"S3BackupMode\":\"Enabled\",\"S3BackupConfiguration\":{" RIG_S3     \
+                          "," RIG_HINTS(2, 300) ",\"Prefix\":\"backup/\"}}"
 #define HTTP(backup)                                                                               \
     "\"HttpEndpointDestinationConfiguration\":{\"EndpointConfiguration\":{\"Url\":\"https://x\"}," \
     "\"BufferingHints\":{\"SizeInMBs\":1,\"IntervalInSeconds\":300},\"S3BackupMode\":\"" backup    \
@@ -28,11 +28,7 @@ enum { FLUSH_MS = 20000, BIG = 90000 };
 
 static void flush(struct rig *r)
 {
-    struct fault f = {0};
-    enum status st = rig_flush(r, FLUSH_MS, &f);
-    if (st != OK)
-        print_error("%s\n", f.text);
-    assert_int_equal(st, OK);
+    assert_true(rig_flushed(r));
 }
 
 static void what_was_put_is_delivered_in_order(void **state)
@@ -57,9 +53,32 @@ static void a_zero_interval_delivers_at_once(void **state)
     rig_open(&r, PLAIN(5, 0), false, 1);
     uint64_t offset;
     assert_int_equal(driver_append(r.logs, r.log[0], "a-0 ", &offset), OK);
-    while (bucket_count() == 0)
-        ; /* nothing tells of an object */
+    bucket_wait(1);
     assert_true(rig_has_all("main/", "a", 1));
+    rig_close(&r);
+}
+
+static void put_and_wait(struct rig *r, const char *text, uint64_t count)
+{
+    uint64_t offset;
+    assert_int_equal(driver_append(r->logs, r->log[0], text, &offset), OK);
+    rig_wait_read(r, count);
+}
+
+/* Behind it outputs wait for size and age again. */
+static void a_flush_ends_where_it_was_asked_for(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_open(&r, PLAIN(5, 300), false, 1);
+    put_and_wait(&r, "a-0 ", 1);
+    flush(&r);
+    assert_int_equal(bucket_count(), 1);
+    put_and_wait(&r, "a-1 ", 2);
+    put_and_wait(&r, "a-2 ", 3);
+    flush(&r);
+    assert_int_equal(bucket_count(), 2);
+    assert_true(rig_has_all("main/", "a", 3));
     rig_close(&r);
 }
 
@@ -91,9 +110,7 @@ static void crash_everywhere(const char *config, bool kinesis, uint32_t shards, 
         bucket_crash_after(step);
         for (uint32_t i = 0; i < shards; i++)
             assert_int_equal(driver_append_many(r.logs, r.log[i], i ? "b" : "a", 40, BIG), 40);
-        struct fault f = {0};
-        (void)rig_flush(&r, bucket_crashed() ? 1 : 150, &f);
-        bool crashed = bucket_crashed();
+        bool crashed = rig_run_until_crash(&r);
         rig_stop(&r);
         bucket_crash_after(0);
         /* More of them, so that what is gathered anew does not fall into the old borders by itself. */
@@ -157,8 +174,7 @@ static void a_source_made_anew_under_its_name_begins_anew(void **state)
     flush(&r);
     rig_recreate(&r);
     assert_int_equal(driver_append_many(r.logs, r.log[0], "b", 20, BIG), 20);
-    while (delivery_counters(r.delivery)->read_records < 50)
-        ; /* nothing tells when it was found */
+    rig_wait_read(&r, 50);
     flush(&r);
     assert_true(rig_has_all("main/", "a", 30) && rig_has_all("main/", "b", 20));
     rig_stop(&r);
@@ -212,15 +228,62 @@ static void what_retention_took_is_not_waited_for(void **state)
     rig_close(&r);
 }
 
+enum { TWO_OBJECTS = 70, REFILLED = 24 }; /* two reads of the log are so many records */
+
+/* Objects 0..58 and 59..69 are planned; after a restart 0..23 are read again, and then retention takes all below `begin`. */
+static void half_a_plan_is_gone(struct rig *r, bool arrived, uint64_t begin)
+{
+    struct fault f = {0};
+    rig_open(r, PLAIN(5, 300), false, 1);
+    bucket_hold(arrived);
+    bucket_missing(arrived ? NULL : "b");
+    assert_int_equal(driver_append_many(r->logs, r->log[0], "a", TWO_OBJECTS, BIG), TWO_OBJECTS);
+    do
+        (void)rig_flush(r, 50, &f);
+    while (arrived ? bucket_count() < 2 : rig_rows(r, "plan/") < 2);
+    rig_stop(r);
+    bucket_hold(false);
+    bucket_missing(NULL);
+    log_memory_answer_reads(r->logs, 2);
+    rig_start(r);
+    rig_wait_read(r, TWO_OBJECTS + REFILLED);
+    log_memory_forget(r->log[0], begin);
+    log_memory_answer_reads(r->logs, LOG_MEMORY_ALL);
+    flush(r);
+}
+
+static void what_came_of_a_plan_before_retention_did_is_delivered(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    half_a_plan_is_gone(&r, false, 30);
+    assert_int_equal(words_in_the_bucket(), REFILLED + TWO_OBJECTS - 30);
+    rig_close(&r);
+    half_a_plan_is_gone(&r, false, 60);
+    assert_int_equal(words_in_the_bucket(), REFILLED + TWO_OBJECTS - 60);
+    rig_close(&r);
+}
+
+/* The bucket holds the test to that: no other bytes under a name. */
+static void and_not_in_the_place_of_the_whole(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    half_a_plan_is_gone(&r, true, 60);
+    assert_int_equal(words_in_the_bucket(), TWO_OBJECTS + REFILLED + TWO_OBJECTS - 60);
+    rig_close(&r);
+}
+
 static void an_update_closes_what_is_open_and_goes_on_under_the_new_name(void **state)
 {
     (void)state;
     struct rig r = {0};
     rig_open(&r, PLAIN(5, 300), false, 1);
     assert_int_equal(driver_append_many(r.logs, r.log[0], "a", 10, 10), 10);
-    flush(&r);
+    rig_wait_read(&r, 10);
+    assert_int_equal(bucket_count(), 0);
     rig_update(&r, "\"ExtendedS3DestinationConfiguration\":{" RIG_S3
-                   "," HINTS(5, 300) ",\"Prefix\":\"new/\"}");
+                   "," RIG_HINTS(5, 300) ",\"Prefix\":\"new/\"}");
     assert_int_equal(driver_append_many(r.logs, r.log[0], "b", 10, 10), 10);
     flush(&r);
     assert_true(rig_has_all("main/", "a", 10));
@@ -238,7 +301,7 @@ static void memory_is_bounded_while_the_destination_is_down(void **state)
     assert_int_equal(driver_append_many(r.logs, r.log[0], "a", 300, BIG), 300);
     struct fault f = {0};
     assert_int_equal(rig_flush(&r, 500, &f), TIMED_OUT);
-    assert_true(delivery_counters(r.delivery)->read_records < 100);
+    assert_true(delivery_counters(r.delivery)->read_records * BIG <= r.memory_max);
     bucket_hold(false);
     flush(&r);
     assert_true(rig_has_all("main/", "a", 300));
@@ -286,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_put_is_delivered_in_order),
         cmocka_unit_test(a_zero_interval_delivers_at_once),
+        cmocka_unit_test(a_flush_ends_where_it_was_asked_for),
         cmocka_unit_test(a_restart_goes_on_where_it_was),
         cmocka_unit_test(a_crash_anywhere_loses_and_doubles_nothing),
         cmocka_unit_test(nor_with_a_backup),
@@ -293,6 +357,8 @@ int main(void)
         cmocka_unit_test(children_are_delivered_and_a_closed_shard_not_twice),
         cmocka_unit_test(a_source_made_anew_under_its_name_begins_anew),
         cmocka_unit_test(what_retention_took_is_not_waited_for),
+        cmocka_unit_test(what_came_of_a_plan_before_retention_did_is_delivered),
+        cmocka_unit_test(and_not_in_the_place_of_the_whole),
         cmocka_unit_test(an_update_closes_what_is_open_and_goes_on_under_the_new_name),
         cmocka_unit_test(memory_is_bounded_while_the_destination_is_down),
         cmocka_unit_test(what_is_refused_becomes_error_records_also_after_a_restart),

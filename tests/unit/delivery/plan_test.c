@@ -2,7 +2,10 @@
 #include "delivery/plan.h"
 
 #include "base/limits.h"
+#include "delivery/output_rules.h"
 #include "unit/base/cmocka_all.h"
+
+#include <stdio.h>
 
 static void a_plan_comes_back(void **state)
 {
@@ -13,7 +16,6 @@ static void a_plan_comes_back(void **state)
         .last = {9, 0},
         .channel = OUTPUT_MAIN,
         .partition = bytes_of("query:a\0x/\xc3\xa4\0", 13),
-        .to_s3 = true,
         .place = {"a/b%c", "bucket", "arn:k", COMPRESSION_GZIP},
         .first_ms = 12,
         .entry = "d",
@@ -39,7 +41,7 @@ static void a_plan_comes_back(void **state)
     assert_string_equal(out.place.name, "a/b%c");
     assert_string_equal(out.place.kms_key, "arn:k");
     assert_int_equal(out.place.compression, COMPRESSION_GZIP);
-    assert_true(out.to_s3 && out.failure.is);
+    assert_true(!out.to_s3 && out.failure.is);
     assert_null(out.failure.place.kms_key);
     assert_int_equal(out.failure.only_count, 1);
     assert_int_equal(out.failure.only[0].record, 3);
@@ -48,6 +50,61 @@ static void a_plan_comes_back(void **state)
     for (size_t cut = 0; cut < row.len; cut++)
         assert_int_equal(plan_read(bytes_of(row.at, cut), &out, &f), CORRUPT);
     buf_fini(&row);
+}
+
+/* Each for a long reason. */
+static void many_refusals_come_back(void **state)
+{
+    (void)state;
+    enum { MANY = 2 * OUTPUT_RECORDS_MAX };
+    static struct parcel_refusal only[MANY];
+    for (uint32_t i = 0; i < MANY; i++) {
+        only[i] = (struct parcel_refusal){.record = i, .code = "400"};
+        memset(only[i].text, '"', sizeof(only[i].text) - 1);
+    }
+    struct plan_facts out, in = {.place = {"n", NULL, NULL, COMPRESSION_NONE},
+                                 .partition = BYTES_LITERAL(""),
+                                 .entry = "d",
+                                 .failure = {.is = true,
+                                             .place = {"e", "b", NULL, COMPRESSION_NONE},
+                                             .code = "c",
+                                             .text = "t",
+                                             .only = only,
+                                             .only_count = MANY}};
+    struct buf row;
+    struct fault f = {0};
+    buf_init(&row, MIB(64));
+    assert_int_equal(plan_write(&in, &row), OK);
+    assert_int_equal(plan_read(buf_view(&row), &out, &f), OK);
+    assert_int_equal(out.failure.only_count, MANY);
+    assert_string_equal(out.failure.only[MANY - 1].text, only[MANY - 1].text);
+    arena_fini(&out.arena);
+    buf_fini(&row);
+}
+
+static void plans_that_nobody_could_send_are_refused(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        /* for S3, but to no bucket; of S3, refused; refused, but with no bucket for the errors */
+        "\"s3\": true",
+        "\"s3\": true, \"bucket\": \"b\", \"failed\": {\"name\": \"e\", \"bucket\": \"b\", "
+        "\"compression\": "
+        "\"UNCOMPRESSED\", \"code\": \"c\", \"text\": \"t\", \"attempts\": 1, \"ended_ms\": 1}",
+        "\"s3\": false, \"failed\": {\"name\": \"e\", \"compression\": \"UNCOMPRESSED\", \"code\": "
+        "\"c\", \"text\": \"t\", \"attempts\": 1, \"ended_ms\": 1}",
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char text[512];
+        struct plan_facts out;
+        struct fault f;
+        snprintf(text, sizeof(text),
+                 "{\"first\": [1, 0], \"last\": [2, 0], \"channel\": \"main\", \"first_ms\": 1, "
+                 "\"name\": "
+                 "\"n\", \"compression\": \"UNCOMPRESSED\", %s}",
+                 rows[i]);
+        assert_int_equal(plan_read(bytes_text(text), &out, &f), CORRUPT);
+    }
 }
 
 static void keys_tell_shard_and_output(void **state)
@@ -111,6 +168,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plan_comes_back),
+        cmocka_unit_test(many_refusals_come_back),
+        cmocka_unit_test(plans_that_nobody_could_send_are_refused),
         cmocka_unit_test(keys_tell_shard_and_output),
         cmocka_unit_test(output_names_come_back),
         cmocka_unit_test(places_come_back),
