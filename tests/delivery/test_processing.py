@@ -1,32 +1,12 @@
-"""test_processing.py: records through processors into a real S3 server: partitions by jq, and a transform while Sluice is killed."""
+"""test_processing.py: records through processors into a real S3 server: partitions by jq, what is refused."""
 
 import base64
 import json
-import sys
 
 import pytest
 from streams import refused
 from torture import BUCKET, NAME, ROLE, Torture
-
-RECORDS, KILLS = 10000, 3
-ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
-
-# Drops each tenth record by its number, and puts the others in capitals.
-TRANSFORM = """
-import base64, json, sys
-for line in sys.stdin:
-    record = json.loads(line)
-    text = base64.b64decode(record["data"])
-    number = int(text.split(b" ", 1)[0])
-    answer = {"recordId": record["recordId"], "result": "Dropped" if number % 10 == 0 else "Ok"}
-    answer["data"] = base64.b64encode(text.upper()).decode()
-    print(json.dumps(answer), flush=True)
-"""
-
-
-def processor(kind, **parameters):
-    given = [{"ParameterName": n, "ParameterValue": v} for n, v in parameters.items()]
-    return {"Type": kind, "Parameters": given}
+from ways import ARN, processor
 
 
 class Processed(Torture):
@@ -104,32 +84,6 @@ def test_jq_puts_each_record_under_its_key():
         assert {e["errorCode"] for e in bad} == {"DynamicPartitioning.MetadataExtractionFailed"}
 
     use(Processed(1, processors, more), work)
-
-
-def test_what_a_command_keeps_is_there_once_whatever_is_killed(tmp_path):
-    file = tmp_path / "transforms.json"
-    file.write_text(json.dumps({"tenth": {"command": [sys.executable, "-c", TRANSFORM]}}))
-
-    def work(t):
-        t.run(KILLS, 1, 120)
-
-    def check(t):
-        seen = set()
-        for key, line in t.lines():
-            assert key.startswith("in/"), key
-            number, _, text = line.split(b" ", 2)
-            assert text == text.upper()
-            assert int(number) % 10 and int(number) not in seen, number
-            seen.add(int(number))
-        lost = {n for n in t.acknowledged if n % 10} - seen
-        assert not lost, f"{len(lost)} lost, as {sorted(lost)[:5]}"
-        assert not seen - t.acknowledged - t.maybe
-
-    t = Processed(
-        RECORDS, [processor("Lambda", LambdaArn=ARN + "tenth")], {}, [f"--transforms={file}"]
-    )
-    t.check = lambda: check(t)
-    use(t, work)
 
 
 @pytest.mark.parametrize(

@@ -15,19 +15,20 @@ Records are lines: an id, a hash of the rest, the rest: the machine's package in
 import argparse
 import gzip
 import http.client
+import itertools
 import json
 import random
 import subprocess
 import sys
 import threading
 import time
-import zlib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 import streams  # noqa: E402
 from s3_server import ACCESS_KEY, SECRET_KEY, S3Server  # noqa: E402
 from server import Server  # noqa: E402
+from ways import WAYS  # noqa: E402
 from wire import dev_headers  # noqa: E402
 
 WRITERS, BATCH, SHARDS = 4, 250, 3
@@ -43,14 +44,11 @@ def package_index(most):
     return [p.replace(b"\n", b"\x1f") for p in text.split(b"\n\n")[:most] if p]
 
 
-def line_of(number, text):
-    return b"%d %08x " % (number, zlib.crc32(text)) + text + b"\n"
-
-
 class Torture:
-    def __init__(self, records, source, compression, hints=(1, 2), seed=1):
+    def __init__(self, records, source, compression, hints=(1, 2), seed=1, way="plain"):
         self.records, self.source, self.compression = records, source, compression
-        self.hints = hints  # MiB, seconds
+        self.way = WAYS[way]()
+        self.hints = (max(hints[0], self.way.smallest_mib), hints[1])  # MiB, seconds
         self.random = random.Random(seed)
         self.lock = threading.Condition()  # notified when records were acknowledged, and when a writer ends
         self.up = threading.Event()  # clear from before a kill until the next start
@@ -62,6 +60,10 @@ class Torture:
         self.s3.make_bucket(BUCKET)
         self.flags = [f"--s3-endpoint={self.s3.endpoint}", f"--s3-access-key={ACCESS_KEY}"]
         self.env = {"SLUICE_S3_SECRET_KEY": SECRET_KEY}
+        if self.way.transforms:
+            file = self.s3.folder / "transforms.json"
+            file.write_text(json.dumps(self.way.transforms))
+            self.flags.append(f"--transforms={file}")
         self.server = Server(flags=self.flags, env=self.env).start()
 
     def client(self, service):
@@ -71,11 +73,11 @@ class Torture:
         destination = {
             "RoleARN": ROLE,
             "BucketARN": f"arn:aws:s3:::{BUCKET}",
-            "Prefix": "in/!{timestamp:yyyy-MM-dd}/",
+            "Prefix": self.way.prefix,
             "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",
             "BufferingHints": {"SizeInMBs": self.hints[0], "IntervalInSeconds": self.hints[1]},
             "CompressionFormat": self.compression,
-        }
+        } | self.way.configuration
         firehose, more = self.client("firehose"), {}
         if self.source == "kinesis":
             kinesis = self.client("kinesis")
@@ -106,7 +108,7 @@ class Torture:
 
     def put(self, service, numbers):
         """Those that were acknowledged; the others of the batch were refused, so they are not there."""
-        lines = [line_of(n, self.text(n)) for n in numbers]
+        lines = [self.way.line(n, self.text(n)) for n in numbers]
         if self.source == "kinesis":
             got = service.put_records(
                 StreamName=NAME,
@@ -175,18 +177,19 @@ class Torture:
     def check(self):
         seen, objects, largest = {}, 0, 0
         for key, body in self.s3.objects(BUCKET):
-            assert key.startswith("in/"), key
+            assert key.startswith("in/"), f"{key}: {body[:200]}"
             assert key.endswith(".gz") == (self.compression == "GZIP"), key
             objects, largest = objects + 1, max(largest, len(body))
             data = gzip.decompress(body) if self.compression == "GZIP" else body
             for line in data.split(b"\n")[:-1]:
-                number, crc, text = line.split(b" ", 2)
-                assert int(crc, 16) == zlib.crc32(text), f"{key}: record {number} is not as it was put"
-                assert int(number) not in seen, f"record {number} twice: {seen[int(number)]}, {key}"
-                seen[int(number)] = key
-        lost = self.acknowledged - seen.keys()
+                number = self.way.read(line)
+                assert number not in seen, f"record {number} twice: {seen[number]}, {key}"
+                assert key.startswith(self.way.folder(number)), key
+                seen[number] = key
+        wanted = {n for n in self.acknowledged if self.way.kept(n)}
+        lost = wanted - seen.keys()
         assert not lost, f"{len(lost)} lost, as {sorted(lost)[:5]}"
-        strange = seen.keys() - self.acknowledged - self.maybe
+        strange = seen.keys() - {n for n in self.acknowledged | self.maybe if self.way.kept(n)}
         assert not strange, f"{len(strange)} that were never put, as {sorted(strange)[:5]}"
         left = self.s3.client().list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
         assert not left, f"uploads that were never ended: {left[:3]}"
@@ -215,8 +218,8 @@ def call_ours(server, operation, name, seconds):
     return answer.status, answer.read()
 
 
-def torture(records, source, compression, kills, s3_kills, seconds=120, hints=(1, 2)):
-    t = Torture(records, source, compression, hints)
+def torture(records, source, compression, kills, s3_kills, seconds=120, hints=(1, 2), way="plain"):
+    t = Torture(records, source, compression, hints, way=way)
     fine = False
     try:
         found = t.run(kills, s3_kills, seconds)
@@ -232,12 +235,14 @@ def main():
     p.add_argument("--kills", type=int, default=10)
     p.add_argument("--s3-kills", type=int, default=5)
     p.add_argument("--gzip", action="store_true")
+    p.add_argument("--way", choices=[*WAYS, "all"], default="plain", help="as they are, into 50 partitions by jq, through a transform")
     p.add_argument("--source", choices=["direct", "kinesis", "both"], default="both")
     p.add_argument("--megabytes", type=int, default=5, help="SizeInMBs; above 8 objects go in parts")
     p.add_argument("--interval", type=int, default=5, help="IntervalInSeconds")
     p.add_argument("--seconds", type=int, default=300, help="how long the last flush may take")
     a = p.parse_args()
-    for source in ["direct", "kinesis"] if a.source == "both" else [a.source]:
+    sources = ["direct", "kinesis"] if a.source == "both" else [a.source]
+    for way, source in itertools.product(WAYS if a.way == "all" else [a.way], sources):
         began = time.monotonic()
         found = torture(
             a.records,
@@ -247,8 +252,9 @@ def main():
             a.s3_kills,
             a.seconds,
             (a.megabytes, a.interval),
+            way,
         )
-        print(f"{source}: {json.dumps(found)} in {time.monotonic() - began:.0f} s", flush=True)
+        print(f"{way}, {source}: {json.dumps(found)} in {time.monotonic() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
