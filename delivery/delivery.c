@@ -14,7 +14,10 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/trace.h"
 #include "delivery/delivery_defaults.h"
+#include "delivery/output_rules.h"
+#include "delivery/time_zone.h"
 #include "wire/json.h"
 
 #include <jansson.h>
@@ -33,6 +36,7 @@ void delivery_view_unref(struct delivery_view *v)
 {
     if (!v || atomic_fetch_sub(&v->refs, 1) != 1)
         return;
+    time_zone_free(v->zone);
     arena_fini(&v->arena);
     mem_free(v);
 }
@@ -44,6 +48,15 @@ static enum delivery_kind kind_of(const struct firehose_create_delivery_stream_i
     if (c->splunk_destination_configuration)
         return DELIVERY_TO_SPLUNK;
     return c->extended_s3_destination_configuration ? DELIVERY_TO_S3 : DELIVERY_TO_OPENSEARCH;
+}
+
+/* A new zone that is unknown is refused by delivery_check; one that was known once and is not any more must not keep the rest from being read. */
+static void open_zone(struct delivery_view *v)
+{
+    struct bytes name = view_time_zone(v);
+    struct fault f = {0};
+    if (bytes_present(name) && time_zone_open(name, &v->zone, &f) != OK)
+        trace(TRACE_ERROR, "delivery", "%s: %s: UTC is taken", v->name, f.text);
 }
 
 /* The view with what the text of its configuration says; `text` is the arena's, to be decoded in place. */
@@ -63,6 +76,7 @@ static enum status take_config(struct delivery_view *v, struct bytes text, struc
     v->source = bytes_equal(config->delivery_stream_type, BYTES_LITERAL("KinesisStreamAsSource"))
                     ? DELIVERY_KINESIS
                     : DELIVERY_DIRECT_PUT;
+    open_zone(v);
     return OK;
 }
 

@@ -3,7 +3,7 @@
  * Its configuration is kept as AWS's own shape: a CreateDeliveryStreamInput in which every default stands
  * (delivery_defaults.c), with exactly one destination. So describing, merging updates and running work on one thing.
  *
- * Thread: any may look; delivery-control alone publishes. */
+ * Thread: any may look; delivery-control alone makes views, which may read a file (its time zone's), and publishes. */
 #ifndef SLUICE_DELIVERY_DELIVERY_H
 #define SLUICE_DELIVERY_DELIVERY_H
 
@@ -12,6 +12,8 @@
 #include "delivery/delivery_quota.h"
 #include "shards/scope.h"
 #include "wire/model/firehose.h"
+
+struct time_zone;
 
 enum { DELIVERY_NAME_BYTES_MAX = 64 };
 
@@ -49,6 +51,7 @@ struct delivery_view {
     enum delivery_encryption encryption;
     bool
         old_name; /* DELIVERY_TO_OPENSEARCH: made as an Elasticsearch destination, and shown as one */
+    struct time_zone *zone;                     /* CustomTimeZone; NULL: UTC */
     struct arena arena;                         /* of all below */
     struct bytes failure_type, failure_details; /* CREATING_FAILED: AWS's type, and a sentence */
     struct bytes

@@ -49,6 +49,13 @@ struct loading {
     enum delivery_row kind;
 };
 
+void stored_row_free(struct stored_row *r)
+{
+    list_remove(&r->node);
+    delivery_view_unref(r->view);
+    mem_free(r);
+}
+
 static enum status load_row(void *arg, struct bytes key, struct bytes value, struct fault *f)
 {
     struct loading *g = arg;
@@ -65,8 +72,17 @@ static enum status load_row(void *arg, struct bytes key, struct bytes value, str
     memcpy(row->bytes + output.len, value.at, value.len);
     row->output = bytes_of(row->bytes, output.len);
     row->value = bytes_of(row->bytes + output.len, value.len);
+    list_init(&row->node);
+    uint64_t number = g->order->run->number;
+    if (g->kind == ROW_RULES) {
+        enum status st = delivery_view_read(number, row->value, &row->view, f);
+        if (st != OK) {
+            stored_row_free(row);
+            return st;
+        }
+    }
     for (uint32_t i = 0; i < g->engine->count; i++)
-        if (engine_owns(&g->engine->threads[i], g->order->run->number, shard))
+        if (engine_owns(&g->engine->threads[i], number, shard))
             list_append(&g->order->parts[i].rows, &row->node);
     return OK;
 }
@@ -179,7 +195,7 @@ static void order_free(struct delivery_engine *e, struct engine_order *o)
 {
     for (uint32_t i = 0; i < e->count; i++) {
         LIST_EACH(node, keep, &o->parts[i].rows)
-        mem_free(LIST_OWNER(node, struct stored_row, node));
+        stored_row_free(LIST_OWNER(node, struct stored_row, node));
     }
     run_unref(o->run);
     mem_free(o);

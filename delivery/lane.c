@@ -334,16 +334,14 @@ static bool are_anothers(const struct lane *l, const struct list *rows)
     return false;
 }
 
-static enum status restore_rules(struct lane *l, const struct list *rows, struct fault *f)
+static void restore_rules(struct lane *l, const struct list *rows)
 {
-    enum status st = OK;
     LIST_EACH(node, keep, rows)
     {
         const struct stored_row *row = LIST_OWNER(node, struct stored_row, node);
-        if (st == OK && row->shard == l->shard->index && row->kind == ROW_RULES)
-            st = lane_rules_restore(l, row->value, f);
+        if (row->shard == l->shard->index && row->kind == ROW_RULES)
+            lane_rules_restore(l, row->view);
     }
-    return st;
 }
 
 /* The rules; then cursor and marks, then plans, as the store has them: in order of their keys. */
@@ -354,7 +352,7 @@ static enum status restore(struct lane *l, struct list *rows, struct fault *f)
     if (forget)
         pump_forget(l->pump, l->shard->index);
     else
-        st = restore_rules(l, rows, f);
+        restore_rules(l, rows);
     LIST_EACH(node, keep, rows)
     {
         struct stored_row *row = LIST_OWNER(node, struct stored_row, node);
@@ -362,8 +360,7 @@ static enum status restore(struct lane *l, struct list *rows, struct fault *f)
             continue;
         if (!forget && st == OK)
             st = restore_row(l, row, f);
-        list_remove(&row->node);
-        mem_free(row);
+        stored_row_free(row);
     }
     return st;
 }

@@ -92,7 +92,7 @@ void lane_adopt(struct lane *l)
 
 /* ---- at the start ---- */
 
-/* The lane before this one very likely works under the same version. */
+/* Referenced. The lane before this one very likely works under the same version. */
 static struct pump_rules *rules_of_row(struct lane *l, struct delivery_view *v)
 {
     struct pump *p = l->pump;
@@ -101,23 +101,16 @@ static struct pump_rules *rules_of_row(struct lane *l, struct delivery_view *v)
     struct pump_rules *same = p->rules->view->version == v->version                  ? p->rules
                               : before && before->rules->view->version == v->version ? before->rules
                                                                                      : NULL;
-    if (!same)
-        return pump_rules_new(v, p->t->engine->settings.conversions);
-    delivery_view_unref(v);
-    return pump_rules_ref(same);
+    return same ? pump_rules_ref(same)
+                : pump_rules_new(delivery_view_ref(v), p->t->engine->settings.conversions);
 }
 
-enum status lane_rules_restore(struct lane *l, struct bytes row, struct fault *f)
+void lane_rules_restore(struct lane *l, struct delivery_view *v)
 {
-    struct delivery_view *v;
-    enum status st = delivery_view_read(l->pump->run->number, row, &v, f);
-    if (st != OK)
-        return st;
     struct pump_rules *rules = rules_of_row(l, v);
     take_rules(l, rules);
     pump_rules_unref(rules);
     l->rules_stored = true;
-    return OK;
 }
 
 enum status lane_rules_begin(struct lane *l, struct fault *f)

@@ -164,7 +164,7 @@ void plan_key(const struct plan *p, const struct output_rules *rules, struct obj
         .prefix = rules->prefix,
         .error_prefix = rules->error_prefix,
         .time_ms = p->facts.first_ms,
-        .zone = p->rules->zone,
+        .zone = v->zone,
         .delivery_name = bytes_text(v->name),
         .version = v->version,
         .extension = rules->extension,

@@ -271,8 +271,7 @@ static void start_lanes(struct pump *p)
         if (is_there(p->source, row->shard))
             continue;
         pump_forget(p, row->shard);
-        list_remove(&row->node);
-        mem_free(row);
+        stored_row_free(row);
     }
 }
 
@@ -431,7 +430,7 @@ static bool finish(struct pump *p)
     struct engine_thread *t = p->t;
     leave_source(p);
     LIST_EACH(node, keep, &p->rows)
-    mem_free(LIST_OWNER(node, struct stored_row, node));
+    stored_row_free(LIST_OWNER(node, struct stored_row, node));
     pump_rules_unref(p->rules);
     list_remove(&p->node);
     run_unref(p->run);

@@ -25,7 +25,6 @@
 #include "delivery/output_rules.h"
 #include "delivery/plan.h"
 #include "delivery/process.h"
-#include "delivery/time_zone.h"
 #include "shards/batch_cipher.h"
 
 enum {
@@ -83,6 +82,7 @@ struct stored_row {
     enum delivery_row kind;
     uint32_t shard;
     struct bytes output, value;
+    struct delivery_view *view; /* ROW_RULES: what it says */
     uint8_t bytes[];
 };
 
@@ -90,7 +90,6 @@ struct stored_row {
 struct pump_rules {
     uint32_t refs;
     struct delivery_view *view;
-    struct time_zone *zone;
     struct output_rules of[OUTPUT_CHANNELS];
     bool plain, backs_up, names_records;
     struct conversion *
@@ -242,6 +241,7 @@ bool engine_owns(const struct engine_thread *t, uint64_t number, uint32_t shard)
 /* It has no pumps left and is to stop. */
 void engine_thread_look(struct engine_thread *t);
 void run_unref(struct run *r);
+void stored_row_free(struct stored_row *r);
 
 /* pump.c */
 void pump_new(struct engine_thread *t, struct run *run, struct list *rows);
@@ -282,7 +282,7 @@ bool lane_drains(const struct lane *l);
 /* Behind what it read there is something that was delivered or planned in a former life. */
 bool lane_owes(const struct lane *l);
 /* At the start: what was stored of the rules it worked under; and, when all its rows are there, its chain. */
-enum status lane_rules_restore(struct lane *l, struct bytes row, struct fault *f);
+void lane_rules_restore(struct lane *l, struct delivery_view *v);
 enum status lane_rules_begin(struct lane *l, struct fault *f);
 
 /* lane_batch.c */

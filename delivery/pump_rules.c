@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "base/trace.h"
 #include "delivery/conversion.h"
 #include "delivery/conversions.h"
 
@@ -31,10 +30,6 @@ struct pump_rules *pump_rules_new(struct delivery_view *v, struct conversions *c
     r->names_records = process_names_records(v);
     r->backs_up = view_backs_up(v);
     buf_init(&r->text, DELIVERY_VIEW_BYTES_MAX);
-    struct bytes zone = view_time_zone(v);
-    struct fault f = {0};
-    if (bytes_present(zone) && time_zone_open(zone, &r->zone, &f) != OK)
-        trace(TRACE_ERROR, "delivery", "%s: %s: UTC is taken", v->name, f.text);
     return r;
 }
 
@@ -48,7 +43,6 @@ void pump_rules_unref(struct pump_rules *r)
 {
     if (!r || --r->refs > 0)
         return;
-    time_zone_free(r->zone);
     conversion_free(r->conversion);
     delivery_view_unref(r->view);
     buf_fini(&r->text);

@@ -13,7 +13,8 @@ enum {
     CALL_ARENA_BYTES_MAX = 4 * 1024 * 1024,
     ANSWER_BYTES_MAX = 1024 * 1024,
     TIMEOUT_MS = 60 * 1000,
-    SLOWEST_BYTES_PER_S = 64 * 1024
+    SLOWEST_BYTES_PER_S = 64 * 1024,
+    LOOK_AGAIN_MS = 5000
 };
 
 enum status s3_client_init(struct s3_client *c, const struct destination_settings *s,
@@ -230,10 +231,19 @@ static enum status have_credentials(struct s3_client *client, struct fault *f)
 {
     const struct credentials_from from = {.access_key = client->settings->s3_access_key,
                                           .secret_key = client->settings->s3_secret_key};
+    uint64_t now_us = clock_mono_us(client->clock);
     if (client->have)
         return OK;
+    if (now_us < client->look_us) { /* a file is not read for each attempt of each object */
+        *f = client->none;
+        return f->status;
+    }
     enum status st = credentials_find(&from, &client->credentials, f);
     client->have = st == OK;
+    if (st != OK) {
+        client->none = *f;
+        client->look_us = now_us + LOOK_AGAIN_MS * 1000;
+    }
     client->key_day[0] = '\0';
     return st;
 }

@@ -1,6 +1,6 @@
 /* s3_client.h: one signed request to an S3 server at a time; many may be under way.
  *
- * Credentials are looked for when there are none, and anew after the server refused them. Thread: the loop's. */
+ * Credentials are looked for when there are none, every LOOK_AGAIN_MS at most, and anew after the server refused them. Thread: the loop's. */
 #ifndef SLUICE_DELIVERY_S3_CLIENT_H
 #define SLUICE_DELIVERY_S3_CLIENT_H
 
@@ -17,7 +17,9 @@ struct s3_client {
     struct scope scope; /* its region, unless a setting says another */
     bool have;          /* credentials */
     struct credentials credentials;
-    char key_day[9]; /* of `key`; "": none */
+    uint64_t look_us;  /* there were none: not before then again */
+    struct fault none; /* and why */
+    char key_day[9];   /* of `key`; "": none */
     uint8_t key[SIGV4_KEY_BYTES];
 };
 /* INVALID_ARGUMENT: the endpoint is not a URL. */
