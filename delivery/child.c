@@ -51,7 +51,7 @@ static void on_look(struct loop_timer *t)
 
 static void say_line(struct child *c)
 {
-    if (c->line_len > 0)
+    if (c->line_len > 0 && c->ops->complained)
         c->ops->complained(c, bytes_of(c->line, c->line_len), c->line_cut);
     c->line_len = 0;
     c->line_cut = false;

@@ -23,7 +23,7 @@ struct child;
 struct child_ops {
     /* Of stdout; the bytes last for the call. */
     void (*said)(struct child *, struct bytes bytes);
-    /* A line of stderr without what does not print, cut when it is long. */
+    /* A line of stderr without what does not print, cut when it is long. NULL: nobody asks. */
     void (*complained)(struct child *, struct bytes line, bool is_cut);
     /* All that child_write gave is in its pipe. NULL: nobody asks. */
     void (*wrote)(struct child *);
