@@ -5,6 +5,7 @@
 #include "delivery/delivery_update.h"
 
 #include "delivery/shape_merge.h"
+#include "wire/uri.h"
 
 #define UPDATE(member) offsetof(struct firehose_update_destination_input, member)
 #define CONFIG(member) offsetof(struct firehose_create_delivery_stream_input, member)
@@ -90,7 +91,15 @@ static enum status check_whole(const struct shape *shape, const void *config, st
     return OK;
 }
 
-/* The endpoint is replaced whole, but nobody can read its access key back to give it again. */
+static bool same_origin(struct bytes url, struct bytes other)
+{
+    struct uri a, b;
+    return uri_parse(url, &a, NULL) == OK && uri_parse(other, &b, NULL) == OK &&
+           uri_same_origin(&a, &b);
+}
+
+/* The endpoint is replaced whole, but nobody can read its access key back to give it again. It stays with the origin that it was given for:
+ * who may update a delivery stream is not thereby told its key. */
 static void keep_access_key(const struct delivery_view *v,
                             struct firehose_create_delivery_stream_input *c, struct arena *arena)
 {
@@ -99,7 +108,8 @@ static void keep_access_key(const struct delivery_view *v,
     const struct firehose_http_endpoint_destination_configuration *before =
         v->config->http_endpoint_destination_configuration;
     if (!d || !before || !d->endpoint_configuration || !before->endpoint_configuration ||
-        bytes_present(d->endpoint_configuration->access_key))
+        bytes_present(d->endpoint_configuration->access_key) ||
+        !same_origin(d->endpoint_configuration->url, before->endpoint_configuration->url))
         return;
     struct firehose_http_endpoint_configuration *made = arena_zero(arena, sizeof(*made));
     if (!made)

@@ -196,3 +196,18 @@ enum status uri_parse(struct bytes text, struct uri *out, struct fault *f)
                          BYTES_ARGS(text));
     return OK;
 }
+
+uint16_t uri_port(const struct uri *u)
+{
+    if (u->port != 0)
+        return u->port;
+    if (bytes_equal_ignore_case(u->scheme, BYTES_LITERAL("https")))
+        return 443;
+    return bytes_equal_ignore_case(u->scheme, BYTES_LITERAL("http")) ? 80 : 0;
+}
+
+bool uri_same_origin(const struct uri *a, const struct uri *b)
+{
+    return bytes_equal_ignore_case(a->scheme, b->scheme) &&
+           bytes_equal_ignore_case(a->host, b->host) && uri_port(a) == uri_port(b);
+}

@@ -26,5 +26,9 @@ struct uri {
     uint16_t port; /* 0 when none was given */
 };
 enum status uri_parse(struct bytes text, struct uri *out, struct fault *f) MUST_USE;
+/* The one given, else its scheme's (http, https), else 0. */
+uint16_t uri_port(const struct uri *u);
+/* Whether what may be told to the one may be told to the other: the same scheme, host and port. */
+bool uri_same_origin(const struct uri *a, const struct uri *b);
 
 #endif

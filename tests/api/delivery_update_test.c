@@ -83,17 +83,36 @@ static void what_an_update_leaves_out_stays(void **state)
     assert_true(delivery_shows(l, "\"CompressionFormat\":\"GZIP\""));
     assert_true(
         delivery_shows(l, "\"EndpointConfiguration\":{\"Url\":\"https://x/y\"}")); /* no key */
-    json_decref(answer_ok(l, UPDATE,
-                          AT_VERSION("2", "\"HttpEndpointDestinationUpdate\":{"
-                                          "\"EndpointConfiguration\":{\"Url\":\"https://z\"}}")));
+}
+
+static bool has_access_key(struct loopback *l)
+{
     struct scope scope = {"000000000000", "us-east-1"};
     struct delivery *d = delivery_table_find(l->service.deliveries, &scope, BYTES_LITERAL("d"));
     struct delivery_view *v = delivery_look(d);
-    assert_true(bytes_equal(
-        v->config->http_endpoint_destination_configuration->endpoint_configuration->access_key,
-        BYTES_LITERAL("secret")));
+    struct bytes key =
+        v->config->http_endpoint_destination_configuration->endpoint_configuration->access_key;
+    bool has = bytes_equal(key, BYTES_LITERAL("secret"));
+    assert_true(has || !bytes_present(key));
     delivery_view_unref(v);
     delivery_unref(d);
+    return has;
+}
+
+static void an_access_key_stays_with_the_origin_it_was_given_for(void **state)
+{
+    struct subject *s = *state;
+    struct loopback *l = &s->loopback;
+    create_http(l);
+    json_decref(
+        answer_ok(l, UPDATE,
+                  AT_VERSION("1", "\"HttpEndpointDestinationUpdate\":{"
+                                  "\"EndpointConfiguration\":{\"Url\":\"https://X:443/z\"}}")));
+    assert_true(has_access_key(l));
+    json_decref(answer_ok(l, UPDATE,
+                          AT_VERSION("2", "\"HttpEndpointDestinationUpdate\":{"
+                                          "\"EndpointConfiguration\":{\"Url\":\"https://z/y\"}}")));
+    assert_false(has_access_key(l));
 }
 
 static void an_update_must_know_what_it_changes(void **state)
@@ -301,6 +320,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(what_an_update_leaves_out_stays),
+        TEST(an_access_key_stays_with_the_origin_it_was_given_for),
         TEST(an_update_must_know_what_it_changes),
         TEST(another_type_must_be_given_whole),
         TEST(a_backup_cannot_be_turned_off),
