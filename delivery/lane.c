@@ -115,14 +115,14 @@ static enum status take_records(struct lane *l, struct fault *f)
     if (!b)
         return f->status;
     struct delivery_counters *c = delivery_counters(l->pump->delivery);
+    if (!l->rules->plain)
+        lane_batch_process(b);
     l->next = b->next;
     c->read_records += b->process.count;
     for (uint32_t i = 0; i < b->process.count; i++)
         c->read_bytes += b->process.records[i].data.len;
-    if (!l->rules->plain) {
-        process_run(l->chain, &b->process);
+    if (!l->rules->plain)
         return OK;
-    }
     b->done = true;
     b->process.status = OK;
     return lane_hand_over(l, f);

@@ -15,7 +15,7 @@ static void on_processed(struct process_batch *p)
     struct lane *l = b->lane;
     struct fault f = {0};
     b->done = true;
-    engine_charge(l, &b->memory, b->memory + p->arena.used);
+    engine_charge(l, &b->memory, b->given + p->arena.used);
     if (lane_settle(l))
         return;
     enum status st = p->status == OK || p->status == CLOSING
@@ -157,11 +157,21 @@ struct lane_batch *lane_batch_new(struct lane *l, struct fault *f)
     for (uint32_t i = 0; i < b->span_count; i++)
         bytes += b->spans[i]->len;
     if (gather(b, f) == OK) {
-        engine_charge(l, &b->memory, bytes + b->arena.used);
+        b->given = bytes + b->arena.used;
+        engine_charge(l, &b->memory, b->given);
         return b;
     }
     lane_batch_free(b);
     return NULL;
+}
+
+void lane_batch_process(struct lane_batch *b)
+{
+    uint32_t count = b->process.count;
+    process_run(b->lane->chain, &b->process);
+    if (b->process.count < count)
+        b->next = b->process.records[b->process.count].offset;
+    engine_charge(b->lane, &b->memory, b->given + b->process.arena.used);
 }
 
 /* ---- results into outputs ---- */

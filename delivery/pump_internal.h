@@ -122,7 +122,8 @@ struct lane_batch {
     struct log_span **spans;
     uint32_t span_count;
     uint64_t from, next; /* offsets */
-    uint64_t memory;
+    uint64_t given;      /* what spans and records take */
+    uint64_t memory;     /* charged */
     bool done;
 };
 
@@ -255,6 +256,8 @@ uint64_t lane_oldest_ms(const struct lane *l);
 /* lane_batch.c */
 struct lane_batch *lane_batch_new(struct lane *l, struct fault *f);
 void lane_batch_free(struct lane_batch *b);
+/* Into the chain; `next` may be less afterwards. */
+void lane_batch_process(struct lane_batch *b);
 /* Hands over what is done, in order. */
 enum status lane_hand_over(struct lane *l, struct fault *f);
 

@@ -53,12 +53,13 @@ static void appended(struct log_append *a)
     latch_count(LIST_OWNER(a, struct one, append)->latch);
 }
 
-static void prepare(struct one *o, struct log *l, struct latch *latch, const char *text, size_t pad)
+static void prepare(struct one *o, struct log *l, struct latch *latch, struct bytes text,
+                    size_t pad)
 {
-    size_t len = strlen(text) + pad;
+    size_t len = text.len + pad;
     uint8_t *data = mem_must(len + 1);
     memset(data, ' ', len);
-    memcpy(data, text, strlen(text));
+    memcpy(data, text.at, text.len);
     o->body = mem_must(record_packed_len(1, len, false));
     uint8_t *end = record_pack(o->body, BYTES_LITERAL("k"), bytes_of(data, len), NULL);
     mem_free(data);
@@ -70,10 +71,16 @@ static void prepare(struct one *o, struct log *l, struct latch *latch, const cha
 
 enum status driver_append(struct log_engine *e, struct log *l, const char *text, uint64_t *offset)
 {
+    return driver_append_bytes(e, l, bytes_text(text), offset);
+}
+
+enum status driver_append_bytes(struct log_engine *e, struct log *l, struct bytes data,
+                                uint64_t *offset)
+{
     struct latch latch;
     struct one o;
     latch_init(&latch, 1);
-    prepare(&o, l, &latch, text, 0);
+    prepare(&o, l, &latch, data, 0);
     log_append_all(e, (struct log_append *[]){&o.append}, 1);
     latch_wait(&latch);
     mem_free(o.body);
@@ -110,7 +117,7 @@ unsigned driver_append_many(struct log_engine *e, struct log *l, const char *pre
     for (unsigned i = 0; i < count; i++) {
         char text[64];
         snprintf(text, sizeof(text), "%s-%u", prefix, i);
-        prepare(&all[i], l, &latch, text, pad);
+        prepare(&all[i], l, &latch, bytes_text(text), pad);
         appends[i] = &all[i].append;
     }
     log_append_all(e, appends, count);

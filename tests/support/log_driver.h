@@ -7,6 +7,8 @@
 
 /* Appends one batch of one record whose data is `text`, and waits. */
 enum status driver_append(struct log_engine *e, struct log *l, const char *text, uint64_t *offset);
+enum status driver_append_bytes(struct log_engine *e, struct log *l, struct bytes data,
+                                uint64_t *offset);
 enum status driver_seal(struct log_engine *e, struct log *l);
 /* `count` records "prefix-0", "prefix-1", ... in as many appends, all in flight at once; returns
  * how many were acknowledged. */

@@ -2,12 +2,14 @@
 /* link: -Wl,--wrap=delivery_store_submit -Wl,-u,__wrap_delivery_store_submit */
 #include "delivery/engine.h"
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "support/delivery_rig.h"
 #include "support/log_driver.h"
 #include "unit/base/cmocka_all.h"
 
 #include <stdio.h>
+#include <zlib.h>
 
 #define TAKEN_APART                                                                                \
     "\"ExtendedS3DestinationConfiguration\":{" RIG_S3 ",\"BufferingHints\":{\"SizeInMBs\":1,"      \
@@ -52,6 +54,40 @@ static void parts_are_delivered_once(void **state)
     rig_close(&r);
 }
 
+#define INFLATED                                                                                   \
+    "\"ExtendedS3DestinationConfiguration\":{" RIG_S3 ",\"BufferingHints\":{\"SizeInMBs\":5,"      \
+    "\"IntervalInSeconds\":300},\"Prefix\":\"main/\",\"ProcessingConfiguration\":{"                \
+    "\"Enabled\":true,\"Processors\":[{\"Type\":\"Decompression\",\"Parameters\":["                \
+    "{\"ParameterName\":\"CompressionFormat\",\"ParameterValue\":\"GZIP\"}]}]}}"
+
+enum { SWOLLEN = 60, SWOLLEN_BYTES = 1 << 20 };
+
+/* 60 KiB that become 60 MiB: more than a batch takes, and than there is memory for. */
+static void records_that_swell_are_delivered_once_within_memory(void **state)
+{
+    (void)state;
+    struct rig r = {.memory_max = MIB(24)};
+    char *text = mem_must(SWOLLEN_BYTES + 1);
+    uint8_t zipped[8192];
+    rig_open(&r, INFLATED, false, 1);
+    for (unsigned i = 0; i < SWOLLEN; i++) {
+        snprintf(text, SWOLLEN_BYTES + 1, "a-%-*u", SWOLLEN_BYTES - 2, i);
+        z_stream z = {.next_in = (Bytef *)text, .avail_in = SWOLLEN_BYTES};
+        z.next_out = zipped;
+        z.avail_out = sizeof(zipped);
+        assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+        assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+        deflateEnd(&z);
+        assert_int_equal(driver_append_bytes(r.logs, r.log[0],
+                                             bytes_of(zipped, sizeof(zipped) - z.avail_out), NULL),
+                         OK);
+    }
+    mem_free(text);
+    flush(&r);
+    assert_true(rig_has_all("main/", "a", SWOLLEN));
+    rig_close(&r);
+}
+
 static void a_crash_anywhere_loses_and_doubles_no_part(void **state)
 {
     (void)state;
@@ -79,6 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_delivered_once),
+        cmocka_unit_test(records_that_swell_are_delivered_once_within_memory),
         cmocka_unit_test(a_crash_anywhere_loses_and_doubles_no_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
