@@ -22,7 +22,8 @@ enum {
     BUFFER_BYTES = 1024 * 1024,
     BUFFER_BYTES_SPLUNK = 256 * 1024,
     REST_FIRST_MS = 500,
-    REST_MOST_MS = 30000
+    REST_MOST_MS = 30000,
+    TAIL_BYTES = 2
 };
 
 struct transform {
@@ -154,22 +155,31 @@ static void append_head(const struct transform *t, struct buf *out)
     buf_append_text(out, ",\"records\":[");
 }
 
-static enum status write_request(struct transform_call *c)
+/* One record more in the call's request, if there is room for it with the tail. False: there is not, and nothing was added; a lone record always
+ * goes in, since TRANSFORM_RECORD_BYTES_MAX is less than a request may have. */
+static bool request_add(struct transform_call *c, const struct process_item *i)
 {
     const struct transform *t = c->transform;
     struct buf *out = &c->request;
-    if (!t->ops->lines)
+    size_t before = out->len;
+    if (c->count == 0 && !t->ops->lines)
         append_head(t, out);
-    for (uint32_t i = 0; i < c->count; i++) {
-        append_record(c->work, c->items[i], out);
-        if (t->ops->lines)
-            buf_append_byte(out, '\n');
-        else if (i + 1 < c->count)
-            buf_append_byte(out, ',');
-    }
-    if (!t->ops->lines)
-        buf_append_text(out, "]}");
-    return out->status == OK ? OK : NO_MEMORY;
+    else if (!t->ops->lines)
+        buf_append_byte(out, ',');
+    append_record(c->work, i, out);
+    if (t->ops->lines)
+        buf_append_byte(out, '\n');
+    if (c->count == 0 || out->status != OK || out->len <= TRANSFORM_BODY_BYTES_MAX - TAIL_BYTES)
+        return true;
+    out->len = before;
+    return false;
+}
+
+static enum status request_end(struct transform_call *c)
+{
+    if (!c->transform->ops->lines)
+        buf_append_text(&c->request, "]}");
+    return c->request.status == OK ? OK : NO_MEMORY;
 }
 
 /* ---- calls ---- */
@@ -273,8 +283,12 @@ void transform_answered(struct transform_call *c)
         return;
     }
     struct transform_reading r = reading_of(c);
+    struct arena scratch;
+    arena_init(&scratch, SIZE_MAX / 2);
+    r.scratch = &scratch;
     enum status st = t->ops->lines ? transform_read_lines(&r, buf_view(&c->answer))
                                    : transform_read_body(&r, buf_view(&c->answer));
+    arena_fini(&scratch);
     if (st == MALFORMED) {
         c->code = "Lambda.JsonProcessingException";
         snprintf(c->why, sizeof(c->why), "The function's answer is not what Firehose expects");
@@ -305,6 +319,16 @@ static struct transform_call *call_new(struct transform *t, struct process_work 
     return c;
 }
 
+/* Ends the call before, if there is one. */
+static enum status next_call(struct transform *t, struct process_work *w,
+                             struct process_item **items, struct transform_call **c)
+{
+    enum status st = *c ? request_end(*c) : OK;
+    *c = call_new(t, w, items);
+    return st;
+}
+
+/* A call ends with BufferSizeInMBs of data, or with what a request may have: of records without data, kilobytes may be megabytes there. */
 static enum status gather_calls(struct transform *t, struct process_work *w,
                                 struct process_item **items)
 {
@@ -321,16 +345,16 @@ static enum status gather_calls(struct transform *t, struct process_work *w,
                            "The record is too large for a call of the function");
             continue;
         }
-        if (!c || bytes + i->data.len > t->buffer_bytes) {
-            st = c ? write_request(c) : OK;
-            c = call_new(t, w, items + at);
+        if (!c || bytes + i->data.len > t->buffer_bytes || !request_add(c, i)) {
+            st = next_call(t, w, items + at, &c);
+            (void)request_add(c, i);
             bytes = 0;
         }
         bytes += i->data.len;
         items[at++] = i;
         c->count++;
     }
-    return st == OK && c ? write_request(c) : st;
+    return st == OK && c ? request_end(c) : st;
 }
 
 static void cancel(void *own, struct process_work *w)

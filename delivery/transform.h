@@ -68,6 +68,7 @@ struct transform_reading {
     struct process_item **items;
     uint32_t count;
     const struct partition_names *names; /* that the prefix takes from a transform */
+    struct arena *scratch;               /* of this attempt */
     uint32_t attempts;
     uint64_t now_ms;
     struct bytes arn;
