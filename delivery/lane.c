@@ -98,6 +98,22 @@ static void wait_for_more(struct lane *l, uint64_t end)
     log->engine->ops->wait(log, end, &l->waiter);
 }
 
+static void stop_waiting(struct lane *l)
+{
+    struct log *log = l->shard->log;
+    if (!l->waiting)
+        return;
+    log->engine->ops->cancel(log, &l->waiter);
+    l->waiting = l->sent;
+}
+
+void lane_read_again(struct lane *l, uint64_t from)
+{
+    stop_waiting(l);
+    l->next = from;
+    loop_timer_set(l->pump->t->loop, &l->again, RETRY_MS);
+}
+
 /* The log begins behind the cursor: retention was faster. */
 static void note_loss(struct lane *l, uint64_t begin)
 {
@@ -162,6 +178,11 @@ static bool take_read(struct lane *l)
     struct fault f = read->fault;
     enum status st = read->status;
     l->reading = false;
+    if (read->kind == LOG_READ_FROM && read->from != l->next) { /* lane_read_again */
+        if (st == OK)
+            log_read_release(read);
+        return true;
+    }
     if (st == OK && read->kind == LOG_READ_FROM) {
         st = take_records(l, &f);
     } else if (read->kind == LOG_FIND_TIME && (st == OK || st == END)) {
@@ -412,11 +433,7 @@ void lane_end(struct lane *l)
     loop_timer_cancel(loop, &l->idle_save);
     LIST_EACH(node, keep, &l->output_list)
     loop_timer_cancel(loop, &LIST_OWNER(node, struct output, node)->age);
-    if (l->waiting) {
-        struct log *log = l->shard->log;
-        log->engine->ops->cancel(log, &l->waiter);
-        l->waiting = l->sent;
-    }
+    stop_waiting(l);
     l->closing = true;
     process_free(l->chain); /* batches come back with CLOSING */
     l->closing = false;

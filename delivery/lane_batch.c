@@ -9,6 +9,21 @@
 #include "base/mem.h"
 #include "base/trace.h"
 
+/* There was no memory for it: it and those behind it are read again, after a while; what else comes of them now is thrown away. */
+static void begin_again(struct lane_batch *first)
+{
+    struct lane *l = first->lane;
+    bool behind = false;
+    LIST_EACH(node, keep, &l->batches)
+    {
+        struct lane_batch *b = LIST_OWNER(node, struct lane_batch, node);
+        behind = behind || b == first;
+        b->is_void = behind;
+    }
+    pump_note(l->pump, "there is no memory to process records: they are read again");
+    lane_read_again(l, first->from);
+}
+
 static void on_processed(struct process_batch *p)
 {
     struct lane_batch *b = LIST_OWNER(p, struct lane_batch, process);
@@ -18,7 +33,9 @@ static void on_processed(struct process_batch *p)
     engine_charge(l, &b->memory, b->given + p->arena.used);
     if (lane_settle(l))
         return;
-    enum status st = p->status == OK || p->status == CLOSING
+    if (p->status == NO_MEMORY && !b->is_void)
+        begin_again(b);
+    enum status st = p->status == OK || p->status == CLOSING || b->is_void
                          ? OK
                          : fault_set(&f, p->status, "records could not be processed");
     if (st == OK)
@@ -248,11 +265,11 @@ enum status lane_hand_over(struct lane *l, struct fault *f)
     bool any = false;
     while (st == OK && (first = list_first(&l->batches)) != NULL) {
         struct lane_batch *b = LIST_OWNER(first, struct lane_batch, node);
-        if (!b->done || b->process.status != OK)
+        if (!b->done || (b->process.status != OK && !b->is_void))
             break;
-        st = hand_batch(b, f);
+        any = any || !b->is_void;
+        st = b->is_void ? OK : hand_batch(b, f);
         lane_batch_free(b);
-        any = true;
     }
     if (any && st == OK) {
         lane_save(l);

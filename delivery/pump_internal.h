@@ -125,6 +125,7 @@ struct lane_batch {
     uint64_t given;      /* what spans and records take */
     uint64_t memory;     /* charged */
     bool done;
+    bool is_void; /* its records are read again */
 };
 
 struct lane {
@@ -245,6 +246,8 @@ void pump_rules_unref(struct pump_rules *r);
 /* lane.c */
 struct lane *lane_new(struct pump *p, struct shard *shard, struct list *rows);
 void lane_step(struct lane *l);
+/* After a while, from there on, whatever was read meanwhile. */
+void lane_read_again(struct lane *l, uint64_t from);
 void lane_adopt(struct lane *l); /* the pump's rules, as soon as nothing is in processing */
 void lane_end(struct lane *l);   /* it is freed once nothing of it is under way */
 bool lane_settle(struct lane *l);

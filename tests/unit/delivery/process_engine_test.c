@@ -1,9 +1,10 @@
 /* process_engine_test.c: records that become several, from logs to a bucket, whatever happens on the way: objects begin and end within records. */
-/* link: -Wl,--wrap=delivery_store_submit -Wl,-u,__wrap_delivery_store_submit */
+/* link: -Wl,--wrap=delivery_store_submit -Wl,-u,__wrap_delivery_store_submit -Wl,--wrap=process_cut_all */
 #include "delivery/engine.h"
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "delivery/process_internal.h"
 #include "support/delivery_rig.h"
 #include "support/log_driver.h"
 #include "unit/base/cmocka_all.h"
@@ -88,6 +89,31 @@ static void records_that_swell_are_delivered_once_within_memory(void **state)
     rig_close(&r);
 }
 
+enum status __real_process_cut_all(struct process_work *w, process_cut_fn *cut, const void *own);
+enum status __wrap_process_cut_all(struct process_work *w, process_cut_fn *cut, const void *own);
+
+static _Atomic unsigned without_memory; /* so many times */
+enum status __wrap_process_cut_all(struct process_work *w, process_cut_fn *cut, const void *own)
+{
+    if (without_memory == 0)
+        return __real_process_cut_all(w, cut, own);
+    without_memory--;
+    return NO_MEMORY;
+}
+
+static void what_there_was_no_memory_for_is_read_again(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_open(&r, TAKEN_APART, false, 1);
+    without_memory = 2;
+    put_all(&r);
+    flush(&r);
+    assert_int_equal(without_memory, 0);
+    assert_true(rig_has_all("main/", "a", LOGGED * PARTS));
+    rig_close(&r);
+}
+
 static void a_crash_anywhere_loses_and_doubles_no_part(void **state)
 {
     (void)state;
@@ -116,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_delivered_once),
         cmocka_unit_test(records_that_swell_are_delivered_once_within_memory),
+        cmocka_unit_test(what_there_was_no_memory_for_is_read_again),
         cmocka_unit_test(a_crash_anywhere_loses_and_doubles_no_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
