@@ -258,6 +258,10 @@ check_opensearch(const struct firehose_amazonopensearchservice_destination_confi
     if (bytes_present(d->domain_arn) == bytes_present(d->cluster_endpoint))
         return fault_set(f, INVALID_ARGUMENT,
                          "Exactly one of DomainARN and ClusterEndpoint must be specified.");
+    if (!bytes_present(d->cluster_endpoint))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "This server cannot look up the address of a domain: ClusterEndpoint "
+                         "must be specified instead of DomainARN.");
     enum status st = check_s3(d->s3_configuration, f);
     return st == OK ? check_processing(d->processing_configuration, false, BYTES_NONE, allowed, f)
                     : st;

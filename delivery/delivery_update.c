@@ -119,6 +119,39 @@ static void keep_access_key(const struct delivery_view *v,
     d->endpoint_configuration = made;
 }
 
+/* The same of a token that the update leaves as it was, which check_splunk then misses. */
+static void drop_token(const struct delivery_view *v,
+                       const struct firehose_update_destination_input *in,
+                       struct firehose_create_delivery_stream_input *c)
+{
+    struct firehose_splunk_destination_configuration *d = c->splunk_destination_configuration;
+    const struct firehose_splunk_destination_configuration *before =
+        v->config->splunk_destination_configuration;
+    if (d && before && !bytes_present(in->splunk_destination_update->hec_token) &&
+        !same_origin(d->hec_endpoint, before->hec_endpoint))
+        d->hec_token = BYTES_NONE;
+}
+
+/* An OpenSearch destination has one of two addresses: the one given takes the other's place. */
+static void replace_address(const struct firehose_update_destination_input *in,
+                            struct firehose_create_delivery_stream_input *c)
+{
+    struct firehose_amazonopensearchservice_destination_configuration *d =
+        c->amazonopensearchservice_destination_configuration;
+    bool domain = false, cluster = false;
+    if (in->amazonopensearchservice_destination_update) {
+        domain = bytes_present(in->amazonopensearchservice_destination_update->domain_arn);
+        cluster = bytes_present(in->amazonopensearchservice_destination_update->cluster_endpoint);
+    } else if (in->elasticsearch_destination_update) {
+        domain = bytes_present(in->elasticsearch_destination_update->domain_arn);
+        cluster = bytes_present(in->elasticsearch_destination_update->cluster_endpoint);
+    }
+    if (domain && !cluster)
+        d->cluster_endpoint = BYTES_NONE;
+    if (cluster && !domain)
+        d->domain_arn = BYTES_NONE;
+}
+
 enum status delivery_update(const struct delivery_view *v,
                             const struct firehose_update_destination_input *in, struct arena *arena,
                             struct firehose_create_delivery_stream_input **out, struct fault *f)
@@ -149,6 +182,8 @@ enum status delivery_update(const struct delivery_view *v,
     if (st != OK)
         return fault_set(f, st, "no memory for a delivery stream's configuration");
     keep_access_key(v, c, arena);
+    drop_token(v, in, c);
+    replace_address(in, c);
     *out = c;
     return before ? OK : check_whole(row->config_shape, made, f);
 }

@@ -115,6 +115,50 @@ static void an_access_key_stays_with_the_origin_it_was_given_for(void **state)
     assert_false(has_access_key(l));
 }
 
+static void a_splunk_token_is_given_anew_for_another_host(void **state)
+{
+    struct subject *s = *state;
+    struct loopback *l = &s->loopback;
+    json_decref(answer_ok(
+        l, CREATE,
+        "{\"DeliveryStreamName\":\"d\",\"SplunkDestinationConfiguration\":{\"HECEndpoint\":"
+        "\"https://"
+        "a:8088\",\"HECEndpointType\":\"Raw\",\"HECToken\":\"t\",\"S3Configuration\":{" GIVEN_S3
+        "}}}"));
+#define SPLUNK(version, update) AT_VERSION(version, "\"SplunkDestinationUpdate\":{" update "}")
+    json_decref(answer_ok(l, UPDATE, SPLUNK("1", "\"HECEndpointType\":\"Event\"")));
+    json_decref(answer_ok(l, UPDATE, SPLUNK("2", "\"HECEndpoint\":\"https://a:8088/x\"")));
+    answer_refused(l, UPDATE, SPLUNK("3", "\"HECEndpoint\":\"https://b:8088\""),
+                   "InvalidArgumentException", "HECToken must be specified.");
+    json_decref(
+        answer_ok(l, UPDATE, SPLUNK("3", "\"HECEndpoint\":\"https://b:8088\",\"HECToken\":\"u\"")));
+}
+
+static void an_opensearch_address_takes_the_place_of_the_other(void **state)
+{
+    struct subject *s = *state;
+    struct loopback *l = &s->loopback;
+#define SEARCH(address)                                                                            \
+    "{\"DeliveryStreamName\":\"d\",\"AmazonopensearchserviceDestinationConfiguration\":{" address  \
+    "\"RoleARN\":\"arn:aws:iam::000000000000:role/"                                                \
+    "r\",\"IndexName\":\"i\",\"S3Configuration\":{" GIVEN_S3 "}}}"
+#define DOMAIN     "\"DomainARN\":\"arn:aws:es:us-east-1:000000000000:domain/abc\""
+#define NO_ADDRESS "Exactly one of DomainARN and ClusterEndpoint must be specified."
+#define DOMAIN_ONLY                                                                                \
+    "This server cannot look up the address of a domain: ClusterEndpoint must be specified "       \
+    "instead of DomainARN."
+    answer_refused(l, CREATE, SEARCH(""), "InvalidArgumentException", NO_ADDRESS);
+    answer_refused(l, CREATE, SEARCH(DOMAIN ","), "InvalidArgumentException", DOMAIN_ONLY);
+    json_decref(answer_ok(l, CREATE, SEARCH("\"ClusterEndpoint\":\"https://es\",")));
+    answer_refused(l, UPDATE,
+                   AT_VERSION("1", "\"AmazonopensearchserviceDestinationUpdate\":{" DOMAIN "}"),
+                   "InvalidArgumentException", DOMAIN_ONLY);
+    json_decref(answer_ok(l, UPDATE,
+                          AT_VERSION("1", "\"ElasticsearchDestinationUpdate\":{"
+                                          "\"ClusterEndpoint\":\"https://other\"}")));
+    assert_true(delivery_shows(l, "\"ClusterEndpoint\":\"https://other\""));
+}
+
 static void an_update_must_know_what_it_changes(void **state)
 {
     struct subject *s = *state;
@@ -321,6 +365,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_an_update_leaves_out_stays),
         TEST(an_access_key_stays_with_the_origin_it_was_given_for),
+        TEST(a_splunk_token_is_given_anew_for_another_host),
+        TEST(an_opensearch_address_takes_the_place_of_the_other),
         TEST(an_update_must_know_what_it_changes),
         TEST(another_type_must_be_given_whole),
         TEST(a_backup_cannot_be_turned_off),
