@@ -212,6 +212,31 @@ static void a_deep_or_large_record_or_a_long_key_fails(void **state)
     chain_close(&c);
 }
 
+/* Of a length that a prefix has room for in May, and not in September. */
+static void whether_a_partition_has_a_name_does_not_depend_on_batches(void **state)
+{
+    (void)state;
+    struct chain c = {0};
+    char text[1024];
+    snprintf(text, sizeof(text), "{\"k\":\"%0*d\"}", PREFIX_EXPANDED_BYTES_MAX - 32 - 6, 1);
+    const struct process_record records[] = {
+        {.offset = 0, .time_ms = 1684108800000, .data = bytes_text(text)},  /* in May 2023 */
+        {.offset = 1, .time_ms = 1694908800000, .data = bytes_text(text)}}; /* in September */
+    chain_open(&c, PARTITIONED("!{partitionKeyFromQuery:k}/!{timestamp:MMMM}", "{k:.k}"), false);
+    for (uint32_t size = 1; size <= 2; size++) {
+        for (uint32_t at = 0; at < 2; at += size) {
+            struct process_batch b;
+            batch_begin(&c, &b, records + at, size);
+            batches_wait(&c);
+            assert_int_equal(b.result_count, size);
+            for (uint32_t i = 0; i < size; i++)
+                assert_int_equal(b.results[i].channel, OUTPUT_ERROR);
+            batch_free(&b);
+        }
+    }
+    chain_close(&c);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -223,6 +248,7 @@ int main(void)
         TEST(keys_become_a_partition),
         TEST(what_gives_no_keys_fails),
         TEST(a_deep_or_large_record_or_a_long_key_fails),
+        TEST(whether_a_partition_has_a_name_does_not_depend_on_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
