@@ -12,18 +12,6 @@ static void member(struct buf *out, const char *name, struct bytes value)
     json_append_string(out, value);
 }
 
-static void raw_data(struct buf *out, struct bytes data)
-{
-    size_t len = base64_encoded_len(data.len);
-    buf_append_text(out, ",\"rawData\":\"");
-    uint8_t *at = buf_reserve(out, len + 1);
-    if (at != NULL) {
-        base64_encode(data, at);
-        buf_add(out, len);
-    }
-    buf_append_byte(out, '"');
-}
-
 void error_record_append(const struct error_record *e, struct buf *out)
 {
     buf_printf(out, "{\"attemptsMade\":%u,\"arrivalTimestamp\":%llu", e->attempts,
@@ -34,7 +22,9 @@ void error_record_append(const struct error_record *e, struct buf *out)
     member(out, "esDocumentId", e->document_id);
     member(out, "esIndexName", e->index_name);
     member(out, "esTypeName", e->type_name);
-    raw_data(out, e->data);
+    buf_append_text(out, ",\"rawData\":\"");
+    base64_append(out, e->data);
+    buf_append_byte(out, '"');
     member(out, "lambdaArn", e->lambda_arn);
     member(out, "EventId", e->event_id);
     if (bytes_present(e->sequence))

@@ -121,12 +121,7 @@ static void append_record(const struct process_work *w, const struct process_ite
     transform_id(w, i, id);
     buf_printf(out, "{\"recordId\":\"%s\",\"approximateArrivalTimestamp\":%llu,\"data\":\"", id,
                (unsigned long long)r->time_ms);
-    size_t len = base64_encoded_len(i->data.len);
-    uint8_t *at = buf_reserve(out, len + 1);
-    if (at) {
-        base64_encode(i->data, at);
-        buf_add(out, len);
-    }
+    base64_append(out, i->data);
     buf_append_byte(out, '"');
     if (bytes_present(r->sequence)) {
         buf_printf(out, ",\"kinesisRecordMetadata\":{\"approximateArrivalTimestamp\":%llu",

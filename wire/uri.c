@@ -190,8 +190,9 @@ enum status uri_parse(struct bytes text, struct uri *out, struct fault *f)
     size_t authority_len = 0;
     while (authority_len < before.len && before.at[authority_len] != '/')
         authority_len++;
+    out->authority = bytes_of(before.at, authority_len);
     out->path = bytes_of(before.at + authority_len, before.len - authority_len);
-    if (!authority_read(bytes_of(before.at, authority_len), out))
+    if (!authority_read(out->authority, out))
         return fault_set(f, MALFORMED, "'%.*s' does not name a host and port we can read",
                          BYTES_ARGS(text));
     return OK;

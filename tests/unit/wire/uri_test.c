@@ -143,6 +143,7 @@ static void a_uri_is_read_into_its_parts(void **state)
     assert_null(u.query.at);
     assert_int_equal(uri_parse(bytes_text("http://[::1]:80?q"), &u, NULL), OK);
     assert_text(u.host, "::1");
+    assert_text(u.authority, "[::1]:80");
     assert_int_equal(u.port, 80);
     assert_text(u.query, "q");
     assert_int_equal(uri_parse(bytes_text("http://[fe80::2]/"), &u, NULL), OK);
