@@ -4,7 +4,7 @@
  *                                                 ^ RESTING, with back-off <- failed
  *
  * A call that fails is made again NumberOfRetries times; after that its records go to the error output, as on AWS. Of one batch at most
- * TRANSFORM_CALLS_MAX calls run at once, of all batches of the lane too; a resting one keeps its place, so that a transform that is down is not
+ * TRANSFORM_CALLS_MAX calls (Splunk: 10) run at once, of all batches of the lane too; a resting one keeps its place, so that a transform that is down is not
  * asked more often for it. BufferIntervalInSeconds is not waited for: a call takes what a read gave.
  *
  * Thread: the lane's. */
@@ -37,7 +37,7 @@ struct transform {
     uint32_t retries;
     size_t buffer_bytes;
     struct list waiting, taken; /* calls; taken: RUNNING and RESTING */
-    uint32_t taken_count;
+    uint32_t taken_count, calls_max;
     struct random chance;
 };
 
@@ -102,6 +102,9 @@ static enum status open(const struct process_parameters *p, void **out, struct f
     if (st != OK)
         return st;
     t->ops = t->target.url ? &transform_http : &transform_command;
+    t->calls_max = t->ops->one_by_one                             ? 1
+                   : t->settings.view->kind == DELIVERY_TO_SPLUNK ? TRANSFORM_CALLS_MAX_SPLUNK
+                                                                  : TRANSFORM_CALLS_MAX;
     return t->ops->open(&t->target, &t->settings, &t->side, f);
 }
 
@@ -194,7 +197,7 @@ static void start(struct transform_call *c)
 static void start_waiting(struct transform *t)
 {
     struct list *first;
-    while (t->taken_count < t->ops->calls_max && (first = list_first(&t->waiting)) != NULL) {
+    while (t->taken_count < t->calls_max && (first = list_first(&t->waiting)) != NULL) {
         list_remove(first);
         list_append(&t->taken, first);
         t->taken_count++;

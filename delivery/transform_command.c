@@ -186,7 +186,7 @@ static void close_command(void *own)
 
 const struct transform_ops transform_command = {
     .lines = true,
-    .calls_max = 1,
+    .one_by_one = true,
     .open = open_command,
     .start = start,
     .cancel = cancel,

@@ -152,7 +152,6 @@ static void cancel(void *own, struct transform_call *c)
 }
 
 const struct transform_ops transform_http = {
-    .calls_max = TRANSFORM_CALLS_MAX,
     .open = open,
     .start = start,
     .cancel = cancel,

@@ -170,9 +170,8 @@ static void each_record(const struct log_span *s, uint64_t *next,
     }
 }
 
-enum status driver_read(struct log *l, uint64_t from, uint64_t *next,
-                        void (*each)(void *, uint64_t offset, const char *text), void *arg,
-                        struct fault *f)
+/* Waits for it; log_read_release and mem_free are the caller's. */
+static struct reading *read_from(struct log *l, uint64_t from)
 {
     struct reading *r = MEM_NEW(struct reading);
     latch_init(&r->latch, 1);
@@ -184,6 +183,39 @@ enum status driver_read(struct log *l, uint64_t from, uint64_t *next,
                                 .done = was_read};
     log_read(&r->read);
     latch_wait(&r->latch);
+    return r;
+}
+
+uint8_t *driver_raw(struct log *l, size_t *len)
+{
+    struct buf all;
+    struct log_bounds bounds;
+    buf_init(&all, 64 << 20);
+    log_bounds(l, &bounds);
+    for (uint64_t next = bounds.begin; next < bounds.end;) {
+        struct reading *r = read_from(l, next);
+        must(r->read.status == OK && r->read.span_count > 0);
+        for (uint32_t i = 0; i < r->read.span_count; i++) {
+            const struct log_span *s = r->read.spans[i];
+            buf_append(&all, bytes_of(s->bytes, s->len));
+            for (size_t at = 0; at < s->len;) {
+                struct batch_header h;
+                must(batch_header_read(bytes_of(s->bytes + at, s->len - at), &h, NULL) == OK);
+                next = h.base_offset + h.count;
+                at += BATCH_HEADER_BYTES + h.body_len;
+            }
+        }
+        log_read_release(&r->read);
+        mem_free(r);
+    }
+    return buf_take(&all, len);
+}
+
+enum status driver_read(struct log *l, uint64_t from, uint64_t *next,
+                        void (*each)(void *, uint64_t offset, const char *text), void *arg,
+                        struct fault *f)
+{
+    struct reading *r = read_from(l, from);
     enum status st = r->read.status;
     if (f)
         *f = r->read.fault;

@@ -161,6 +161,15 @@ static enum far_next hang(struct far_request *r)
     return FAR_HANG;
 }
 
+static unsigned calls_awaited;
+static void stop_when_asked(struct loop_timer *t)
+{
+    if (far_requests(&far) < calls_awaited)
+        loop_timer_set(batches_loop, t, 10);
+    else
+        loop_stop(batches_loop);
+}
+
 /* ---- set-up ---- */
 
 static int set_up(void **state)
@@ -396,6 +405,49 @@ static void batches_are_cut_by_size_and_any_cut_gives_the_same(void **state)
     mem_free(data);
 }
 
+/* Calls of one batch each, none of which is answered: how many were made? */
+static unsigned calls_at_once(const char *config, unsigned expected)
+{
+    enum { BATCHES = 12 };
+    struct process_batch b[BATCHES];
+    begin_http(hang, config);
+    for (int i = 0; i < BATCHES; i++)
+        batch_begin(&chain, &b[i], records, RECORDS);
+    struct loop_timer look = {.fire = stop_when_asked};
+    calls_awaited = expected;
+    loop_timer_set(chain.loop, &look, 10);
+    loop_run(chain.loop);
+    loop_timer_set(chain.loop, &look, 100); /* and no more come */
+    loop_run(chain.loop);
+    unsigned seen_calls = far_requests(&far);
+    process_free(chain.process);
+    chain.process = NULL;
+    batches_under_way = 0;
+    for (int i = 0; i < BATCHES; i++)
+        batch_free(&b[i]);
+    chain_close(&chain);
+    transforms_close(transforms);
+    transforms = NULL;
+    far_close(&far);
+    far_init(&far);
+    return seen_calls;
+}
+
+static void calls_at_once_are_as_many_as_aws_makes(void **state)
+{
+    (void)state;
+    assert_int_equal(calls_at_once(LAMBDA(""), 5), 5);
+    assert_int_equal(
+        calls_at_once(
+            "{\"DeliveryStreamName\":\"d\",\"SplunkDestinationConfiguration\":{"
+            "\"HECEndpoint\":\"https://x\",\"HECEndpointType\":\"Raw\",\"HECToken\":\"t\","
+            "\"S3Configuration\":{\"RoleARN\":\"r\",\"BucketARN\":\"arn:aws:s3:::b\"},"
+            "\"ProcessingConfiguration\":{\"Enabled\":true,\"Processors\":[" PROCESSOR(
+                "Lambda", PARAMETER("LambdaArn", ARN)) "]}}}",
+            10),
+        10);
+}
+
 enum { TINY = 30000 };
 
 /* Their ids and metadata are 400 bytes each: more than a request may have, of no data at all. */
@@ -609,6 +661,7 @@ int main(void)
         RUN(an_answer_that_is_none_fails_its_records),
         RUN(a_function_of_a_lambda_endpoint_is_invoked_signed),
         RUN(batches_are_cut_by_size_and_any_cut_gives_the_same),
+        RUN(calls_at_once_are_as_many_as_aws_makes),
         RUN(many_tiny_records_go_in_requests_that_lambda_takes),
         RUN(an_attempt_that_fails_takes_no_memory_of_the_batch),
         RUN(a_chain_that_ends_takes_its_calls_back),
