@@ -3,6 +3,8 @@
  * Sentences are AWS's own where they are known (docs/API.md); the others say what its documentation says. */
 #include "delivery/delivery_check.h"
 
+#include "delivery/http_body.h"
+#include "delivery/post.h"
 #include "delivery/prefix.h"
 #include "delivery/process.h"
 #include "delivery/time_zone.h"
@@ -219,6 +221,43 @@ static enum status check_extended_s3(const struct firehose_create_delivery_strea
 
 /* ---- the others ---- */
 
+static enum status check_url(const char *member, struct bytes url, bool only443,
+                             const struct delivery_allowed *allowed, struct fault *f)
+{
+    struct fault why;
+    if (url_check(url, allowed->plain_http, only443, &why) == OK)
+        return OK;
+    return fault_set(f, INVALID_ARGUMENT, "%s cannot be delivered to: %s.", member, why.text);
+}
+
+/* A secret is a header's value, and must not end it. */
+static enum status check_secret(const char *member, struct bytes secret, struct fault *f)
+{
+    for (size_t i = 0; i < secret.len; i++) {
+        if (secret.at[i] < ' ' || secret.at[i] == 0x7f)
+            return fault_set(f, INVALID_ARGUMENT, "%s must not contain control characters.",
+                             member);
+    }
+    return OK;
+}
+
+static enum status
+check_attributes(const struct firehose_http_endpoint_destination_configuration *d, struct fault *f)
+{
+    if (!d->request_configuration)
+        return OK;
+    struct buf text;
+    buf_init(&text, HTTP_ATTRIBUTES_BYTES_MAX);
+    http_attributes_append(d->request_configuration, &text);
+    enum status st = text.status;
+    buf_fini(&text);
+    if (st == TOO_LARGE)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "CommonAttributes must not take more than %d bytes as JSON.",
+                         HTTP_ATTRIBUTES_BYTES_MAX);
+    return st == OK ? OK : fault_set(f, st, "no memory to check CommonAttributes");
+}
+
 static enum status check_http(const struct firehose_http_endpoint_destination_configuration *d,
                               const struct delivery_allowed *allowed, struct fault *f)
 {
@@ -232,7 +271,13 @@ static enum status check_http(const struct firehose_http_endpoint_destination_co
             "1 validation error detected: Value at "
             "'httpEndpointDestinationConfiguration.endpointConfiguration.url' failed to satisfy "
             "constraint: Member must satisfy regular expression pattern: https://.*");
-    enum status st = check_s3(d->s3_configuration, f);
+    enum status st = check_url("Url", url, true, allowed, f);
+    if (st == OK)
+        st = check_secret("AccessKey", d->endpoint_configuration->access_key, f);
+    if (st == OK)
+        st = check_attributes(d, f);
+    if (st == OK)
+        st = check_s3(d->s3_configuration, f);
     return st == OK ? check_processing(d->processing_configuration, false, BYTES_NONE, allowed, f)
                     : st;
 }
@@ -244,7 +289,11 @@ static enum status check_splunk(const struct firehose_splunk_destination_configu
         d->secrets_manager_configuration && d->secrets_manager_configuration->enabled.value;
     if (!bytes_present(d->hec_token) && !secret)
         return fault_set(f, INVALID_ARGUMENT, "HECToken must be specified.");
-    enum status st = check_s3(d->s3_configuration, f);
+    enum status st = check_url("HECEndpoint", d->hec_endpoint, false, allowed, f);
+    if (st == OK)
+        st = check_secret("HECToken", d->hec_token, f);
+    if (st == OK)
+        st = check_s3(d->s3_configuration, f);
     return st == OK ? check_processing(d->processing_configuration, false, BYTES_NONE, allowed, f)
                     : st;
 }
@@ -256,7 +305,13 @@ check_opensearch(const struct firehose_amazonopensearchservice_destination_confi
     if (bytes_present(d->domain_arn) == bytes_present(d->cluster_endpoint))
         return fault_set(f, INVALID_ARGUMENT,
                          "Exactly one of DomainARN and ClusterEndpoint must be specified.");
-    enum status st = check_s3(d->s3_configuration, f);
+    if (!bytes_present(d->cluster_endpoint))
+        return fault_set(f, INVALID_ARGUMENT,
+                         "This server cannot look up the address of a domain: ClusterEndpoint "
+                         "must be specified instead of DomainARN.");
+    enum status st = check_url("ClusterEndpoint", d->cluster_endpoint, false, allowed, f);
+    if (st == OK)
+        st = check_s3(d->s3_configuration, f);
     return st == OK ? check_processing(d->processing_configuration, false, BYTES_NONE, allowed, f)
                     : st;
 }

@@ -5,6 +5,7 @@
 #include "delivery/delivery_update.h"
 
 #include "delivery/shape_merge.h"
+#include "wire/uri.h"
 
 #define UPDATE(member) offsetof(struct firehose_update_destination_input, member)
 #define CONFIG(member) offsetof(struct firehose_create_delivery_stream_input, member)
@@ -90,7 +91,15 @@ static enum status check_whole(const struct shape *shape, const void *config, st
     return OK;
 }
 
-/* The endpoint is replaced whole, but nobody can read its access key back to give it again. */
+static bool same_origin(struct bytes url, struct bytes other)
+{
+    struct uri a, b;
+    return uri_parse(url, &a, NULL) == OK && uri_parse(other, &b, NULL) == OK &&
+           uri_same_origin(&a, &b);
+}
+
+/* The endpoint is replaced whole, but nobody can read its access key back to give it again. It stays with the origin that it was given for:
+ * who may update a delivery stream is not thereby told its key. */
 static void keep_access_key(const struct delivery_view *v,
                             struct firehose_create_delivery_stream_input *c, struct arena *arena)
 {
@@ -99,7 +108,8 @@ static void keep_access_key(const struct delivery_view *v,
     const struct firehose_http_endpoint_destination_configuration *before =
         v->config->http_endpoint_destination_configuration;
     if (!d || !before || !d->endpoint_configuration || !before->endpoint_configuration ||
-        bytes_present(d->endpoint_configuration->access_key))
+        bytes_present(d->endpoint_configuration->access_key) ||
+        !same_origin(d->endpoint_configuration->url, before->endpoint_configuration->url))
         return;
     struct firehose_http_endpoint_configuration *made = arena_zero(arena, sizeof(*made));
     if (!made)
@@ -107,6 +117,39 @@ static void keep_access_key(const struct delivery_view *v,
     *made = *d->endpoint_configuration;
     made->access_key = before->endpoint_configuration->access_key;
     d->endpoint_configuration = made;
+}
+
+/* The same of a token that the update leaves as it was, which check_splunk then misses. */
+static void drop_token(const struct delivery_view *v,
+                       const struct firehose_update_destination_input *in,
+                       struct firehose_create_delivery_stream_input *c)
+{
+    struct firehose_splunk_destination_configuration *d = c->splunk_destination_configuration;
+    const struct firehose_splunk_destination_configuration *before =
+        v->config->splunk_destination_configuration;
+    if (d && before && !bytes_present(in->splunk_destination_update->hec_token) &&
+        !same_origin(d->hec_endpoint, before->hec_endpoint))
+        d->hec_token = BYTES_NONE;
+}
+
+/* An OpenSearch destination has one of two addresses: the one given takes the other's place. */
+static void replace_address(const struct firehose_update_destination_input *in,
+                            struct firehose_create_delivery_stream_input *c)
+{
+    struct firehose_amazonopensearchservice_destination_configuration *d =
+        c->amazonopensearchservice_destination_configuration;
+    bool domain = false, cluster = false;
+    if (in->amazonopensearchservice_destination_update) {
+        domain = bytes_present(in->amazonopensearchservice_destination_update->domain_arn);
+        cluster = bytes_present(in->amazonopensearchservice_destination_update->cluster_endpoint);
+    } else if (in->elasticsearch_destination_update) {
+        domain = bytes_present(in->elasticsearch_destination_update->domain_arn);
+        cluster = bytes_present(in->elasticsearch_destination_update->cluster_endpoint);
+    }
+    if (domain && !cluster)
+        d->cluster_endpoint = BYTES_NONE;
+    if (cluster && !domain)
+        d->domain_arn = BYTES_NONE;
 }
 
 enum status delivery_update(const struct delivery_view *v,
@@ -139,6 +182,8 @@ enum status delivery_update(const struct delivery_view *v,
     if (st != OK)
         return fault_set(f, st, "no memory for a delivery stream's configuration");
     keep_access_key(v, c, arena);
+    drop_token(v, in, c);
+    replace_address(in, c);
     *out = c;
     return before ? OK : check_whole(row->config_shape, made, f);
 }

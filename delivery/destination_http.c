@@ -8,11 +8,9 @@
 #include "delivery/http_body.h"
 #include "delivery/post.h"
 
-#include "wire/json.h"
-
 #include <stdio.h>
 
-enum { TEXT_OF_ANSWER_BYTES = 1500, ATTRIBUTES_BYTES_MAX = 200 << 10 };
+enum { TEXT_OF_ANSWER_BYTES = 1500 };
 
 static const struct firehose_http_endpoint_destination_configuration *
 config_of(const struct delivery_view *v)
@@ -42,16 +40,8 @@ add_attributes(struct post *p, const struct firehose_http_endpoint_request_confi
     if (request == NULL || request->common_attributes.count == 0)
         return OK;
     struct buf text;
-    buf_init(&text, ATTRIBUTES_BYTES_MAX);
-    buf_append_text(&text, "{\"commonAttributes\":{");
-    for (uint32_t i = 0; i < request->common_attributes.count; i++) {
-        const struct firehose_http_endpoint_common_attribute *a = &request->common_attributes.at[i];
-        buf_append_text(&text, i > 0 ? "," : "");
-        json_append_string(&text, a->attribute_name);
-        buf_append_byte(&text, ':');
-        json_append_string(&text, a->attribute_value);
-    }
-    buf_append_text(&text, "}}");
+    buf_init(&text, HTTP_ATTRIBUTES_BYTES_MAX);
+    http_attributes_append(request, &text);
     struct bytes kept = text.status == OK ? arena_copy(&p->arena, buf_view(&text)) : BYTES_NONE;
     buf_fini(&text);
     if (!bytes_present(kept))

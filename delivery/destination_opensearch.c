@@ -7,19 +7,17 @@
  *     a crash, writes the same document again and not another.
  * I2. A record that is not one JSON object is never sent: it could not be a document, and must not be taken for an action.
  *
- * Requests are signed for the service "es" when there are credentials (credentials.h). ClusterEndpoint only: a DomainARN alone cannot be
- * resolved without AWS.
+ * Requests are signed for the service "es" when there are credentials (credentials.h), for whichever host the delivery stream names: a signature is good
+ * for that host alone, and tells the access key's id. ClusterEndpoint only: a DomainARN alone cannot be resolved without AWS.
  *
  * Left to others: when to try again (post.c), the API's texts (bulk.c). Thread: the lane's loop. */
 #include "delivery/bulk.h"
-#include "delivery/credentials.h"
 #include "delivery/post.h"
 #include "delivery/search_config.h"
+#include "delivery/web_sign.h"
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "wire/sigv4.h"
-#include "wire/uri.h"
 
 #include <stdio.h>
 
@@ -146,46 +144,17 @@ static void write_documents(struct post *p, const struct search_config *c)
     }
 }
 
-static enum status sign(struct post *p, const struct uri *uri, struct bytes path, struct fault *f)
+static enum status sign(struct post *p, struct fault *f)
 {
     const struct search_side *side = (const struct search_side *)p->side;
-    const struct delivery_engine_settings *engine = p->side->settings.engine;
-    char date[17];
-    sigv4_timestamp(clock_wall_ms(p->side->settings.clock), date);
-    struct bytes stamp = arena_copy(&p->arena, bytes_of(date, 16));
-    struct bytes host = uri->port == 0 ? arena_copy(&p->arena, uri->host)
-                                       : arena_printf(&p->arena, "%.*s:%u", BYTES_ARGS(uri->host),
-                                                      (unsigned)uri->port);
-    if (!bytes_present(stamp) || !bytes_present(host))
-        return fault_set(f, NO_MEMORY, "no memory for a request");
-    post_header(p, "Host", host);
-    post_header(p, "X-Amz-Date", stamp);
-    if (side->credentials.token[0] != '\0')
-        post_header(p, "X-Amz-Security-Token", bytes_text(side->credentials.token));
-    struct sigv4_header headers[WEB_HEADERS_MAX];
-    for (uint32_t i = 0; i < p->call.header_count; i++)
-        headers[i] = (struct sigv4_header){p->call.headers[i].name, p->call.headers[i].value};
-    const struct sigv4_request request = {.method = BYTES_LITERAL("POST"),
-                                          .path = path,
-                                          .query = BYTES_LITERAL(BULK_QUERY),
-                                          .headers = headers,
-                                          .header_count = p->call.header_count,
-                                          .body = buf_view(&p->body)};
-    struct sigv4_signer signer = {.access_key = bytes_text(side->credentials.access_key),
-                                  .region =
-                                      engine->s3_region != NULL && engine->s3_region[0] != '\0'
-                                          ? bytes_text(engine->s3_region)
-                                          : bytes_text(p->view->scope.region),
-                                  .service = BYTES_LITERAL("es"),
-                                  .timestamp = stamp};
-    sigv4_derive_key(bytes_text(side->credentials.secret_key), bytes_of(date, 8), signer.region,
-                     signer.service, signer.key);
-    struct bytes authorization;
-    enum status st = sigv4_sign(&request, &signer, &p->arena, &authorization, f);
-    explicit_bzero(signer.key, sizeof(signer.key));
-    if (st == OK)
-        post_header(p, "Authorization", authorization);
-    return st;
+    const char *region = p->side->settings.engine->s3_region;
+    const struct web_signer signer = {
+        .credentials = &side->credentials,
+        .region = bytes_text(region != NULL && region[0] != '\0' ? region : p->view->scope.region),
+        .service = "es",
+        .now_ms = clock_wall_ms(p->side->settings.clock),
+    };
+    return web_sign(&p->call, &signer, &p->arena, f);
 }
 
 /* Once a lane: it may read a file. */
@@ -203,7 +172,6 @@ static enum status prepare(struct post *p, struct fault *f)
 {
     struct search_post *own = p->own;
     struct search_config c = search_config_of(p->view);
-    struct uri uri;
     enum status st = own->states == NULL ? begin(p, f) : OK;
     if (st != OK)
         return st;
@@ -215,8 +183,8 @@ static enum status prepare(struct post *p, struct fault *f)
     if (!bytes_present(url))
         return fault_set(f, NO_MEMORY, "no memory for a request");
     st = post_check_url(p, url, false, f);
-    if (st != OK || uri_parse(url, &uri, f) != OK)
-        return INVALID_ARGUMENT;
+    if (st != OK)
+        return st;
     p->call.url = (const char *)url.at;
     p->call.answer_bytes_max = ANSWER_BYTES_MAX;
     post_header(p, "Content-Type", BYTES_LITERAL("application/x-ndjson"));
@@ -227,7 +195,7 @@ static enum status prepare(struct post *p, struct fault *f)
     if (p->body.status != OK)
         return fault_set(f, p->body.status, "no memory for a request");
     look_for_credentials((struct search_side *)p->side);
-    return ((struct search_side *)p->side)->signs ? sign(p, &uri, uri.path, f) : OK;
+    return ((struct search_side *)p->side)->signs ? sign(p, f) : OK;
 }
 
 /* ---- the answer */

@@ -14,13 +14,8 @@ static void member(struct buf *out, const char *name, struct bytes value)
 
 static void raw_data(struct buf *out, struct bytes data)
 {
-    size_t len = base64_encoded_len(data.len);
     buf_append_text(out, ",\"rawData\":\"");
-    uint8_t *at = buf_reserve(out, len + 1);
-    if (at != NULL) {
-        base64_encode(data, at);
-        buf_add(out, len);
-    }
+    base64_append(out, data);
     buf_append_byte(out, '"');
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "wire/base64.h"
+#include "wire/json.h"
 
 #include <jansson.h>
 #include <zlib.h>
@@ -79,6 +80,20 @@ static void put_all(struct writer *w, const struct parcel *p, uint64_t now_ms)
         put(w, BYTES_LITERAL("\"}"));
     }
     put(w, BYTES_LITERAL("]}"));
+}
+
+void http_attributes_append(const struct firehose_http_endpoint_request_configuration *request,
+                            struct buf *out)
+{
+    buf_append_text(out, "{\"commonAttributes\":{");
+    for (uint32_t i = 0; i < request->common_attributes.count; i++) {
+        const struct firehose_http_endpoint_common_attribute *a = &request->common_attributes.at[i];
+        buf_append_text(out, i > 0 ? "," : "");
+        json_append_string(out, a->attribute_name);
+        buf_append_byte(out, ':');
+        json_append_string(out, a->attribute_value);
+    }
+    buf_append_text(out, "}}");
 }
 
 enum status http_body_write(const struct parcel *p, uint64_t now_ms, bool gzip, struct buf *out,

@@ -106,6 +106,22 @@ static void wait_for_more(struct lane *l, uint64_t end)
     log->engine->ops->wait(log, end, &l->waiter);
 }
 
+static void stop_waiting(struct lane *l)
+{
+    struct log *log = l->shard->log;
+    if (!l->waiting)
+        return;
+    log->engine->ops->cancel(log, &l->waiter);
+    l->waiting = l->sent;
+}
+
+void lane_read_again(struct lane *l, uint64_t from)
+{
+    stop_waiting(l);
+    l->next = from;
+    loop_timer_set(l->pump->t->loop, &l->again, RETRY_MS);
+}
+
 /* The log begins behind what was read: retention was faster. */
 static enum status note_loss(struct lane *l, uint64_t begin, struct fault *f)
 {
@@ -134,14 +150,14 @@ static enum status take_records(struct lane *l, struct fault *f)
     if (!b)
         return f->status;
     struct delivery_counters *c = delivery_counters(l->pump->delivery);
+    if (!l->rules->plain)
+        lane_batch_process(b);
     l->next = b->next;
     c->read_records += b->process.count;
     for (uint32_t i = 0; i < b->process.count; i++)
         c->read_bytes += b->process.records[i].data.len;
-    if (!l->rules->plain) {
-        process_run(l->chain, &b->process);
+    if (!l->rules->plain)
         return OK;
-    }
     b->done = true;
     b->process.status = OK;
     lane_hand_over(l);
@@ -182,6 +198,11 @@ static bool take_read(struct lane *l)
     struct fault f = read->fault;
     enum status st = read->status;
     read_ended(l);
+    if (read->kind == LOG_READ_FROM && read->from != l->next) { /* lane_read_again */
+        if (st == OK)
+            log_read_release(read);
+        return true;
+    }
     if ((st == OK || st == END) && is_early(l)) {
         log_read_release(read);
         return false;
@@ -415,11 +436,7 @@ void lane_end(struct lane *l)
     loop_timer_cancel(loop, &l->idle_save);
     LIST_EACH(node, keep, &l->output_list)
     loop_timer_cancel(loop, &LIST_OWNER(node, struct output, node)->age);
-    if (l->waiting) {
-        struct log *log = l->shard->log;
-        log->engine->ops->cancel(log, &l->waiter);
-        l->waiting = l->sent;
-    }
+    stop_waiting(l);
     l->closing = true;
     process_free(l->chain); /* batches come back with CLOSING */
     l->closing = false;

@@ -9,16 +9,33 @@
 #include "base/mem.h"
 #include "base/trace.h"
 
+/* There was no memory for it: it and those behind it are read again, after a while; what else comes of them now is thrown away. */
+static void begin_again(struct lane_batch *first)
+{
+    struct lane *l = first->lane;
+    bool behind = false;
+    LIST_EACH(node, keep, &l->batches)
+    {
+        struct lane_batch *b = LIST_OWNER(node, struct lane_batch, node);
+        behind = behind || b == first;
+        b->is_void = behind;
+    }
+    pump_note(l->pump, "there is no memory to process records: they are read again");
+    lane_read_again(l, first->from);
+}
+
 static void on_processed(struct process_batch *p)
 {
     struct lane_batch *b = LIST_OWNER(p, struct lane_batch, process);
     struct lane *l = b->lane;
     struct fault f = {0};
     b->done = true;
-    engine_charge(l, &b->memory, b->memory + p->arena.used);
+    engine_charge(l, &b->memory, b->given + p->arena.used);
     if (lane_settle(l))
         return;
-    if (p->status == OK || p->status == CLOSING) {
+    if (p->status == NO_MEMORY && !b->is_void)
+        begin_again(b);
+    if (p->status == OK || p->status == CLOSING || b->is_void) {
         lane_hand_over(l);
         lane_step(l);
     } else {
@@ -155,11 +172,21 @@ struct lane_batch *lane_batch_new(struct lane *l, struct fault *f)
     for (uint32_t i = 0; i < b->span_count; i++)
         bytes += b->spans[i]->len;
     if (gather(b, f) == OK) {
-        engine_charge(l, &b->memory, bytes + b->arena.used);
+        b->given = bytes + b->arena.used;
+        engine_charge(l, &b->memory, b->given);
         return b;
     }
     lane_batch_free(b);
     return NULL;
+}
+
+void lane_batch_process(struct lane_batch *b)
+{
+    uint32_t count = b->process.count;
+    process_run(b->lane->chain, &b->process);
+    if (b->process.count < count)
+        b->next = b->process.records[b->process.count].offset;
+    engine_charge(b->lane, &b->memory, b->given + b->process.arena.used);
 }
 
 /* ---- results into outputs ---- */
@@ -216,12 +243,12 @@ void lane_hand_over(struct lane *l)
     bool any = false;
     while (!l->failed && (first = list_first(&l->batches)) != NULL) {
         struct lane_batch *b = LIST_OWNER(first, struct lane_batch, node);
-        if (!b->done || b->process.status != OK)
+        if (!b->done || (b->process.status != OK && !b->is_void))
             break;
-        if (hand_batch(b, &f) != OK)
+        any = any || !b->is_void;
+        if (!b->is_void && hand_batch(b, &f) != OK)
             lane_fail(l, &f);
         lane_batch_free(b);
-        any = true;
     }
     if (any && !l->failed) {
         lane_save(l);

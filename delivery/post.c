@@ -10,13 +10,22 @@
 #include <stdio.h>
 
 enum {
-    ARENA_BYTES_MAX = 256 << 10, /* headers: 50 attributes of 1280 characters, escaped */
-    RESPONSE_MS = 180000         /* the specification's three minutes */
+    ARENA_BYTES_MAX = 256 << 10, /* headers: attributes (HTTP_ATTRIBUTES_BYTES_MAX) */
+    RESPONSE_MS = 180000,        /* the specification's three minutes */
+    RECORD_MORE_BYTES = 1024, /* what stands around a record: an OpenSearch action's names, ids */
+    BODY_MORE_BYTES = 64 << 10,
+    NO_MEMORY_MS = 1000
 };
-/* Base64 of 64 MiB, JSON around 10,000 records; gzip may add a little. */
-#define BODY_BYTES_MAX MIB(96)
+
+/* What a destination makes of a parcel: base64 at most, and what stands around; gzip may add a little. So what an output closed always has room,
+ * whatever its size. */
+static size_t body_bytes_max(const struct parcel *p)
+{
+    return 2 * p->body.len + (size_t)p->record_count * RECORD_MORE_BYTES + BODY_MORE_BYTES;
+}
 
 static void act(struct post *p, enum post_verdict verdict);
+static void call_again(struct post *p);
 
 static uint64_t now_us(const struct post *p)
 {
@@ -50,6 +59,10 @@ static void look(struct post *p)
 static void called(struct web_call *call)
 {
     struct post *p = LIST_OWNER(call, struct post, call);
+    if (call->status == NO_MEMORY) {
+        call_again(p);
+        return;
+    }
     p->parcel->ended_ms = clock_wall_ms(p->side->settings.clock);
     act(p, p->side->post_ops->judge(p));
 }
@@ -57,7 +70,7 @@ static void called(struct web_call *call)
 static void call(struct post *p)
 {
     arena_init(&p->arena, ARENA_BYTES_MAX);
-    buf_init(&p->body, BODY_BYTES_MAX);
+    buf_init(&p->body, body_bytes_max(p->parcel));
     look(p);
     p->call = (struct web_call){.method = "POST",
                                 .answer_bytes_max = MIB(1),
@@ -113,6 +126,16 @@ static void wait(struct post *p, uint64_t ms)
     parcel_waits(p->parcel, true);
 }
 
+/* Memory is our matter, not the far side's: it is no attempt, and its time is not the retries'. */
+static void call_again(struct post *p)
+{
+    delivery_note_error(p->side->settings.delivery, "no memory for a request");
+    if (!p->more)
+        p->parcel->attempts--;
+    retry_spare(&p->retry, NO_MEMORY_MS * 1000ull);
+    wait(p, NO_MEMORY_MS);
+}
+
 static void give_up(struct post *p)
 {
     if (p->side->post_ops->give_up != NULL)
@@ -120,11 +143,13 @@ static void give_up(struct post *p)
     finish(p, PARCEL_REFUSED);
 }
 
+/* What could not be sent as it is cannot be sent later either. */
 static void fail(struct post *p)
 {
     uint64_t wait_ms;
     uint64_t duration_s = p->side->post_ops->retry_s(p->view);
-    if (retry_next(&p->retry, now_us(p), duration_s, &p->side->chance, &wait_ms))
+    if (p->call.status != INVALID_ARGUMENT &&
+        retry_next(&p->retry, now_us(p), duration_s, &p->side->chance, &wait_ms))
         wait(p, wait_ms);
     else
         give_up(p);
@@ -171,18 +196,23 @@ enum post_verdict post_say(struct post *p, enum post_verdict verdict, const char
     return verdict;
 }
 
-enum status post_check_url(const struct post *p, struct bytes url, bool only443, struct fault *f)
+enum status url_check(struct bytes url, bool plain, bool only443, struct fault *f)
 {
     struct uri uri;
     if (uri_parse(url, &uri, NULL) != OK)
         return fault_set(f, INVALID_ARGUMENT, "the URL is not of the form https://host:port/path");
-    if (p->side->settings.engine->http_endpoint_plain)
+    if (plain)
         return OK;
     if (!bytes_equal_ignore_case(uri.scheme, BYTES_LITERAL("https")))
         return fault_set(f, INVALID_ARGUMENT, "the URL is not https");
     if (only443 && uri.port != 0 && uri.port != 443)
         return fault_set(f, INVALID_ARGUMENT, "the port of the URL is not 443");
     return OK;
+}
+
+enum status post_check_url(const struct post *p, struct bytes url, bool only443, struct fault *f)
+{
+    return url_check(url, p->side->settings.engine->http_endpoint_plain, only443, f);
 }
 
 enum status post_open(const struct destination_ops *ops, const struct post_ops *post_ops,

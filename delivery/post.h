@@ -87,6 +87,8 @@ void post_header(struct post *p, const char *name, struct bytes value);
 /* For `judge`: sets code and fault, and answers the verdict. */
 enum post_verdict post_say(struct post *p, enum post_verdict verdict, const char *code,
                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Whether a URL may be delivered to: https unless `plain` (a switch), and only to port 443 where AWS has it so. INVALID_ARGUMENT. Pure. Thread: any. */
+enum status url_check(struct bytes url, bool plain, bool only443, struct fault *f) MUST_USE;
 /* For `prepare`: OK unless a switch is needed that is off: http:// or, when only443, a port other than 443. */
 enum status post_check_url(const struct post *p, struct bytes url, bool only443,
                            struct fault *f) MUST_USE;

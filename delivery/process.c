@@ -172,6 +172,12 @@ enum status process_cut_all(struct process_work *w, process_cut_fn *cut, const v
     return OK;
 }
 
+void process_take_less(struct process_work *w, uint32_t n)
+{
+    w->batch->count = w->items[n].record;
+    w->count = n;
+}
+
 /* ---- results ---- */
 
 static enum status error_line(const struct process_work *w, const struct process_item *i,

@@ -41,6 +41,8 @@ struct process_result {
 struct process_batch {
     /* set before */
     const struct process_record *records;
+    /* When process_run returns it may be less: those behind become too large together, and are to come again in a later batch. At least
+     * one is taken. By then `arena` holds most of what the batch will take. */
     uint32_t count;
     void (*done)(struct process_batch *); /* on the lane's loop, never before process_run returns */
     /* set before done */

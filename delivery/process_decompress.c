@@ -1,14 +1,21 @@
 /* process_decompress.c: Decompression: each record is a GZIP file of its own.
  *
  * Members behind one another are one, as gunzip has it. What does not read so, or becomes more than INFLATED_BYTES_MAX, fails:
- * a record of a megabyte can hold a gigabyte of zeros.
+ * a record of a megabyte can hold a gigabyte of zeros. So can the records within one aggregated record: together they have RECORD_BYTES_MAX.
+ * A batch ends with the record that took it over BATCH_BYTES: the rest comes again, in the lane's own time (F5). So what a record becomes
+ * depends on nothing but itself (F3).
  *
  * Thread: the lane's. */
 #include "delivery/process_internal.h"
 
 #include <zlib.h>
 
-enum { GZIP_WINDOW = 15 + 16, CHUNK_BYTES = 64 * 1024 };
+enum {
+    GZIP_WINDOW = 15 + 16,
+    CHUNK_BYTES = 64 * 1024,
+    BATCH_BYTES = 16 * 1024 * 1024,
+    RECORD_BYTES_MAX = 64 * 1024 * 1024
+};
 
 /* One turn of inflate into `out`. END: the member is over. */
 static enum status inflate_some(z_stream *z, struct buf *out)
@@ -48,11 +55,21 @@ enum status gunzip(struct bytes data, struct buf *out)
     return st == END ? OK : st;
 }
 
-static enum status inflate_item(struct process_work *w, struct process_item *i)
+/* What was inflated of a batch, or of a record, counts even where it failed: it took its time. */
+struct inflated {
+    size_t of_batch, of_record;
+};
+
+static enum status inflate_item(struct process_work *w, struct process_item *i,
+                                struct inflated *all)
 {
     struct buf out;
     buf_init(&out, INFLATED_BYTES_MAX + CHUNK_BYTES);
-    enum status st = gunzip(i->data, &out);
+    enum status st = all->of_record < RECORD_BYTES_MAX ? gunzip(i->data, &out) : TOO_LARGE;
+    all->of_batch += out.len;
+    all->of_record += out.len;
+    if (st == OK && all->of_record > RECORD_BYTES_MAX)
+        st = TOO_LARGE;
     if (st == OK) {
         i->data = arena_copy(&w->batch->arena, out.len ? buf_view(&out) : BYTES_LITERAL(""));
         st = bytes_present(i->data) ? OK : NO_MEMORY;
@@ -69,9 +86,18 @@ static enum status run(void *own, struct process_work *w)
 {
     (void)own;
     enum status st = OK;
-    for (uint32_t i = 0; i < w->count && st == OK; i++)
-        if (w->items[i].fate == ITEM_GOES_ON)
-            st = inflate_item(w, &w->items[i]);
+    struct inflated all = {0};
+    for (uint32_t n = 0; n < w->count && st == OK; n++) {
+        bool another = n > 0 && w->items[n - 1].record != w->items[n].record;
+        if (another && all.of_batch > BATCH_BYTES) {
+            process_take_less(w, n);
+            break;
+        }
+        if (another)
+            all.of_record = 0;
+        if (w->items[n].fate == ITEM_GOES_ON)
+            st = inflate_item(w, &w->items[n], &all);
+    }
     return st;
 }
 

@@ -87,6 +87,9 @@ enum status item_fail(struct process_work *w, struct process_item *i, const char
 /* Replaces items by their parts: `cut` says MALFORMED or TOO_LARGE for what is to stay whole. */
 enum status process_cut_all(struct process_work *w, process_cut_fn *cut, const void *own) MUST_USE;
 
+/* The batch ends before the n-th item, which is the first of a record: within process_run only, before any step that calls somebody. */
+void process_take_less(struct process_work *w, uint32_t n);
+
 /* ---- parameters ---- */
 
 /* Absent when it is not given. */

@@ -1,12 +1,14 @@
 /* process_partition.c: see the header.
  *
  * The prefix is expanded here once for each run of items of one partition, so that no plan ever meets keys that it cannot make a name
- * of: that would stop the lane. Names of months and the like may be longer at another time, hence the margin. */
+ * of: that would stop the lane. It is expanded for one and the same time, of long names (a Wednesday in September), and with a margin: whether a
+ * partition can be named depends on itself alone, not on the record that came first in its batch (F3). */
 #include "delivery/process_partition.h"
 
 #include "base/mem.h"
 
 enum { PAIRS_BYTES_MAX = 64 * 1024, MARGIN_BYTES = 32 };
+#define LONG_NAMES_MS 1695855539999ull /* 2023-09-27T22:58:59.999Z */
 
 enum status partition_names_of(struct bytes text, bool from_lambda, struct partition_names *out,
                                struct fault *f)
@@ -105,12 +107,11 @@ static enum status join_keys(struct process_work *w, struct process_item *i)
     return OK;
 }
 
-static bool can_expand(struct partition *p, const struct process_work *w,
-                       const struct process_item *i)
+static bool can_expand(struct partition *p, const struct process_item *i)
 {
     struct fault f;
     const struct prefix_values values = {
-        .time_ms = item_record(w, i)->time_ms,
+        .time_ms = LONG_NAMES_MS,
         .partition = i->partition,
         .identity = BYTES_LITERAL("some"),
     };
@@ -130,7 +131,7 @@ static enum status run(void *own, struct process_work *w)
         st = join_keys(w, i);
         if (st != OK || (bytes_present(fine) && bytes_equal(fine, i->partition)))
             continue;
-        if (can_expand(own, w, i))
+        if (can_expand(own, i))
             fine = i->partition;
         else
             st = item_fail(w, i, "DynamicPartitioning.PrefixEvaluationFailed",

@@ -4,7 +4,7 @@
  *                                                 ^ RESTING, with back-off <- failed
  *
  * A call that fails is made again NumberOfRetries times; after that its records go to the error output, as on AWS. Of one batch at most
- * TRANSFORM_CALLS_MAX calls run at once, of all batches of the lane too; a resting one keeps its place, so that a transform that is down is not
+ * TRANSFORM_CALLS_MAX calls (Splunk: 10) run at once, of all batches of the lane too; a resting one keeps its place, so that a transform that is down is not
  * asked more often for it. BufferIntervalInSeconds is not waited for: a call takes what a read gave.
  *
  * Thread: the lane's. */
@@ -22,7 +22,8 @@ enum {
     BUFFER_BYTES = 1024 * 1024,
     BUFFER_BYTES_SPLUNK = 256 * 1024,
     REST_FIRST_MS = 500,
-    REST_MOST_MS = 30000
+    REST_MOST_MS = 30000,
+    TAIL_BYTES = 2
 };
 
 struct transform {
@@ -36,7 +37,7 @@ struct transform {
     uint32_t retries;
     size_t buffer_bytes;
     struct list waiting, taken; /* calls; taken: RUNNING and RESTING */
-    uint32_t taken_count;
+    uint32_t taken_count, calls_max;
     struct random chance;
 };
 
@@ -101,6 +102,9 @@ static enum status open(const struct process_parameters *p, void **out, struct f
     if (st != OK)
         return st;
     t->ops = t->target.url ? &transform_http : &transform_command;
+    t->calls_max = t->ops->one_by_one                             ? 1
+                   : t->settings.view->kind == DELIVERY_TO_SPLUNK ? TRANSFORM_CALLS_MAX_SPLUNK
+                                                                  : TRANSFORM_CALLS_MAX;
     return t->ops->open(&t->target, &t->settings, &t->side, f);
 }
 
@@ -120,12 +124,7 @@ static void append_record(const struct process_work *w, const struct process_ite
     transform_id(w, i, id);
     buf_printf(out, "{\"recordId\":\"%s\",\"approximateArrivalTimestamp\":%llu,\"data\":\"", id,
                (unsigned long long)r->time_ms);
-    size_t len = base64_encoded_len(i->data.len);
-    uint8_t *at = buf_reserve(out, len + 1);
-    if (at) {
-        base64_encode(i->data, at);
-        buf_add(out, len);
-    }
+    base64_append(out, i->data);
     buf_append_byte(out, '"');
     if (bytes_present(r->sequence)) {
         buf_printf(out, ",\"kinesisRecordMetadata\":{\"approximateArrivalTimestamp\":%llu",
@@ -154,22 +153,31 @@ static void append_head(const struct transform *t, struct buf *out)
     buf_append_text(out, ",\"records\":[");
 }
 
-static enum status write_request(struct transform_call *c)
+/* One record more in the call's request, if there is room for it with the tail. False: there is not, and nothing was added; a lone record always
+ * goes in, since TRANSFORM_RECORD_BYTES_MAX is less than a request may have. */
+static bool request_add(struct transform_call *c, const struct process_item *i)
 {
     const struct transform *t = c->transform;
     struct buf *out = &c->request;
-    if (!t->ops->lines)
+    size_t before = out->len;
+    if (c->count == 0 && !t->ops->lines)
         append_head(t, out);
-    for (uint32_t i = 0; i < c->count; i++) {
-        append_record(c->work, c->items[i], out);
-        if (t->ops->lines)
-            buf_append_byte(out, '\n');
-        else if (i + 1 < c->count)
-            buf_append_byte(out, ',');
-    }
-    if (!t->ops->lines)
-        buf_append_text(out, "]}");
-    return out->status == OK ? OK : NO_MEMORY;
+    else if (!t->ops->lines)
+        buf_append_byte(out, ',');
+    append_record(c->work, i, out);
+    if (t->ops->lines)
+        buf_append_byte(out, '\n');
+    if (c->count == 0 || out->status != OK || out->len <= TRANSFORM_BODY_BYTES_MAX - TAIL_BYTES)
+        return true;
+    out->len = before;
+    return false;
+}
+
+static enum status request_end(struct transform_call *c)
+{
+    if (!c->transform->ops->lines)
+        buf_append_text(&c->request, "]}");
+    return c->request.status == OK ? OK : NO_MEMORY;
 }
 
 /* ---- calls ---- */
@@ -189,7 +197,7 @@ static void start(struct transform_call *c)
 static void start_waiting(struct transform *t)
 {
     struct list *first;
-    while (t->taken_count < t->ops->calls_max && (first = list_first(&t->waiting)) != NULL) {
+    while (t->taken_count < t->calls_max && (first = list_first(&t->waiting)) != NULL) {
         list_remove(first);
         list_append(&t->taken, first);
         t->taken_count++;
@@ -273,8 +281,12 @@ void transform_answered(struct transform_call *c)
         return;
     }
     struct transform_reading r = reading_of(c);
+    struct arena scratch;
+    arena_init(&scratch, SIZE_MAX / 2);
+    r.scratch = &scratch;
     enum status st = t->ops->lines ? transform_read_lines(&r, buf_view(&c->answer))
                                    : transform_read_body(&r, buf_view(&c->answer));
+    arena_fini(&scratch);
     if (st == MALFORMED) {
         c->code = "Lambda.JsonProcessingException";
         snprintf(c->why, sizeof(c->why), "The function's answer is not what Firehose expects");
@@ -305,6 +317,16 @@ static struct transform_call *call_new(struct transform *t, struct process_work 
     return c;
 }
 
+/* Ends the call before, if there is one. */
+static enum status next_call(struct transform *t, struct process_work *w,
+                             struct process_item **items, struct transform_call **c)
+{
+    enum status st = *c ? request_end(*c) : OK;
+    *c = call_new(t, w, items);
+    return st;
+}
+
+/* A call ends with BufferSizeInMBs of data, or with what a request may have: of records without data, kilobytes may be megabytes there. */
 static enum status gather_calls(struct transform *t, struct process_work *w,
                                 struct process_item **items)
 {
@@ -321,16 +343,16 @@ static enum status gather_calls(struct transform *t, struct process_work *w,
                            "The record is too large for a call of the function");
             continue;
         }
-        if (!c || bytes + i->data.len > t->buffer_bytes) {
-            st = c ? write_request(c) : OK;
-            c = call_new(t, w, items + at);
+        if (!c || bytes + i->data.len > t->buffer_bytes || !request_add(c, i)) {
+            st = next_call(t, w, items + at, &c);
+            (void)request_add(c, i);
             bytes = 0;
         }
         bytes += i->data.len;
         items[at++] = i;
         c->count++;
     }
-    return st == OK && c ? write_request(c) : st;
+    return st == OK && c ? request_end(c) : st;
 }
 
 static void cancel(void *own, struct process_work *w)

@@ -129,8 +129,10 @@ struct lane_batch {
     struct log_span **spans;
     uint32_t span_count;
     uint64_t from, next; /* offsets */
-    uint64_t memory;
+    uint64_t given;      /* what spans and records take */
+    uint64_t memory;     /* charged */
     bool done;
+    bool is_void; /* its records are read again */
 };
 
 struct lane {
@@ -267,6 +269,8 @@ bool pump_rules_text(struct pump_rules *r, struct bytes *out);
 /* lane.c */
 struct lane *lane_new(struct pump *p, struct shard *shard, struct list *rows);
 void lane_step(struct lane *l);
+/* After a while, from there on, whatever was read meanwhile. */
+void lane_read_again(struct lane *l, uint64_t from);
 void lane_end(struct lane *l); /* it is freed once nothing of it is under way */
 bool lane_settle(struct lane *l);
 void lane_fail(struct lane *l, const struct fault *f);
@@ -288,6 +292,8 @@ enum status lane_rules_begin(struct lane *l, struct fault *f);
 /* lane_batch.c */
 struct lane_batch *lane_batch_new(struct lane *l, struct fault *f);
 void lane_batch_free(struct lane_batch *b);
+/* Into the chain; `next` may be less afterwards. */
+void lane_batch_process(struct lane_batch *b);
 /* Hands over what is done, in order. */
 void lane_hand_over(struct lane *l);
 

@@ -4,8 +4,11 @@
  * part of the host. The body's SHA-256 is signed, whether over TLS or not: what arrives is what was sent. */
 #include "delivery/s3_client.h"
 
+#include "base/digest.h"
 #include "base/list.h"
 #include "delivery/s3_answer.h"
+#include "delivery/web_sign.h"
+#include "wire/uri.h"
 
 #include <stdio.h>
 
@@ -35,7 +38,6 @@ enum status s3_client_init(struct s3_client *c, const struct destination_setting
 void s3_client_fini(struct s3_client *c)
 {
     credentials_wipe(&c->credentials);
-    explicit_bzero(c->key, sizeof(c->key));
 }
 
 static const char *region_of(const struct s3_client *c)
@@ -81,13 +83,10 @@ static struct target target_of(const struct s3_client *c, struct arena *a,
     bool given = endpoint && endpoint[0] && uri_parse(bytes_text(endpoint), &uri, &f) == OK;
     bool in_host = given ? c->settings->s3_virtual_host : strchr(r->bucket, '.') == NULL;
     if (!given)
-        uri.host = arena_printf(a, "s3.%s.amazonaws.com", region_of(c));
-    char port[8] = "";
-    if (uri.port)
-        snprintf(port, sizeof(port), ":%u", uri.port);
+        uri.authority = arena_printf(a, "s3.%s.amazonaws.com", region_of(c));
     t.scheme = uri.scheme;
-    t.host = arena_printf(a, "%s%s%.*s%s", in_host ? r->bucket : "", in_host ? "." : "",
-                          BYTES_ARGS(uri.host), port);
+    t.host = arena_printf(a, "%s%s%.*s", in_host ? r->bucket : "", in_host ? "." : "",
+                          BYTES_ARGS(uri.authority));
     t.path = path_of(a, uri.path, in_host ? NULL : r->bucket, r->key);
     return t;
 }
@@ -98,41 +97,6 @@ static void add(struct s3_call *c, const char *name, struct bytes value)
 {
     if (value.len)
         c->web.headers[c->web.header_count++] = (struct web_header){bytes_text(name), value};
-}
-
-static enum status sign(struct s3_client *client, struct s3_call *c, const struct target *t,
-                        const struct s3_request *r, struct bytes date, struct fault *f)
-{
-    struct bytes day = bytes_of(date.at, 8), service = BYTES_LITERAL("s3");
-    struct bytes region = bytes_text(region_of(client));
-    if (!bytes_equal(day, bytes_text(client->key_day))) {
-        sigv4_derive_key(bytes_text(client->credentials.secret_key), day, region, service,
-                         client->key);
-        snprintf(client->key_day, sizeof(client->key_day), "%.*s", BYTES_ARGS(day));
-    }
-    struct sigv4_header headers[WEB_HEADERS_MAX];
-    for (uint32_t i = 0; i < c->web.header_count; i++)
-        headers[i] = (struct sigv4_header){c->web.headers[i].name, c->web.headers[i].value};
-    const struct sigv4_request request = {
-        .method = bytes_text(r->method),
-        .path = t->path,
-        .query = bytes_text(r->query),
-        .headers = headers,
-        .header_count = c->web.header_count,
-        .body = BYTES_LITERAL(""), /* its hash is a header */
-    };
-    struct sigv4_signer signer = {
-        .access_key = bytes_text(client->credentials.access_key),
-        .region = region,
-        .service = service,
-        .timestamp = date,
-    };
-    memcpy(signer.key, client->key, sizeof(signer.key));
-    struct bytes authorization = BYTES_NONE;
-    enum status st = sigv4_sign(&request, &signer, &c->arena, &authorization, f);
-    explicit_bzero(signer.key, sizeof(signer.key));
-    add(c, "Authorization", authorization);
-    return st;
 }
 
 static struct bytes hash_of(struct arena *a, struct bytes body)
@@ -149,30 +113,28 @@ static enum status compose(struct s3_client *client, struct s3_call *c, const st
 {
     struct arena *a = &c->arena;
     struct target t = target_of(client, a, r);
-    char date[17];
-    sigv4_timestamp(clock_wall_ms(client->clock), date);
-    struct bytes stamp = arena_copy(a, bytes_of(date, 16)), hash = hash_of(a, r->body);
+    struct bytes hash = hash_of(a, r->body);
     bool question = r->query[0] != '\0';
     struct bytes url =
         arena_printf(a, "%.*s://%.*s%.*s%s%s", BYTES_ARGS(t.scheme), BYTES_ARGS(t.host),
                      BYTES_ARGS(t.path), question ? "?" : "", r->query);
-    if (!bytes_present(url) || !bytes_present(stamp) || !bytes_present(hash) ||
-        !bytes_present(t.path))
+    if (!bytes_present(url) || !bytes_present(hash) || !bytes_present(t.path))
         return fault_set(f, NO_MEMORY, "no memory for a request to S3");
     c->web.method = r->method;
     c->web.url = (const char *)url.at;
     c->web.body = r->body;
-    add(c, "Host", t.host);
-    add(c, "x-amz-date", stamp);
     add(c, "x-amz-content-sha256", hash);
-    add(c, "x-amz-security-token", bytes_text(client->credentials.token));
     if (r->kms_key) {
         add(c, "x-amz-server-side-encryption", BYTES_LITERAL("aws:kms"));
         add(c, "x-amz-server-side-encryption-aws-kms-key-id", bytes_text(r->kms_key));
     }
     if (r->body.len)
         add(c, "Content-Type", BYTES_LITERAL("application/octet-stream"));
-    return sign(client, c, &t, r, stamp, f);
+    const struct web_signer signer = {.credentials = &client->credentials,
+                                      .region = bytes_text(region_of(client)),
+                                      .service = "s3",
+                                      .now_ms = clock_wall_ms(client->clock)};
+    return web_sign(&c->web, &signer, a, f);
 }
 
 /* ---- answers ---- */
@@ -244,7 +206,6 @@ static enum status have_credentials(struct s3_client *client, struct fault *f)
         client->none = *f;
         client->look_us = now_us + LOOK_AGAIN_MS * 1000;
     }
-    client->key_day[0] = '\0';
     return st;
 }
 

@@ -7,8 +7,6 @@
 #include "delivery/credentials.h"
 #include "delivery/destination.h"
 #include "delivery/engine.h"
-#include "wire/sigv4.h"
-#include "wire/uri.h"
 
 struct s3_client {
     const struct delivery_engine_settings *settings;
@@ -19,8 +17,6 @@ struct s3_client {
     struct credentials credentials;
     uint64_t look_us;  /* there were none: not before then again */
     struct fault none; /* and why */
-    char key_day[9];   /* of `key`; "": none */
-    uint8_t key[SIGV4_KEY_BYTES];
 };
 /* INVALID_ARGUMENT: the endpoint is not a URL. */
 enum status s3_client_init(struct s3_client *c, const struct destination_settings *s,

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "delivery/s3_answer.h"
+#include "wire/uri.h"
 
 #include <stdio.h>
 

@@ -11,7 +11,8 @@
 #include "delivery/transforms.h"
 
 enum {
-    TRANSFORM_CALLS_MAX = 5,                      /* at once, of a lane; as AWS has it of a shard */
+    TRANSFORM_CALLS_MAX = 5, /* at once, of a lane; as AWS has it of a shard */
+    TRANSFORM_CALLS_MAX_SPLUNK = 10,
     TRANSFORM_BODY_BYTES_MAX = 6 * 1024 * 1024,   /* each way */
     TRANSFORM_RECORD_BYTES_MAX = 4 * 1024 * 1024, /* of which that is all in base64 */
     TRANSFORM_ID_BYTES = 31,
@@ -40,8 +41,8 @@ struct transform_call {
 };
 
 struct transform_ops {
-    bool lines;         /* a line for each record, both ways; else Lambda's body */
-    uint32_t calls_max; /* at once */
+    bool lines;      /* a line for each record, both ways; else Lambda's body */
+    bool one_by_one; /* calls; else as many at once as there may be */
     enum status (*open)(const struct transform_target *target, const struct process_settings *s,
                         void **out, struct fault *f);
     /* transform_answered follows, never before it returns. */
@@ -68,6 +69,7 @@ struct transform_reading {
     struct process_item **items;
     uint32_t count;
     const struct partition_names *names; /* that the prefix takes from a transform */
+    struct arena *scratch;               /* of this attempt */
     uint32_t attempts;
     uint64_t now_ms;
     struct bytes arn;

@@ -8,6 +8,8 @@
  *
  * An id is the record's place, in digits: offset (20) and number within it (10), so ids are in the order of the records.
  *
+ * A4. An attempt takes memory of the batch only when it counts: answers are read in its own scratch.
+ *
  * Pure. Thread: any. */
 #include "delivery/transform.h"
 
@@ -62,7 +64,7 @@ static enum status take_keys(const struct transform_reading *r, struct process_i
     for (uint32_t n = 0; n < r->names->count && st == OK; n++)
         st = partition_add(&pairs, true, r->names->at[n], key_of(a, r->names->at[n]));
     if (st == OK)
-        st = partition_take(&pairs, &r->work->batch->arena, &i->from_transform);
+        st = partition_take(&pairs, r->scratch, &i->from_transform);
     partition_fini(&pairs);
     return st;
 }
@@ -86,6 +88,23 @@ static enum status mark(struct transform_reading *r, struct process_item *i,
                               "partitionKeys values must not be null or empty");
     i->data = a->data;
     return st;
+}
+
+/* What counts of an answer goes where the batch's results are; the rest goes with the attempt. */
+static enum status keep(const struct transform_reading *r)
+{
+    struct arena *a = &r->work->batch->arena;
+    for (uint32_t n = 0; n < r->count; n++) {
+        struct process_item *i = r->items[n];
+        if (i->fate != ITEM_GOES_ON)
+            continue;
+        i->data = arena_copy(a, i->data);
+        if (i->from_transform.len > 0)
+            i->from_transform = arena_copy(a, i->from_transform);
+        if (!bytes_present(i->data) || (i->from_transform.len > 0 && !i->from_transform.at))
+            return NO_MEMORY;
+    }
+    return OK;
 }
 
 /* ---- a body ---- */
@@ -134,7 +153,7 @@ static enum status mark_unanswered(struct transform_reading *r, const uint32_t *
 
 enum status transform_read_body(struct transform_reading *r, struct bytes answer)
 {
-    struct arena *a = &r->work->batch->arena;
+    struct arena *a = r->scratch;
     struct processing_transform_answer said;
     struct fault f;
     struct bytes body = arena_copy(a, answer);
@@ -153,14 +172,14 @@ enum status transform_read_body(struct transform_reading *r, struct bytes answer
         if (at < r->count && answers[at] == 1)
             st = mark(r, r->items[at], &said.records.at[i]);
     }
-    return st;
+    return st == OK ? keep(r) : st;
 }
 
 /* ---- lines ---- */
 
 static enum status read_line(struct transform_reading *r, struct process_item *i, struct bytes line)
 {
-    struct arena *a = &r->work->batch->arena;
+    struct arena *a = r->scratch;
     struct processing_transformed_record said;
     struct fault f;
     char id[TRANSFORM_ID_BYTES];
@@ -194,8 +213,7 @@ static enum status read_lines(struct transform_reading *r, struct bytes answer)
 
 enum status transform_read_lines(struct transform_reading *r, struct bytes answer)
 {
-    struct process_item *before =
-        arena_take(&r->work->batch->arena, (r->count + 1) * sizeof(*before));
+    struct process_item *before = arena_take(r->scratch, (r->count + 1) * sizeof(*before));
     if (!before)
         return NO_MEMORY;
     for (uint32_t i = 0; i < r->count; i++)
@@ -204,5 +222,5 @@ enum status transform_read_lines(struct transform_reading *r, struct bytes answe
     for (uint32_t i = 0; i < r->count && st == MALFORMED; i++)
         *r->items[i] = before[i];
     r->failed = st == MALFORMED ? 0 : r->failed;
-    return st;
+    return st == OK ? keep(r) : st;
 }

@@ -6,9 +6,7 @@
 #include "delivery/transform.h"
 
 #include "base/mem.h"
-#include "delivery/credentials.h"
-#include "wire/sigv4.h"
-#include "wire/uri.h"
+#include "delivery/web_sign.h"
 
 #include <stdio.h>
 
@@ -58,48 +56,17 @@ static void add(struct web_call *w, const char *name, struct bytes value)
 
 static enum status sign(struct side *side, struct http_call *h, struct fault *f)
 {
-    struct web_call *w = &h->web;
     const struct credentials_from from = {.access_key = "", .secret_key = ""};
-    struct uri uri;
     if (!side->have && credentials_find(&from, &side->credentials, f) != OK)
         return OK; /* a server that asks for none */
     side->have = true;
-    enum status st = uri_parse(bytes_text(w->url), &uri, f);
-    if (st != OK)
-        return st;
-    char date[17], port[8] = "";
-    sigv4_timestamp(clock_wall_ms(side->settings.clock), date);
-    if (uri.port)
-        snprintf(port, sizeof(port), ":%u", uri.port);
-    struct bytes stamp = arena_copy(&h->arena, bytes_of(date, 16)), authorization;
-    add(w, "Host", arena_printf(&h->arena, "%.*s%s", BYTES_ARGS(uri.host), port));
-    add(w, "X-Amz-Date", stamp);
-    if (side->credentials.token[0])
-        add(w, "X-Amz-Security-Token", bytes_text(side->credentials.token));
-    struct sigv4_header headers[WEB_HEADERS_MAX];
-    for (uint32_t i = 0; i < w->header_count; i++)
-        headers[i] = (struct sigv4_header){w->headers[i].name, w->headers[i].value};
-    const struct sigv4_request request = {
-        .method = bytes_text(w->method),
-        .path = uri.path,
-        .query = bytes_present(uri.query) ? uri.query : BYTES_LITERAL(""),
-        .headers = headers,
-        .header_count = w->header_count,
-        .body = w->body,
-    };
-    struct sigv4_signer signer = {
-        .access_key = bytes_text(side->credentials.access_key),
+    const struct web_signer signer = {
+        .credentials = &side->credentials,
         .region = bytes_text(side->settings.view->scope.region),
-        .service = BYTES_LITERAL("lambda"),
-        .timestamp = stamp,
+        .service = "lambda",
+        .now_ms = clock_wall_ms(side->settings.clock),
     };
-    sigv4_derive_key(bytes_text(side->credentials.secret_key), bytes_of(date, 8), signer.region,
-                     signer.service, signer.key);
-    st = sigv4_sign(&request, &signer, &h->arena, &authorization, f);
-    explicit_bzero(signer.key, sizeof(signer.key));
-    if (st == OK)
-        add(w, "Authorization", authorization);
-    return st;
+    return web_sign(&h->web, &signer, &h->arena, f);
 }
 
 /* ---- answers ---- */
@@ -185,7 +152,6 @@ static void cancel(void *own, struct transform_call *c)
 }
 
 const struct transform_ops transform_http = {
-    .calls_max = TRANSFORM_CALLS_MAX,
     .open = open,
     .start = start,
     .cancel = cancel,

@@ -16,7 +16,7 @@ enum {
     CONNECT_MS = 15000, /* names, TCP and TLS together: who needs longer counts as away */
     LARGE_BODY_BYTES = 1 << 20,
     LARGE_UPLOAD_BUFFER_BYTES = 256 << 10,
-    HEADER_BYTES_MAX = 128 << 10 /* X-Amz-Firehose-Common-Attributes: 50 of up to 1280 characters */
+    HEADER_BYTES_MAX = 128 << 10 /* X-Amz-Firehose-Common-Attributes (HTTP_ATTRIBUTES_BYTES_MAX) */
 };
 
 /* ---- what comes back */

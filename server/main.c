@@ -14,6 +14,7 @@
  * Thread: main. */
 #include "base/mem.h"
 #include "base/trace.h"
+#include "delivery/query_helper.h"
 #include "server/banner.h"
 #include "server/keys_command.h"
 
@@ -347,6 +348,8 @@ int main(int argc, char **argv)
         help(0, NULL);
         return MISUSED;
     }
+    if (strcmp(argv[1], QUERY_HELPER_WORD) == 0)
+        return query_helper_main(); /* begun by the server itself; not for people */
     const struct command *command = command_find(argv[1]);
     return command ? command->run(argc - 2, argv + 2) : unknown(argv[1]);
 }

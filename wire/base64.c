@@ -110,6 +110,16 @@ void base64_encode(struct bytes data, uint8_t *out)
     to[3] = '=';
 }
 
+void base64_append(struct buf *out, struct bytes data)
+{
+    size_t len = base64_encoded_len(data.len);
+    uint8_t *at = buf_reserve(out, len + 1);
+    if (!at)
+        return;
+    base64_encode(data, at);
+    buf_add(out, len);
+}
+
 /* How many characters (a multiple of 4) the fast path decoded. */
 static size_t decode_fast(struct bytes text, uint8_t *out)
 {

@@ -3,7 +3,7 @@
 #ifndef SLUICE_WIRE_BASE64_H
 #define SLUICE_WIRE_BASE64_H
 
-#include "base/bytes.h"
+#include "base/buf.h"
 #include "base/status.h"
 
 static inline size_t base64_encoded_len(size_t len)
@@ -12,6 +12,7 @@ static inline size_t base64_encoded_len(size_t len)
 }
 /* Writes base64_encoded_len(data.len) bytes, no NUL. */
 void base64_encode(struct bytes data, uint8_t *out);
+void base64_append(struct buf *out, struct bytes data);
 /* `out` may be text.at itself, and needs text.len / 4 * 3 bytes of room. On failure MALFORMED with
  * AWS's own words in f
  * ("'...' can not be converted to a Blob: ..."; AWS-FACTS section 2). */

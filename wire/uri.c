@@ -190,9 +190,25 @@ enum status uri_parse(struct bytes text, struct uri *out, struct fault *f)
     size_t authority_len = 0;
     while (authority_len < before.len && before.at[authority_len] != '/')
         authority_len++;
+    out->authority = bytes_of(before.at, authority_len);
     out->path = bytes_of(before.at + authority_len, before.len - authority_len);
-    if (!authority_read(bytes_of(before.at, authority_len), out))
+    if (!authority_read(out->authority, out))
         return fault_set(f, MALFORMED, "'%.*s' does not name a host and port we can read",
                          BYTES_ARGS(text));
     return OK;
+}
+
+uint16_t uri_port(const struct uri *u)
+{
+    if (u->port != 0)
+        return u->port;
+    if (bytes_equal_ignore_case(u->scheme, BYTES_LITERAL("https")))
+        return 443;
+    return bytes_equal_ignore_case(u->scheme, BYTES_LITERAL("http")) ? 80 : 0;
+}
+
+bool uri_same_origin(const struct uri *a, const struct uri *b)
+{
+    return bytes_equal_ignore_case(a->scheme, b->scheme) &&
+           bytes_equal_ignore_case(a->host, b->host) && uri_port(a) == uri_port(b);
 }

@@ -23,8 +23,13 @@ struct bytes uri_query_find(const struct uri_parameter *p, size_t count, const c
 /* "http://host:port/path": views of text. */
 struct uri {
     struct bytes scheme, host, path, query;
-    uint16_t port; /* 0 when none was given */
+    struct bytes authority; /* host and port as they stand there, with an IPv6 address's brackets */
+    uint16_t port;          /* 0 when none was given */
 };
 enum status uri_parse(struct bytes text, struct uri *out, struct fault *f) MUST_USE;
+/* The one given, else its scheme's (http, https), else 0. */
+uint16_t uri_port(const struct uri *u);
+/* Whether what may be told to the one may be told to the other: the same scheme, host and port. */
+bool uri_same_origin(const struct uri *a, const struct uri *b);
 
 #endif

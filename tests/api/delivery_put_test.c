@@ -3,6 +3,7 @@
 #include "support/answers.h"
 #include "support/delivery_given.h"
 #include "support/key_file.h"
+#include "support/log_driver.h"
 #include "support/log_memory.h"
 #include "unit/base/cmocka_all.h"
 
@@ -93,17 +94,33 @@ static void a_batch_is_stored_whole_and_in_order_empty_records_too(void **state)
     assert_int_equal(json_integer_value(json_object_get(got, "FailedPutCount")), 0);
     assert_int_equal(json_array_size(json_object_get(got, "RequestResponses")), 3);
     json_decref(got);
-    assert_int_equal(stored(&s->loopback), 3);
+    char *all = driver_all(hidden_log(&s->loopback));
+    assert_string_equal(all, "a,,b");
+    mem_free(all);
+}
+
+static bool is_stored_in_the_clear(struct loopback *l, const char *text)
+{
+    size_t len;
+    uint8_t *raw = driver_raw(hidden_log(l), &len);
+    bool is = memmem(raw, len, text, strlen(text)) != NULL;
+    mem_free(raw);
+    return is;
 }
 
 static void records_of_an_encrypted_one_are_sealed(void **state)
 {
     struct subject *s = *state;
     struct loopback *l = &s->loopback;
+#define OPEN "{\"DeliveryStreamName\":\"d\",\"Record\":{\"Data\":\"b3Blbg==\"}}" /* "open" */
+    json_decref(answer_ok(l, PUT, OPEN));
     json_decref(answer_ok(l, FIREHOSE("StartDeliveryStreamEncryption"), GIVEN_NAME));
     json_t *got = answer_ok(l, PUT, ONE);
     assert_true(json_is_true(json_object_get(got, "Encrypted")));
     json_decref(got);
+    assert_true(is_stored_in_the_clear(l, "open"));
+    assert_false(is_stored_in_the_clear(l, "secret"));
+    assert_int_equal(stored(l), 2);
     key_file_set(&s->file, "");
     answer_refused(l, PUT, ONE, "InvalidKMSResourceException",
                    "Key 'arn:aws:kms:us-east-1:000000000000:key/" KEY_A "' does not exist");

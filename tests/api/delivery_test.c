@@ -302,6 +302,61 @@ static void a_configuration_that_cannot_be_is_refused(void **state)
                                        ",\"FileExtension\":\".log\"")));
 }
 
+/* What would be found out when there is data to be sent, and no way to send it. */
+static void what_could_not_be_sent_is_refused(void **state)
+{
+    struct loopback *l = *state;
+    struct buf json;
+#define HTTP(url, more)                                                                            \
+    ",\"HttpEndpointDestinationConfiguration\":{\"EndpointConfiguration\":{\"Url\":\"" url         \
+    "\"" more "},\"S3Configuration\":{" GIVEN_S3 "}}"
+    static const struct {
+        const char *members, *text;
+    } cases[] = {
+        {HTTP("https://x:8443/", ""),
+         "Url cannot be delivered to: the port of the URL is not 443."},
+        {HTTP("https://me@x/", ""),
+         "Url cannot be delivered to: the URL is not of the form https://host:port/path."},
+        {HTTP("https://x", ",\"AccessKey\":\"a\\u0000\""),
+         "AccessKey must not contain control characters."},
+        {",\"SplunkDestinationConfiguration\":{\"HECEndpoint\":\"http://a\",\"HECEndpointType\":"
+         "\"Raw\",\"HECToken\":\"t\",\"S3Configuration\":{" GIVEN_S3 "}}",
+         "HECEndpoint cannot be delivered to: the URL is not https."},
+        {",\"SplunkDestinationConfiguration\":{\"HECEndpoint\":\"https://a\",\"HECEndpointType\":"
+         "\"Raw\",\"HECToken\":\"t\\u0000\",\"S3Configuration\":{" GIVEN_S3 "}}",
+         "HECToken must not contain control characters."},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char text[1024];
+        snprintf(text, sizeof(text), "{\"DeliveryStreamName\":\"d\"%s}", cases[i].members);
+        answer_refused(l, CREATE, text, "InvalidArgumentException", cases[i].text);
+    }
+    for (unsigned chars = 1024; chars > 0;
+         chars -= 512) { /* of control characters: six bytes each */
+        buf_init(&json, 1 << 20);
+        buf_append_text(
+            &json,
+            "{\"DeliveryStreamName\":\"d\",\"HttpEndpointDestinationConfiguration\":{"
+            "\"EndpointConfiguration\":{\"Url\":\"https://x\"},\"S3Configuration\":{" GIVEN_S3
+            "},\"RequestConfiguration\":{\"CommonAttributes\":[");
+        for (unsigned i = 0; i < 30; i++) {
+            buf_printf(&json, "%s{\"AttributeName\":\"n%u\",\"AttributeValue\":\"", i ? "," : "",
+                       i);
+            for (unsigned n = 0; n < chars; n++)
+                buf_append_text(&json, "\\u0001");
+            buf_append_text(&json, "\"}");
+        }
+        buf_append_text(&json, "]}}}");
+        buf_append_byte(&json, 0);
+        if (chars == 1024)
+            answer_refused(l, CREATE, (const char *)json.at, "InvalidArgumentException",
+                           "CommonAttributes must not take more than 122880 bytes as JSON.");
+        else
+            json_decref(answer_ok(l, CREATE, (const char *)json.at));
+        buf_fini(&json);
+    }
+}
+
 static void sources_and_destinations_that_are_not_served_are_named(void **state)
 {
     struct loopback *l = *state;
@@ -416,6 +471,7 @@ int main(void)
         TEST(a_runner_that_cannot_begin_is_asked_again),
         TEST(what_is_deleted_does_not_begin),
         TEST(a_configuration_that_cannot_be_is_refused),
+        TEST(what_could_not_be_sent_is_refused),
         TEST(sources_and_destinations_that_are_not_served_are_named),
         TEST(a_flush_tells_why_it_failed),
         TEST(it_speaks_json_alone_and_knows_its_own_operations),

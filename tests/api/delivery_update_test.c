@@ -83,17 +83,80 @@ static void what_an_update_leaves_out_stays(void **state)
     assert_true(delivery_shows(l, "\"CompressionFormat\":\"GZIP\""));
     assert_true(
         delivery_shows(l, "\"EndpointConfiguration\":{\"Url\":\"https://x/y\"}")); /* no key */
-    json_decref(answer_ok(l, UPDATE,
-                          AT_VERSION("2", "\"HttpEndpointDestinationUpdate\":{"
-                                          "\"EndpointConfiguration\":{\"Url\":\"https://z\"}}")));
+}
+
+static bool has_access_key(struct loopback *l)
+{
     struct scope scope = {"000000000000", "us-east-1"};
     struct delivery *d = delivery_table_find(l->service.deliveries, &scope, BYTES_LITERAL("d"));
     struct delivery_view *v = delivery_look(d);
-    assert_true(bytes_equal(
-        v->config->http_endpoint_destination_configuration->endpoint_configuration->access_key,
-        BYTES_LITERAL("secret")));
+    struct bytes key =
+        v->config->http_endpoint_destination_configuration->endpoint_configuration->access_key;
+    bool has = bytes_equal(key, BYTES_LITERAL("secret"));
+    assert_true(has || !bytes_present(key));
     delivery_view_unref(v);
     delivery_unref(d);
+    return has;
+}
+
+static void an_access_key_stays_with_the_origin_it_was_given_for(void **state)
+{
+    struct subject *s = *state;
+    struct loopback *l = &s->loopback;
+    create_http(l);
+    json_decref(
+        answer_ok(l, UPDATE,
+                  AT_VERSION("1", "\"HttpEndpointDestinationUpdate\":{"
+                                  "\"EndpointConfiguration\":{\"Url\":\"https://X:443/z\"}}")));
+    assert_true(has_access_key(l));
+    json_decref(answer_ok(l, UPDATE,
+                          AT_VERSION("2", "\"HttpEndpointDestinationUpdate\":{"
+                                          "\"EndpointConfiguration\":{\"Url\":\"https://z/y\"}}")));
+    assert_false(has_access_key(l));
+}
+
+static void a_splunk_token_is_given_anew_for_another_host(void **state)
+{
+    struct subject *s = *state;
+    struct loopback *l = &s->loopback;
+    json_decref(answer_ok(
+        l, CREATE,
+        "{\"DeliveryStreamName\":\"d\",\"SplunkDestinationConfiguration\":{\"HECEndpoint\":"
+        "\"https://"
+        "a:8088\",\"HECEndpointType\":\"Raw\",\"HECToken\":\"t\",\"S3Configuration\":{" GIVEN_S3
+        "}}}"));
+#define SPLUNK(version, update) AT_VERSION(version, "\"SplunkDestinationUpdate\":{" update "}")
+    json_decref(answer_ok(l, UPDATE, SPLUNK("1", "\"HECEndpointType\":\"Event\"")));
+    json_decref(answer_ok(l, UPDATE, SPLUNK("2", "\"HECEndpoint\":\"https://a:8088/x\"")));
+    answer_refused(l, UPDATE, SPLUNK("3", "\"HECEndpoint\":\"https://b:8088\""),
+                   "InvalidArgumentException", "HECToken must be specified.");
+    json_decref(
+        answer_ok(l, UPDATE, SPLUNK("3", "\"HECEndpoint\":\"https://b:8088\",\"HECToken\":\"u\"")));
+}
+
+static void an_opensearch_address_takes_the_place_of_the_other(void **state)
+{
+    struct subject *s = *state;
+    struct loopback *l = &s->loopback;
+#define SEARCH(address)                                                                            \
+    "{\"DeliveryStreamName\":\"d\",\"AmazonopensearchserviceDestinationConfiguration\":{" address  \
+    "\"RoleARN\":\"arn:aws:iam::000000000000:role/"                                                \
+    "r\",\"IndexName\":\"i\",\"S3Configuration\":{" GIVEN_S3 "}}}"
+#define DOMAIN     "\"DomainARN\":\"arn:aws:es:us-east-1:000000000000:domain/abc\""
+#define NO_ADDRESS "Exactly one of DomainARN and ClusterEndpoint must be specified."
+#define DOMAIN_ONLY                                                                                \
+    "This server cannot look up the address of a domain: ClusterEndpoint must be specified "       \
+    "instead of DomainARN."
+    answer_refused(l, CREATE, SEARCH(""), "InvalidArgumentException", NO_ADDRESS);
+    answer_refused(l, CREATE, SEARCH(DOMAIN ","), "InvalidArgumentException", DOMAIN_ONLY);
+    json_decref(answer_ok(l, CREATE, SEARCH("\"ClusterEndpoint\":\"https://es\",")));
+    answer_refused(l, UPDATE,
+                   AT_VERSION("1", "\"AmazonopensearchserviceDestinationUpdate\":{" DOMAIN "}"),
+                   "InvalidArgumentException", DOMAIN_ONLY);
+    json_decref(answer_ok(l, UPDATE,
+                          AT_VERSION("1", "\"ElasticsearchDestinationUpdate\":{"
+                                          "\"ClusterEndpoint\":\"https://other\"}")));
+    assert_true(delivery_shows(l, "\"ClusterEndpoint\":\"https://other\""));
 }
 
 static void an_update_must_know_what_it_changes(void **state)
@@ -348,6 +411,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(what_an_update_leaves_out_stays),
+        TEST(an_access_key_stays_with_the_origin_it_was_given_for),
+        TEST(a_splunk_token_is_given_anew_for_another_host),
+        TEST(an_opensearch_address_takes_the_place_of_the_other),
         TEST(an_update_must_know_what_it_changes),
         TEST(another_type_must_be_given_whole),
         TEST(a_backup_cannot_be_turned_off),

@@ -86,6 +86,26 @@ def test_jq_puts_each_record_under_its_key():
     use(Processed(1, processors, more), work)
 
 
+def test_no_record_ends_the_server_or_its_delivery():
+    """libjq 1.6 dies of 1e300 % -1, and of what never ends its process is rid after a second."""
+    query = "{k:(if .n < 0 then def f: f; f else .n % -1 end)}"
+    more = {"Prefix": "k=!{partitionKeyFromQuery:k}/", "DynamicPartitioningConfiguration": {"Enabled": True}}
+
+    def work(t):
+        t.make()
+        numbers = ["7", "1e300", "8", "-1", "9"]
+        data = [b'{"n":%s}\n' % n.encode() for n in numbers]
+        t.client("firehose").put_record_batch(DeliveryStreamName=NAME, Records=[{"Data": d} for d in data])
+        t.flush(60)
+        lines = list(t.lines())
+        good = [line for key, line in lines if key.startswith("k=0/")]
+        bad = [json.loads(line) for key, line in lines if key.startswith("errors/processing-failed/")]
+        assert good == [b'{"n":7}', b'{"n":8}', b'{"n":9}']
+        assert [base64.b64decode(e["rawData"]) for e in bad] == [data[1], data[3]]
+
+    use(Processed(1, [processor("MetadataExtraction", MetadataExtractionQuery=query, JsonParsingEngine="JQ-1.6")], more), work)
+
+
 @pytest.mark.parametrize(
     "kind, parameters, words",
     [

@@ -5,6 +5,8 @@
 
 enum { RECORDS = 4 };
 
+static volatile unsigned seen;
+
 static void check(enum status (*read)(struct transform_reading *, struct bytes), struct bytes data)
 {
     struct process_record records[RECORDS];
@@ -18,14 +20,23 @@ static void check(enum status (*read)(struct transform_reading *, struct bytes),
         all[i] = (struct process_item){.record = i, .sub = i % 2, .data = records[i].data};
         items[i] = &all[i];
     }
-    struct transform_reading r = {
-        .work = &work, .items = items, .count = RECORDS, .names = &names, .attempts = 1};
+    struct arena scratch;
+    arena_init(&scratch, 64 * 1024 * 1024);
+    struct transform_reading r = {.work = &work,
+                                  .items = items,
+                                  .count = RECORDS,
+                                  .names = &names,
+                                  .scratch = &scratch,
+                                  .attempts = 1};
     enum status st = read(&r, data);
+    arena_fini(&scratch);
     must(st == OK || st == MALFORMED || st == NO_MEMORY);
     for (uint32_t i = 0; i < RECORDS; i++) {
         must(st == OK || all[i].fate == ITEM_GOES_ON);
         must((all[i].fate == ITEM_FAILED) == (all[i].failure != NULL));
         must(st != OK || all[i].fate != ITEM_GOES_ON || bytes_present(all[i].from_transform));
+        for (size_t n = 0; st == OK && n < all[i].data.len; n++)
+            seen += all[i].data.at[n]; /* it is still there */
     }
     arena_fini(&batch.arena);
 }

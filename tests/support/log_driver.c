@@ -53,12 +53,13 @@ static void appended(struct log_append *a)
     latch_count(LIST_OWNER(a, struct one, append)->latch);
 }
 
-static void prepare(struct one *o, struct log *l, struct latch *latch, const char *text, size_t pad)
+static void prepare(struct one *o, struct log *l, struct latch *latch, struct bytes text,
+                    size_t pad)
 {
-    size_t len = strlen(text) + pad;
+    size_t len = text.len + pad;
     uint8_t *data = mem_must(len + 1);
     memset(data, ' ', len);
-    memcpy(data, text, strlen(text));
+    memcpy(data, text.at, text.len);
     o->body = mem_must(record_packed_len(1, len, false));
     uint8_t *end = record_pack(o->body, BYTES_LITERAL("k"), bytes_of(data, len), NULL);
     mem_free(data);
@@ -70,10 +71,16 @@ static void prepare(struct one *o, struct log *l, struct latch *latch, const cha
 
 enum status driver_append(struct log_engine *e, struct log *l, const char *text, uint64_t *offset)
 {
+    return driver_append_bytes(e, l, bytes_text(text), offset);
+}
+
+enum status driver_append_bytes(struct log_engine *e, struct log *l, struct bytes data,
+                                uint64_t *offset)
+{
     struct latch latch;
     struct one o;
     latch_init(&latch, 1);
-    prepare(&o, l, &latch, text, 0);
+    prepare(&o, l, &latch, data, 0);
     log_append_all(e, (struct log_append *[]){&o.append}, 1);
     latch_wait(&latch);
     mem_free(o.body);
@@ -110,7 +117,7 @@ unsigned driver_append_many(struct log_engine *e, struct log *l, const char *pre
     for (unsigned i = 0; i < count; i++) {
         char text[64];
         snprintf(text, sizeof(text), "%s-%u", prefix, i);
-        prepare(&all[i], l, &latch, text, pad);
+        prepare(&all[i], l, &latch, bytes_text(text), pad);
         appends[i] = &all[i].append;
     }
     log_append_all(e, appends, count);
@@ -163,9 +170,8 @@ static void each_record(const struct log_span *s, uint64_t *next,
     }
 }
 
-enum status driver_read(struct log *l, uint64_t from, uint64_t *next,
-                        void (*each)(void *, uint64_t offset, const char *text), void *arg,
-                        struct fault *f)
+/* Waits for it; log_read_release and mem_free are the caller's. */
+static struct reading *read_from(struct log *l, uint64_t from)
 {
     struct reading *r = MEM_NEW(struct reading);
     latch_init(&r->latch, 1);
@@ -177,6 +183,39 @@ enum status driver_read(struct log *l, uint64_t from, uint64_t *next,
                                 .done = was_read};
     log_read(&r->read);
     latch_wait(&r->latch);
+    return r;
+}
+
+uint8_t *driver_raw(struct log *l, size_t *len)
+{
+    struct buf all;
+    struct log_bounds bounds;
+    buf_init(&all, 64 << 20);
+    log_bounds(l, &bounds);
+    for (uint64_t next = bounds.begin; next < bounds.end;) {
+        struct reading *r = read_from(l, next);
+        must(r->read.status == OK && r->read.span_count > 0);
+        for (uint32_t i = 0; i < r->read.span_count; i++) {
+            const struct log_span *s = r->read.spans[i];
+            buf_append(&all, bytes_of(s->bytes, s->len));
+            for (size_t at = 0; at < s->len;) {
+                struct batch_header h;
+                must(batch_header_read(bytes_of(s->bytes + at, s->len - at), &h, NULL) == OK);
+                next = h.base_offset + h.count;
+                at += BATCH_HEADER_BYTES + h.body_len;
+            }
+        }
+        log_read_release(&r->read);
+        mem_free(r);
+    }
+    return buf_take(&all, len);
+}
+
+enum status driver_read(struct log *l, uint64_t from, uint64_t *next,
+                        void (*each)(void *, uint64_t offset, const char *text), void *arg,
+                        struct fault *f)
+{
+    struct reading *r = read_from(l, from);
     enum status st = r->read.status;
     if (f)
         *f = r->read.fault;

@@ -7,6 +7,8 @@
 
 /* Appends one batch of one record whose data is `text`, and waits. */
 enum status driver_append(struct log_engine *e, struct log *l, const char *text, uint64_t *offset);
+enum status driver_append_bytes(struct log_engine *e, struct log *l, struct bytes data,
+                                uint64_t *offset);
 enum status driver_seal(struct log_engine *e, struct log *l);
 /* `count` records "prefix-0", "prefix-1", ... in as many appends, all in flight at once; returns
  * how many were acknowledged. */
@@ -21,6 +23,8 @@ enum status driver_read(struct log *l, uint64_t from, uint64_t *next,
 unsigned driver_read_many(struct log *l, unsigned count, uint64_t step);
 /* Everything there is, joined by commas: mem_free it. */
 char *driver_all(struct log *l);
+/* The bytes of all batches as they are stored: mem_free them. */
+uint8_t *driver_raw(struct log *l, size_t *len);
 enum status driver_find_time(struct log *l, uint64_t time_ms, uint64_t *offset);
 struct log *driver_open(struct log_engine *e, uint64_t stream, uint32_t shard);
 

@@ -1,5 +1,8 @@
 /* destination_http_test.c: an endpoint that checks every rule of the specification for requests, and one that breaks each rule for answers. */
+/* link: -Wl,--wrap=http_body_write */
 #include "unit/delivery/post_fixture.h"
+
+#include "delivery/http_body.h"
 
 #include <zlib.h>
 
@@ -436,6 +439,56 @@ static void the_end_of_the_lane_stops_a_wait(void **state)
     assert_int_equal(parcel.outcome, PARCEL_STOPPED);
 }
 
+enum status __real_http_body_write(const struct parcel *p, uint64_t now_ms, bool gzip,
+                                   struct buf *out, struct fault *f);
+enum status __wrap_http_body_write(const struct parcel *p, uint64_t now_ms, bool gzip,
+                                   struct buf *out, struct fault *f);
+static unsigned without_memory;
+enum status __wrap_http_body_write(const struct parcel *p, uint64_t now_ms, bool gzip,
+                                   struct buf *out, struct fault *f)
+{
+    if (without_memory == 0)
+        return __real_http_body_write(p, now_ms, gzip, out, f);
+    without_memory--;
+    return fault_set(f, NO_MEMORY, "no memory for a request");
+}
+
+static void no_memory_is_not_the_far_sides_failure(void **state)
+{
+    (void)state;
+    open_endpoint(yes, 0, ""); /* without any retry */
+    without_memory = 3;
+    send_it();
+    assert_int_equal(parcel.outcome, PARCEL_SENT);
+    assert_int_equal(parcel.attempts, 1);
+    assert_int_equal(wait_count, 3);
+}
+
+static void what_cannot_be_sent_is_not_tried_again(void **state)
+{
+    (void)state;
+    begin(&destination_http, config_with("http://a@b/", 300, ""));
+    send_it();
+    assert_refused(PARCEL_REFUSED, "HttpEndpoint.ConnectionFailed", "not of the form");
+    assert_int_equal(parcel.attempts, 1);
+    assert_int_equal(wait_count, 0);
+}
+
+/* A buffer of 64 MiB and, in its last record, 16 more that a record may decompress to. */
+static void a_parcel_may_be_as_large_as_an_output_makes_it(void **state)
+{
+    (void)state;
+    size_t large = MIB(80);
+    uint8_t *data = mem_must(large);
+    open_endpoint(yes, 0, "");
+    records[0].len = large;
+    parcel.body = bytes_of(data, large);
+    parcel.record_count = 1;
+    send_it();
+    assert_int_equal(parcel.outcome, PARCEL_SENT);
+    mem_free(data);
+}
+
 int main(void)
 {
     far_prepare_process();
@@ -455,6 +508,9 @@ int main(void)
         TEST(an_update_helps_a_parcel_on_its_way),
         TEST(the_end_of_the_lane_stops_what_is_under_way),
         TEST(the_end_of_the_lane_stops_a_wait),
+        TEST(no_memory_is_not_the_far_sides_failure),
+        TEST(what_cannot_be_sent_is_not_tried_again),
+        TEST(a_parcel_may_be_as_large_as_an_output_makes_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

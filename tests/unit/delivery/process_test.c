@@ -31,8 +31,8 @@ static void put_field(struct buf *b, unsigned number, struct bytes value)
     buf_append(b, value);
 }
 
-/* "data-0" ... as the KPL puts them together. */
-static void aggregate(struct buf *out, unsigned count)
+/* `data` each, or "data-0" ..., as the KPL puts them together. */
+static void aggregate_of(struct buf *out, unsigned count, struct bytes each)
 {
     struct buf message, record;
     buf_init(&message, MIB(8));
@@ -44,7 +44,7 @@ static void aggregate(struct buf *out, unsigned count)
         buf_clear(&record);
         put_varint(&record, 1 << 3);
         put_varint(&record, 0);
-        put_field(&record, 3, bytes_text(data));
+        put_field(&record, 3, bytes_present(each) ? each : bytes_text(data));
         put_field(&record, 4, BYTES_LITERAL("\x0a\x01t"));
         put_field(&message, 3, buf_view(&record));
     }
@@ -55,6 +55,11 @@ static void aggregate(struct buf *out, unsigned count)
     buf_append(out, bytes_of(digest, sizeof(digest)));
     buf_fini(&message);
     buf_fini(&record);
+}
+
+static void aggregate(struct buf *out, unsigned count)
+{
+    aggregate_of(out, count, BYTES_NONE);
 }
 
 static void an_aggregated_record_of_a_kinesis_source_is_taken_apart(void **state)
@@ -285,6 +290,69 @@ static void what_is_cut_off_or_a_bomb_fails(void **state)
     mem_free(zeros);
 }
 
+enum { BOMBS = 40, BOMB_BYTES = 10 << 20 };
+
+/* 400 MiB in 400 KiB; and the last record is a plain one. */
+static void a_batch_of_bombs_is_taken_bit_by_bit(void **state)
+{
+    (void)state;
+    static struct process_record records[BOMBS + 1];
+    struct chain c = {0};
+    struct buf bomb, small;
+    uint8_t *zeros = mem_must(BOMB_BYTES);
+    buf_init(&bomb, MIB(64));
+    buf_init(&small, MIB(1));
+    zip(&bomb, bytes_of(zeros, BOMB_BYTES));
+    zip(&small, BYTES_LITERAL("end"));
+    for (unsigned i = 0; i <= BOMBS; i++)
+        records[i] = (struct process_record){
+            .offset = i, .data = i < BOMBS ? buf_view(&bomb) : buf_view(&small)};
+    chain_open(&c, CHAIN(INFLATE), false);
+    for (uint32_t at = 0; at <= BOMBS;) {
+        struct process_batch b;
+        batch_begin(&c, &b, records + at, BOMBS + 1 - at);
+        assert_in_range(b.count, 1, 3);
+        assert_in_range(b.arena.used, 0, MIB(40));
+        batches_wait(&c);
+        assert_int_equal(b.status, OK);
+        assert_int_equal(b.result_count, b.count);
+        for (uint32_t i = 0; i < b.count; i++, at++) {
+            assert_int_equal(b.results[i].offset, at);
+            assert_int_equal(b.results[i].data.len, at < BOMBS ? BOMB_BYTES : 3);
+        }
+        batch_free(&b);
+    }
+    chain_close(&c);
+    buf_fini(&bomb);
+    buf_fini(&small);
+    mem_free(zeros);
+}
+
+/* An aggregated record is not cut, and its parts together are bounded. */
+static void bombs_in_one_record_fail_from_the_one_that_is_too_much(void **state)
+{
+    (void)state;
+    struct chain c = {0};
+    struct process_batch b;
+    struct buf bomb, data;
+    uint8_t *zeros = mem_must(BOMB_BYTES);
+    buf_init(&bomb, MIB(64));
+    buf_init(&data, MIB(1));
+    zip(&bomb, bytes_of(zeros, BOMB_BYTES));
+    aggregate_of(&data, 10, buf_view(&bomb));
+    chain_open(&c, CHAIN(INFLATE), true);
+    chain_run(&c, &b, buf_view(&data));
+    assert_int_equal(b.result_count, 10);
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(b.results[i].channel, i < 6 ? OUTPUT_MAIN : OUTPUT_ERROR);
+    assert_true(holds_text(b.results[9].data, "too large"));
+    batch_free(&b);
+    chain_close(&c);
+    buf_fini(&bomb);
+    buf_fini(&data);
+    mem_free(zeros);
+}
+
 /* ---- CloudWatch Logs ---- */
 
 static void messages_are_joined_by_newlines(void **state)
@@ -409,6 +477,8 @@ int main(void)
         TEST(a_delimiter_may_be_configured),
         TEST(a_compressed_record_is_opened),
         TEST(what_is_cut_off_or_a_bomb_fails),
+        TEST(a_batch_of_bombs_is_taken_bit_by_bit),
+        TEST(bombs_in_one_record_fail_from_the_one_that_is_too_much),
         TEST(messages_are_joined_by_newlines),
         TEST(a_control_message_is_dropped),
         TEST(what_is_not_of_cloudwatch_logs_fails),

@@ -143,6 +143,7 @@ static void a_uri_is_read_into_its_parts(void **state)
     assert_null(u.query.at);
     assert_int_equal(uri_parse(bytes_text("http://[::1]:80?q"), &u, NULL), OK);
     assert_text(u.host, "::1");
+    assert_text(u.authority, "[::1]:80");
     assert_int_equal(u.port, 80);
     assert_text(u.query, "q");
     assert_int_equal(uri_parse(bytes_text("http://[fe80::2]/"), &u, NULL), OK);
@@ -184,9 +185,30 @@ static void what_is_not_a_uri_is_malformed(void **state)
     }
 }
 
+static bool same_origin(const char *a, const char *b)
+{
+    struct uri one, other;
+    assert_int_equal(uri_parse(bytes_text(a), &one, NULL), OK);
+    assert_int_equal(uri_parse(bytes_text(b), &other, NULL), OK);
+    return uri_same_origin(&one, &other);
+}
+
+static void an_origin_is_scheme_host_and_port(void **state)
+{
+    (void)state;
+    assert_true(same_origin("https://a/x", "HTTPS://A:443/y?z"));
+    assert_true(same_origin("http://[::1]:80", "http://[::1]/"));
+    assert_true(same_origin("other://a", "other://a"));
+    assert_false(same_origin("https://a/x", "http://a/x"));
+    assert_false(same_origin("https://a/x", "https://a:8443/x"));
+    assert_false(same_origin("https://a/x", "https://a.b/x"));
+    assert_false(same_origin("https://a/x", "https://b/x"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_origin_is_scheme_host_and_port),
         cmocka_unit_test(only_unreserved_bytes_stay_as_they_are),
         cmocka_unit_test(escaping_takes_no_more_than_it_needs_of_the_ceiling),
         cmocka_unit_test(unescaping_what_was_escaped_gives_the_same_bytes),
