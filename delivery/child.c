@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 64 * 1024, LOOK_MS = 200 };
+enum { READ_BYTES = 64 * 1024, LOOK_MS = 50 };
 
 /* ---- its end ---- */
 

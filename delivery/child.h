@@ -17,7 +17,7 @@
 
 #include <sys/types.h>
 
-enum { CHILD_GOODBYE_MS = 50, CHILD_LINE_BYTES = 400 };
+enum { CHILD_GOODBYE_MS = 200, CHILD_LINE_BYTES = 400 };
 
 struct child;
 struct child_ops {

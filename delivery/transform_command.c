@@ -23,14 +23,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
+enum { LEAVING_MS = 20 };
+
 struct command {
     struct process_settings settings;
     struct transform_target target;
     struct child child;
     struct transform_call *call; /* under way */
     uint32_t lines;
-    struct loop_timer deadline, soon; /* soon: the call's failure, once start has returned */
-    struct fault fault;               /* why it cannot be started */
+    struct loop_timer deadline, soon; /* soon: the process is begun, or the one before looked for */
 };
 
 /* T2. */
@@ -46,10 +47,10 @@ static char **environment(void)
     return copy;
 }
 
-static enum status begin(struct command *m)
+static enum status begin(struct command *m, struct fault *f)
 {
     char **given = environment();
-    enum status st = child_begin(&m->child, m->target.command, given, &m->fault);
+    enum status st = child_begin(&m->child, m->target.command, given, f);
     mem_free(given);
     return st;
 }
@@ -85,10 +86,20 @@ static void on_deadline(struct loop_timer *t)
             "it did not answer in time");
 }
 
+/* One that has not gone yet is waited for: that is no failure of the call's. */
 static void on_soon(struct loop_timer *t)
 {
     struct command *m = LIST_OWNER(t, struct command, soon);
-    give_up(m, "Lambda.InvokeFailed", m->fault.text);
+    struct fault f;
+    if (m->child.leaving) {
+        loop_timer_set(m->settings.loop, &m->soon, LEAVING_MS);
+        return;
+    }
+    enum status st = child_runs(&m->child) ? OK : begin(m, &f);
+    if (st == OK)
+        st = child_write(&m->child, buf_view(&m->call->request), &f);
+    if (st != OK)
+        give_up(m, "Lambda.InvokeFailed", f.text);
 }
 
 /* ---- the process ---- */
@@ -153,11 +164,7 @@ static void start(void *own, struct transform_call *c)
     m->call = c;
     m->lines = 0;
     loop_timer_set(m->settings.loop, &m->deadline, m->target.timeout_ms);
-    enum status st = child_runs(&m->child) ? OK : begin(m);
-    if (st == OK)
-        st = child_write(&m->child, buf_view(&c->request), &m->fault);
-    if (st != OK)
-        loop_timer_set(m->settings.loop, &m->soon, 0);
+    loop_timer_set(m->settings.loop, &m->soon, 0); /* whatever comes of it comes later */
 }
 
 static void cancel(void *own, struct transform_call *c)
