@@ -307,7 +307,7 @@ void output_restore_plan(struct output *o, struct plan_facts *facts)
     list_append(&o->plans, &p->node);
     p->facts = *facts;
     p->state = PLAN_REFILLING;
-    if (facts->to_s3 != o->lane->rules->of[facts->channel].to_s3)
+    if (!facts->to_s3 && o->lane->rules->of[facts->channel].to_s3)
         give_up(p); /* nobody is there to take it */
     cargo_init(&p->cargo, p->facts.place.compression, !p->facts.to_s3,
                bytes_text(p->facts.entry ? p->facts.entry : ""));

@@ -187,6 +187,38 @@ static void another_kind_of_destination_gets_what_comes_after(void **state)
     from_to(PLAIN, SPLUNK);
 }
 
+static void forget_the_rules(struct rig *r)
+{
+    struct delivery_store *store;
+    struct delivery_change c;
+    struct fault f;
+    assert_int_equal(delivery_store_open(r->folder, &store, &f), OK);
+    delivery_change_init(&c, NULL);
+    delivery_change_remove_all(&c, BYTES_LITERAL("rules/"));
+    assert_int_equal(delivery_store_write(store, &c, &f), OK);
+    delivery_change_fini(&c);
+    delivery_store_close(store);
+}
+
+/* As a store from before rules were in it may have them. */
+static void plans_that_nobody_is_there_to_take_gather_anew(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_open(&r, HTTP, false, 1);
+    bucket_crash_after(1); /* a plan is stored, and not sent */
+    assert_int_equal(driver_append_many(r.logs, r.log[0], "a", 20, PAD), 20);
+    assert_true(rig_run_until_crash(&r));
+    rig_stop(&r);
+    bucket_crash_after(0);
+    forget_the_rules(&r);
+    rig_update(&r, PLAIN);
+    rig_start(&r);
+    assert_true(rig_flushed(&r));
+    assert_true(rig_has_all("", "a", 20));
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +226,7 @@ int main(void)
         cmocka_unit_test(a_crash_at_any_step_of_an_update_loses_nothing),
         cmocka_unit_test(a_lane_comes_to_the_newest_version),
         cmocka_unit_test(another_kind_of_destination_gets_what_comes_after),
+        cmocka_unit_test(plans_that_nobody_is_there_to_take_gather_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
