@@ -1,8 +1,8 @@
 /* store_ahead.c: has the disk fetch what a reader will ask for next, while it digests what it got.
  *
  * Who reads a log from the disk in large pieces reads on: GetRecords after GetRecords. LevelDB maps its tables and faults its way through
- * them, so a reader waits for the disk, then the disk for the reader. After each large read the kernel is told of as many bytes behind it:
- * it fetches them into its page cache meanwhile.
+ * them, so a reader waits for the disk, then the disk for the reader. After each large read has been answered the kernel is told of as many
+ * bytes behind it: it fetches them into its page cache while the answer is written and sent.
  *
  * Nothing depends on it: what is not there yet is waited for as before. Costs no memory of ours. Thread: disk readers. */
 #include "shards/store_internal.h"
@@ -70,20 +70,28 @@ static uint64_t fetch(struct store *s, const struct store_row *row, uint64_t fro
     return len;
 }
 
-void store_read_ahead(struct store *s, const struct log_read *r)
+struct read_ahead read_ahead_of(const struct log_read *r)
 {
-    uint64_t bytes = 0;
+    struct read_ahead a = {.place = r->log->place};
+    if (r->kind != LOG_READ_FROM || r->status != OK || r->span_count == 0)
+        return a;
     for (uint32_t i = 0; i < r->span_count; i++)
-        bytes += r->spans[i]->len;
-    if (bytes < AHEAD_LEAST)
-        return;
-    bytes = bytes < AHEAD_MOST ? bytes : AHEAD_MOST;
+        a.bytes += r->spans[i]->len;
+    if (a.bytes < AHEAD_LEAST)
+        a.bytes = 0;
+    a.bytes = a.bytes < AHEAD_MOST ? a.bytes : AHEAD_MOST;
     const struct log_span *newest = r->spans[r->span_count - 1];
-    uint64_t from = newest->first_offset + newest->count;
+    a.from = newest->first_offset + newest->count;
+    return a;
+}
+
+void store_read_ahead(struct store *s, const struct read_ahead *a)
+{
+    uint64_t from = a->from, bytes = a->bytes;
     while (bytes) {
         struct store_row row;
         struct fault f;
-        if (index_find(s, r->log->place, from, &row, &f) != OK || row.first > from)
+        if (index_find(s, a->place, from, &row, &f) != OK || row.first > from)
             return; /* not sealed yet: it is in memory */
         uint64_t fetched = fetch(s, &row, from, bytes);
         if (fetched == 0)

@@ -260,8 +260,14 @@ enum status segment_walk(struct store *s, struct segment *g,
                          void *arg, struct fault *f) MUST_USE;
 
 /* store_ahead.c */
-/* After a large read that succeeded: what follows it is fetched. Thread: disk readers. */
-void store_read_ahead(struct store *s, const struct log_read *r);
+/* What a reader will ask for after `r`; nothing (no bytes) when it was small, or failed. */
+struct read_ahead {
+    struct log_place place;
+    uint64_t from, bytes;
+};
+struct read_ahead read_ahead_of(const struct log_read *r);
+/* Has it fetched. Thread: disk readers. */
+void store_read_ahead(struct store *s, const struct read_ahead *a);
 
 /* store_recover.c */
 /* Brings an unsealed segment (after a crash or a failure) into the index as a sealed one. The

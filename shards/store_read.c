@@ -393,11 +393,11 @@ void store_reader_run(void *arg)
         s->reads_waiting--;
         lock_drop(&s->readers_mu);
         r->status = r->kind == LOG_READ_FROM ? read_from(s, r) : find_time(s, r);
-        if (r->kind == LOG_READ_FROM && r->status == OK)
-            store_read_ahead(s, r);
         if (r->status == NO_SPACE) /* LevelDB writes to open a database, also for reading */
             r->status = IO_FAILED;
-        r->done(r);
+        const struct read_ahead ahead = read_ahead_of(r);
+        r->done(r); /* its owner's from here on */
+        store_read_ahead(s, &ahead);
         lock_take(&s->readers_mu);
     }
     lock_drop(&s->readers_mu);
