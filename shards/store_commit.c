@@ -4,6 +4,10 @@
  * appends of all streams of a volume gather, and all of them are the next write. Load makes commits
  * large; a lone record waits for nobody.
  *
+ * Where the cores are all busy, a committer that has just been woken, or has just ended a commit, would
+ * often commit the little that is there, ahead of the loops that are about to bring more. So behind a commit of
+ * several appends it lets whoever waits for its core go first. On an idle core that returns at once.
+ *
  * S1. An append completes with OK only after the write that holds it is synced.
  * S2. Appends to one log complete, and take offsets, in the order in which they were queued: a
  * volume is at one committer at a time, and a log changes volumes only when nothing of it is
@@ -20,6 +24,7 @@
 #include "base/trace.h"
 #include "shards/store_frame.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 
 /* A segment is sealed when its write-ahead log is so many times what it holds when it is full; not
@@ -415,6 +420,8 @@ static void commit_volume(struct store *s, struct volume *v)
 {
     struct commit c = {.store = s, .volume = v};
     list_init(&c.appends);
+    if (v->crowded)
+        sched_yield();
     lock_take(&s->mu);
     while (s->sealing_bytes > s->settings.memtables_bytes_max &&
            !s->closing) /* the sealer is behind: do not outrun memory */
@@ -422,6 +429,7 @@ static void commit_volume(struct store *s, struct volume *v)
     gather_locked(&c);
     c.segment = v->active ? segment_ref(v->active) : NULL;
     lock_drop(&s->mu);
+    v->crowded = c.appends.next != c.appends.prev;
     run_commit(&c);
     refuse_queue(s, v);
     lock_take(&s->mu);

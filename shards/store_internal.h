@@ -89,6 +89,8 @@ struct volume {
     uint64_t retry_us; /* failed, with nothing to read back: not tried before */
     bool unsynced;     /* relaxed: written since the last sync */
     enum status failure;
+    /* the committer's, while busy */
+    bool crowded; /* the last commit held more than one append */
 };
 
 struct store_log {

@@ -16,7 +16,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PUTS_MAX = 8, READS_MAX = 3, RECORDS_MAX = 60, LARGE_BYTES = 1048570, RECORD_MAX = 1048576 };
+enum {
+    PUTS_MAX = 8,
+    READS_MAX = 3,
+    RECORDS_MAX = 60,
+    LARGE_BYTES = 1048570,
+    RECORD_MAX = 1048576,
+    SYNCS_MAX = 8
+};
 
 struct put {
     struct model_stream *stream;
@@ -383,10 +390,13 @@ void burst_check_all(struct sim *m)
 void burst_killed(struct sim *m)
 {
     struct burst *b = draw_burst(m, true);
-    struct fall fall = {b->count, 1 + (uint32_t)draw(m, 3000)};
+    struct fall fall = {b->count, 1 + (uint32_t)draw(m, 3000), 0};
     enum forget_manner manner = (enum forget_manner)draw(m, FORGET_MANNERS);
-    if (one_in(m, 2)) /* just when something was answered: a recount then has just begun */
-        fall = (struct fall){1 + (uint32_t)draw(m, one_in(m, 2) ? 2 : b->count), 1000000};
+    uint64_t lot = draw(m, 3);
+    if (lot == 1) /* just when something was answered: a recount then has just begun */
+        fall = (struct fall){1 + (uint32_t)draw(m, one_in(m, 2) ? 2 : b->count), 1000000, 0};
+    if (lot == 2)
+        fall = (struct fall){b->count, 1000000, 1 + (uint32_t)draw(m, SYNCS_MAX)};
     client_fly(&m->client, b->flights, b->count, &fall);
     client_kill(&m->client, manner, &m->chance);
     m->tally.kills++;

@@ -64,10 +64,15 @@ void client_kill(struct client *c, enum forget_manner manner, struct random *cha
 {
     if (c->host) {
         kill(c->host, SIGKILL);
-        reap(c);
+        int status = reap(c);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+            diary_differs(c->diary, "the service ended by itself, with status %#x", status);
     }
-    unsigned lost = forget_unsynced(manner, chance);
-    diary_note(c->diary, "killed; manner %d, %u files lost something", (int)manner, lost);
+    struct forgotten lost = forget_unsynced(manner, chance);
+    c->blocks_lost += lost.blocks;
+    diary_note(c->diary,
+               "killed; manner %d, %u files lost something, %u blocks what was written over them",
+               (int)manner, lost.files, lost.blocks);
 }
 
 /* ---- frames ---- */
@@ -147,6 +152,7 @@ static void send_calls(struct client *c, struct flight *flights, uint32_t count)
         struct frame f = {.kind = FRAME_CALL, .tag = i, .more = count - 1 - i};
         f.name = (char *)(uintptr_t)flights[i].operation;
         f.text = json_dumps(flights[i].ask, JSON_COMPACT);
+        flights[i].asked_ms = c->now_ms;
         send_frame(c, &f);
         mem_free(f.text);
     }
@@ -175,8 +181,10 @@ void client_fly(struct client *c, struct flight *flights, uint32_t count, const 
         }
         return;
     }
+    forget_fall_in(fall->syncs_max);
     for (uint32_t i = 0; left > 0 && i < fall->answers_max && comes(c, fall->us_max); i++, left--) {
-        receive(c, &f);
+        if (!frame_receive(c->fd, &f))
+            break;
         take_answer(c, flights, &f);
     }
     kill(c->host, SIGKILL);

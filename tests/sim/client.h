@@ -17,12 +17,14 @@ struct client {
     uint64_t told_ms;
     pid_t host; /* 0: none */
     int fd;
+    unsigned blocks_lost; /* in all kills */
 };
 
 /* One call under way. */
 struct flight {
     const char *operation;
     json_t *ask;
+    uint64_t asked_ms; /* set when it is sent */
     /* set when it is answered */
     bool answered;
     int status;
@@ -38,10 +40,11 @@ void client_start(struct client *c);
 void client_end(struct client *c);
 /* SIGKILL; then the disk forgets. */
 void client_kill(struct client *c, enum forget_manner manner, struct random *chance);
-/* All at once; in `answers_max` answers or `us_max` microseconds it is killed (as client_kill), whichever is first; UINT32_MAX: it is not. */
+/* All at once; then it is killed: after so many answers, when none comes for so many microseconds, or in one of its next syncs, whichever is first. NULL: it is not. */
 struct fall {
     uint32_t answers_max;
     uint32_t us_max;
+    uint32_t syncs_max; /* 0: none */
 };
 void client_fly(struct client *c, struct flight *flights, uint32_t count, const struct fall *fall);
 

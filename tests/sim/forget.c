@@ -2,10 +2,12 @@
 #include "sim/forget.h"
 
 #include "base/must.h"
+#include "sim/undo.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,6 +28,7 @@ struct file {
 /* Shared by the processes. */
 struct files {
     char folder[128];
+    _Atomic uint32_t fall_in; /* syncs; 0: in none */
     struct file at[FILES_MAX];
 };
 static struct files *files;
@@ -35,11 +38,13 @@ void forget_init(void)
 {
     files = mmap(NULL, sizeof(*files), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must(files != MAP_FAILED);
+    undo_init();
 }
 
 void forget_watch(const char *folder)
 {
     memset(files, 0, sizeof(*files));
+    undo_clear();
     snprintf(files->folder, sizeof(files->folder), "%s", folder);
 }
 
@@ -66,17 +71,20 @@ static bool is_watched(const char *path)
     return files && files->folder[0] && strncmp(path, files->folder, strlen(files->folder)) == 0;
 }
 
-static void note_open(int fd, bool writes)
+static void note_open(int fd, int flags)
 {
     struct stat facts;
     if (fd < 0 || fd >= FDS_MAX)
         return;
     file_of_fd[fd] = NULL;
-    if (!writes || fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
+    if ((flags & O_ACCMODE) == O_RDONLY || fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
         return;
+    must(!(flags & O_DSYNC)); /* each write a sync: nobody does that yet */
     struct file *f = find(facts.st_ino);
-    if (f->synced < 0 || facts.st_size == 0) /* new to us, or new */
+    if (f->synced < 0 || facts.st_size == 0) { /* new to us, or new */
         f->synced = facts.st_size;
+        undo_drop(f->inode, undo_moment());
+    }
     file_of_fd[fd] = f;
 }
 
@@ -93,8 +101,31 @@ int open(const char *path, int flags, ...)
     mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
     va_end(args);
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-    note_open(fd, is_watched(path) && (flags & (O_WRONLY | O_RDWR)));
+    note_open(fd, is_watched(path) ? flags : O_RDONLY);
     return fd;
+}
+
+/* What it writes over is on the disk until the next sync. */
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
+{
+    struct file *f = file_of(fd);
+    if (f)
+        undo_keep(f->inode, fd, at, len, f->synced);
+    return syscall(SYS_pwrite64, fd, bytes, len, at);
+}
+
+void forget_fall_in(uint32_t syncs)
+{
+    files->fall_in = syncs;
+}
+
+static void fall_perhaps(void)
+{
+    uint32_t left = files->fall_in;
+    while (left > 0 && !atomic_compare_exchange_weak(&files->fall_in, &left, left - 1))
+        continue;
+    if (left == 1)
+        kill(getpid(), SIGKILL);
 }
 
 /* What was written before the call is on the disk after it. It takes its time, as a disk does: or a kill would hardly find anything
@@ -104,14 +135,17 @@ static int sync_with(int fd, long call)
     struct stat facts;
     struct file *f = file_of(fd);
     bool known = f && fstat(fd, &facts) == 0;
+    uint64_t moment = undo_moment();
     int outcome = (int)syscall(call, fd);
     if (known)
         usleep(SYNC_US); /* a sleep: the disk's time */
+    fall_perhaps();
     if (known && outcome == 0) {
         off_t before = f->synced;
         while (before < facts.st_size &&
                !atomic_compare_exchange_weak(&f->synced, &before, facts.st_size))
             continue;
+        undo_drop(f->inode, moment);
     }
     return outcome;
 }
@@ -130,8 +164,10 @@ int ftruncate(int fd, off_t len)
 {
     struct file *f = file_of(fd);
     int outcome = (int)syscall(SYS_ftruncate, fd, len);
-    if (outcome == 0 && f && f->synced > len)
+    if (outcome == 0 && f && f->synced > len) {
         f->synced = len;
+        undo_cut(f->inode, len);
+    }
     return outcome;
 }
 
@@ -147,7 +183,7 @@ int close(int fd)
 static struct {
     enum forget_manner manner;
     struct random *chance;
-    unsigned lost;
+    struct forgotten lost;
 } fall;
 
 static void lose_pages(const char *path, off_t synced, off_t size)
@@ -172,9 +208,11 @@ static int visit(const char *path, const struct stat *facts, int kind, struct FT
         return 0;
     struct file *f = find(facts->st_ino);
     off_t synced = f->synced, size = facts->st_size;
+    unsigned blocks = synced < 0 ? 0 : undo_apply(f->inode, path, fall.manner, fall.chance);
+    fall.lost.blocks += blocks;
+    fall.lost.files += blocks || (synced >= 0 && synced < size);
     if (synced < 0 || synced >= size)
         return 0;
-    fall.lost++;
     if (fall.manner == FORGET_PAGES)
         lose_pages(path, synced, size);
     off_t stays = fall.manner == FORGET_ALL
@@ -185,13 +223,13 @@ static int visit(const char *path, const struct stat *facts, int kind, struct FT
     return 0;
 }
 
-unsigned forget_unsynced(enum forget_manner manner, struct random *chance)
+struct forgotten forget_unsynced(enum forget_manner manner, struct random *chance)
 {
     char folder[sizeof(files->folder)];
     memcpy(folder, files->folder, sizeof(folder));
     fall.manner = manner;
     fall.chance = chance;
-    fall.lost = 0;
+    fall.lost = (struct forgotten){0};
     files->folder[0] = '\0'; /* what is done now is not watched */
     if (manner != FORGET_NOTHING)
         must(nftw(folder, visit, 32, FTW_PHYS) == 0);

@@ -99,6 +99,8 @@ _Noreturn static void host_close(struct host *h)
 {
     for (int i = 0; i < HOST_SLOTS; i++)
         hang_up(&h->slots[i]);
+    loop_stop(h->loopback.loop); /* reads that came back for them meanwhile */
+    loop_run(h->loopback.loop);
     scaler_fini(&h->scaler);
     loopback_close(&h->loopback);
     exit(0); /* by the way of the leak checker */

@@ -22,10 +22,10 @@ static uint64_t ms_of(const json_t *object, const char *member)
     return (uint64_t)llround(json_number_value(json_object_get(object, member)) * 1000);
 }
 
-struct page page_of(struct sim *m, struct model_stream *s, uint32_t shard, char *after)
+struct page page_of(struct model_stream *s, uint32_t shard, char *after, uint64_t now_ms)
 {
     return (struct page){
-        s, shard, after, model_horizon(s, sim_now(m)), model_floor(s, sim_now(m)),
+        s, shard, after, now_ms, model_horizon(s, now_ms), model_floor(s, now_ms),
     };
 }
 
@@ -145,7 +145,7 @@ static void check_behind(struct sim *m, const struct page *p, uint64_t behind, u
     bool tip = is_at_tip(m, p, count);
     if (racing && (tip || !count || (behind == 0 && !page_owes(m, p, false))))
         return; /* what came or went meanwhile may be counted or not */
-    uint64_t wanted = tip || !last ? 0 : sim_now(m) - last->ms ? sim_now(m) - last->ms : 1;
+    uint64_t wanted = tip || !last ? 0 : p->now_ms - last->ms ? p->now_ms - last->ms : 1;
     if (behind != wanted)
         DIFFERS(m,
                 "%s/%u: MillisBehindLatest is %" PRIu64 ", not %" PRIu64 " (%u records came, %s)",

@@ -8,11 +8,12 @@ struct page {
     struct model_stream *stream;
     uint32_t shard;
     char *after;         /* MODEL_NUMBER_BYTES: the reader has all up to it; moved on */
+    uint64_t now_ms;     /* when it was asked for */
     uint64_t horizon_ms; /* nothing older may be in it */
     uint64_t floor_ms;   /* nothing younger may be missing */
 };
-/* The horizon of the stream now. */
-struct page page_of(struct sim *m, struct model_stream *s, uint32_t shard, char *after);
+/* With the horizon that the stream had then. */
+struct page page_of(struct model_stream *s, uint32_t shard, char *after, uint64_t now_ms);
 /* All are records of the model, each as it was put, and they follow on `after` without a gap. How many. */
 uint32_t page_check(struct sim *m, struct page *p, const json_t *records);
 /* Whether a record that must be served follows `after`, from before this step or (`newest`) at all. */

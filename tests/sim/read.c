@@ -9,11 +9,11 @@
 
 enum { TOKEN_LIFE_MS = 300000 };
 
-static void set_token(struct sim *m, struct reader *r, const char *token)
+static void set_token(struct reader *r, const char *token, uint64_t now_ms)
 {
     mem_free(r->token);
     r->token = token ? mem_strdup(token) : NULL;
-    r->token_ms = sim_now(m);
+    r->token_ms = now_ms;
     r->live = token != NULL;
 }
 
@@ -105,7 +105,7 @@ void read_begin(struct sim *m, struct model_stream *s)
     if (missing != h->gone || (f.status != 200 && !missing))
         DIFFERS(m, "%s/%u: GetShardIterator answers %d %s: %s", s->name, h->index, f.status,
                 flight_error(&f), flight_message(&f));
-    set_token(m, r, json_string_value(json_object_get(f.answer, "ShardIterator")));
+    set_token(r, json_string_value(json_object_get(f.answer, "ShardIterator")), f.asked_ms);
     r->stream = s;
     r->generation = s->generation;
     r->shard = h->index;
@@ -150,7 +150,7 @@ void read_take(struct sim *m, struct reader *r, const struct flight *f, bool rac
                 flight_error(f), flight_message(f));
     const json_t *records = json_object_get(f->answer, "Records");
     const json_t *limit = json_object_get(f->ask, "Limit");
-    struct page p = page_of(m, r->stream, r->shard, r->after);
+    struct page p = page_of(r->stream, r->shard, r->after, f->asked_ms);
     if (limit && (json_int_t)json_array_size(records) > json_integer_value(limit))
         DIFFERS(m, "%zu records, asked for %d", json_array_size(records),
                 (int)json_integer_value(limit));
@@ -158,7 +158,7 @@ void read_take(struct sim *m, struct reader *r, const struct flight *f, bool rac
         page_adopt(m, &p, records);
     uint32_t count = page_check(m, &p, records);
     page_check_end(m, &p, f->answer, count, racing);
-    set_token(m, r, json_string_value(json_object_get(f->answer, "NextShardIterator")));
+    set_token(r, json_string_value(json_object_get(f->answer, "NextShardIterator")), f->asked_ms);
 }
 
 /* A token that must be refused, and why. */
@@ -199,12 +199,12 @@ static void read_shard(struct sim *m, struct model_stream *s, uint32_t shard, bo
     struct reader r = {.live = true, .stream = s, .generation = s->generation, .shard = shard};
     json_t *got = client_ask(&m->client, "GetShardIterator", position(s, shard, "TRIM_HORIZON"));
     snprintf(r.after, sizeof(r.after), "%s", model_shard_find(s, shard)->first);
-    set_token(m, &r, json_string_value(json_object_get(got, "ShardIterator")));
+    set_token(&r, json_string_value(json_object_get(got, "ShardIterator")), sim_now(m));
     json_decref(got);
     for (bool more = true; more && r.live;) {
         struct flight f = client_call(&m->client, "GetRecords", read_ask(m, &r));
         if (adopting && f.status == 200) {
-            struct page p = page_of(m, s, shard, r.after);
+            struct page p = page_of(s, shard, r.after, f.asked_ms);
             page_adopt(m, &p, json_object_get(f.answer, "Records"));
         }
         read_take(m, &r, &f, adopting); /* what is behind this page may not be known yet */
@@ -212,7 +212,7 @@ static void read_shard(struct sim *m, struct model_stream *s, uint32_t shard, bo
                json_integer_value(json_object_get(f.answer, "MillisBehindLatest")) > 0;
         flight_fini(&f);
     }
-    struct page p = page_of(m, s, shard, r.after);
+    struct page p = page_of(s, shard, r.after, sim_now(m));
     if (page_owes(m, &p, true))
         DIFFERS(m, "%s/%u ends at %s before its last record", s->name, shard, r.after);
     mem_free(r.token);

@@ -217,7 +217,8 @@ static void begin(struct sim *m, const struct run_plan *plan, struct key_file *k
     m->client.now_ms = BEGIN_MS + draw(m, 1000000);
     m->client.settings = (struct host_settings){
         .folder = folder,
-        .segment_bytes = one_in(m, 3) ? MIB(32) : KIB(16) + draw(m, KIB(512)),
+        .segment_bytes =
+            one_in(m, 4) ? MIB(32) : KIB(16) + draw(m, one_in(m, 2) ? KIB(64) : KIB(512)),
         .tail_bytes_max = one_in(m, 2) ? KIB(64) : MIB(16),
         .shard_limit = 200,
         .quotas = one_in(m, 6),
@@ -266,10 +267,10 @@ void run_all(const struct run_plan *plan)
     end(m, plan->steps);
     const struct tally *t = &m->tally;
     printf("seed %" PRIu64 ": as promised in %u steps: %" PRIu64 " records put, %" PRIu64
-           " read, %" PRIu64
-           " pushed; %u reshards, %u kills (%u records came to light), %u drops\n",
+           " read, %" PRIu64 " pushed; %u reshards, %u kills (%u records came to light, %u blocks "
+           "went back), %u drops\n",
            plan->seed, plan->steps, t->put, t->read, t->pushed, t->reshards, t->kills, t->adopted,
-           t->expired);
+           m->client.blocks_lost, t->expired);
     key_file_close(&keys);
     mem_free(m);
 }

@@ -129,7 +129,7 @@ void watch_on(struct sim *m)
         return;
     }
     bool late = sim_now(m) >= w->since_ms + LIFE_MS;
-    struct page p = page_of(m, w->stream, w->shard, w->after);
+    struct page p = page_of(w->stream, w->shard, w->after, sim_now(m));
     uint32_t wanted = late ? 0 : owed(&p);
     diary_note(&m->diary, "watcher %d of %s/%u looks for %u records", (int)(w - m->watchers),
                w->stream->name, w->shard, wanted);
