@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 
 static struct driver_put put;
@@ -305,6 +306,91 @@ static void children_know_it_after_a_crash(void **state)
     }
 }
 
+/* ---- threads ---- */
+
+enum { PUTTERS = 4, PUTS_EACH = 150, NUMBERS_EACH = 20, RACE_LOGS = 3 };
+
+struct putter {
+    pthread_t thread;
+    struct log_engine *engine;
+    struct log *logs[RACE_LOGS];
+    unsigned number;
+    uint64_t offsets[RACE_LOGS]
+                    [PUTS_EACH * NUMBERS_EACH]; /* where it was told that each number is */
+};
+
+/* All numbers there are, in pieces of its own: those that are new are put again, until none is. */
+static void put_piece(struct putter *p, unsigned log, uint64_t first, uint32_t count)
+{
+    uint64_t numbers[NUMBERS_EACH];
+    struct driver_put *one = mem_must(sizeof(*one));
+    for (uint32_t i = 0; i < count; i++)
+        numbers[i] = first + i;
+    while (count > 0) {
+        *one = (struct driver_put){
+            .log = p->logs[log], .producer = "p", .epoch = 1, .numbers = numbers, .count = count};
+        driver_put_all(p->engine, one, 1);
+        must(one->status == OK || one->status == REPEATED);
+        uint32_t left = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            if (one->status == REPEATED && one->answers[i].state == NUMBER_NEW)
+                numbers[left++] = numbers[i];
+            else
+                p->offsets[log][numbers[i]] =
+                    one->status == OK ? one->offset + i : one->answers[i].offset;
+        }
+        count = left;
+    }
+    mem_free(one);
+}
+
+static void *put_on(void *arg)
+{
+    struct putter *p = arg;
+    uint64_t all = PUTS_EACH * NUMBERS_EACH;
+    uint32_t step = NUMBERS_EACH - p->number * 3; /* so that pieces overlap in all ways */
+    for (unsigned log = 0; log < RACE_LOGS; log++)
+        for (uint64_t at = 0; at < all; at += step)
+            put_piece(p, log, at, (uint32_t)(all - at < step ? all - at : step));
+    return NULL;
+}
+
+static void threads_that_race_store_each_number_once(void **state)
+{
+    struct log_fixture *x = *state;
+    struct log_fixture_keeper k = log_fixture_keep(0, 99);
+    struct putter *all = mem_must(PUTTERS * sizeof(*all));
+    struct log_usage usage;
+    log_fixture_close(x);
+    x->settings.segment_bytes = 16 * 1024;
+    log_fixture_open(x);
+    for (unsigned i = 0; i < PUTTERS; i++) {
+        all[i].engine = x->engine;
+        all[i].number = i;
+        for (uint32_t log = 0; log < RACE_LOGS; log++) {
+            must(x->engine->ops->open(x->engine, (struct log_place){1 + log, 0}, 24 * (1 + log),
+                                      &all[i].logs[log], NULL) == OK);
+        }
+    }
+    for (unsigned i = 0; i < PUTTERS; i++)
+        must(pthread_create(&all[i].thread, NULL, put_on, &all[i]) == 0);
+    for (int turn = 0; turn < 20; turn++) {
+        log_fixture_trim(x, &k);
+        x->engine->ops->usage(x->engine, &usage);
+    }
+    for (unsigned i = 0; i < PUTTERS; i++)
+        must(pthread_join(all[i].thread, NULL) == 0);
+    for (unsigned log = 0; log < RACE_LOGS; log++) {
+        struct log_bounds bounds;
+        log_bounds(all[0].logs[log], &bounds);
+        assert_int_equal(bounds.end, PUTS_EACH * NUMBERS_EACH);
+        for (unsigned i = 1; i < PUTTERS; i++)
+            assert_memory_equal(all[i].offsets[log], all[0].offsets[log],
+                                sizeof(all[0].offsets[0]));
+    }
+    mem_free(all);
+}
+
 /* ---- bounds ---- */
 
 static void the_producers_of_a_log_are_bounded(void **state)
@@ -374,6 +460,7 @@ int main(void)
         TEST(windows_outlive_their_segments),
         TEST(a_deleted_streams_producers_are_forgotten),
         TEST(children_know_it_after_a_crash),
+        TEST(threads_that_race_store_each_number_once),
         TEST(the_producers_of_a_log_are_bounded),
         TEST(the_memory_of_all_is_bounded),
         TEST(what_is_not_stamped_is_not_known),
