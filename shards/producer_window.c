@@ -309,38 +309,48 @@ static int by_offset(const void *a, const void *b)
     return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
+/* By offset; what both know, once. */
+static void add_own(struct producer_window *w, const struct number_run *runs, size_t count)
+{
+    uint64_t next = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct number_run run = runs[i];
+        uint64_t end = run.offset + run.count;
+        if (end <= next)
+            continue;
+        if (run.offset < next) {
+            run.first += next - run.offset;
+            run.count = (uint32_t)(end - next);
+            run.offset = next;
+        }
+        window_add(w, &run);
+        next = end;
+    }
+}
+
 /* What was taken over from other logs came before all that is this one's. */
 void window_insert(struct producer_window *w, const struct producer_window *late, uint32_t shard)
 {
     struct run_list l = {0};
     size_t others = 0;
-    uint64_t next = 0, floor = w->floor;
+    uint64_t floor = late->floor;
     if (!late->begun || (w->begun && late->epoch < w->epoch))
         return;
-    if (w->begun && late->epoch == w->epoch)
+    if (w->begun && late->epoch == w->epoch) {
         list_runs(&l, w);
-    else
-        floor = 0;
+        floor = w->floor > floor ? w->floor : floor;
+    }
     while (others < l.count && l.at[others].shard != shard)
         others++;
     list_runs(&l, late);
     if (l.count > others)
         qsort(l.at + others, l.count - others, sizeof(*l.at), by_offset);
     window_begin(w, late->epoch);
-    w->floor = floor > late->floor ? floor : late->floor;
-    for (size_t i = 0; i < l.count; i++) {
-        struct number_run run = l.at[i];
-        uint64_t end = run.offset + run.count;
-        if (i >= others && end <= next)
-            continue;
-        if (i >= others && run.offset < next) {
-            run.first += next - run.offset;
-            run.count = (uint32_t)(end - next);
-            run.offset = next;
-        }
-        window_add(w, &run);
-        next = i >= others ? end : 0;
-    }
+    w->floor = floor;
+    for (size_t i = 0; i < others; i++)
+        window_add(w, &l.at[i]);
+    if (l.count > others)
+        add_own(w, l.at + others, l.count - others);
     mem_free(l.at);
 }
 
