@@ -276,8 +276,7 @@ static void add_runs(struct producer *r, const struct log_append *a)
 {
     const struct log_stamp *s = a->stamp;
     for (uint32_t at = 0, count; at < s->count; at += count) {
-        for (count = 1; at + count < s->count && s->numbers[at + count] == s->numbers[at] + count;)
-            count++;
+        count = stamp_run(s, at);
         window_add(&r->window, &(struct number_run){.first = s->numbers[at],
                                                     .count = count,
                                                     .offset = a->first_offset + at,

@@ -28,8 +28,7 @@ bool varint_take(struct bytes *from, uint64_t *n)
     return false;
 }
 
-/* How many numbers from `at` on follow each other. */
-static uint32_t run_at(const struct log_stamp *s, uint32_t at)
+uint32_t stamp_run(const struct log_stamp *s, uint32_t at)
 {
     uint32_t count = 1;
     while (at + count < s->count && s->numbers[at + count] == s->numbers[at] + count)
@@ -43,7 +42,7 @@ static uint8_t *pack_runs(uint8_t *out, const struct log_stamp *s, size_t *len)
     *len = 0;
     for (uint32_t at = 0, count; at < s->count; at += count) {
         uint8_t run[2 * VARINT_BYTES_MAX];
-        count = run_at(s, at);
+        count = stamp_run(s, at);
         uint8_t *end = varint_put(run, zigzag(s->numbers[at] - expected));
         size_t run_len = (size_t)(varint_put(end, count - 1) - run);
         if (out) {

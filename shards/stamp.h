@@ -25,6 +25,8 @@ static inline uint64_t zagzig(uint64_t n)
     return n >> 1 ^ (0 - (n & 1));
 }
 
+/* How many numbers from `at` on follow each other. */
+uint32_t stamp_run(const struct log_stamp *s, uint32_t at);
 /* Fills in what follows from numbers and count: order, bounds, length. */
 void stamp_measure(struct log_stamp *s);
 /* Writes stored_len bytes; returns the byte after them. */
