@@ -160,6 +160,16 @@ def test_what_is_known_is_answered_and_what_is_new_is_stored(server, stream):
     assert [found[str(n)][0] for n in range(15)] == first + second[5:]
 
 
+def test_five_hundred_ranges_fit(server, stream):
+    """What a producer who retries the rest of many requests may send."""
+    producer = Producer(client(server.endpoint))
+    numbers = [10**11 + 3 * n for n in range(500)]
+    text = ",".join(f"{n}+1" for n in reversed(numbers))
+    first = answered(producer.put(stream, text, records(0, 500)))
+    assert answered(producer.put(stream, text, records(0, 500))) == first
+    assert_stored_once(producer.kinesis, stream, first)
+
+
 def test_a_record_that_is_refused_keeps_its_number_for_later(server, stream):
     kinesis = client(server.endpoint)
     producer = Producer(kinesis)
