@@ -27,6 +27,10 @@ static void refresh(const struct service *s)
     gauge("sluice_log_segments", "Log segments.", usage.segments);
     gauge("sluice_log_memory_bytes", "Memory of open log segments.", usage.memory_bytes);
     gauge("sluice_log_tail_bytes", "Memory of the newest records.", usage.tail_bytes);
+    gauge("sluice_log_producers", "Producers of idempotent puts that are known, once a shard.",
+          usage.producers);
+    gauge("sluice_log_producer_bytes", "Memory of the numbers that they stored.",
+          usage.producer_bytes);
     gauge("sluice_log_queued_bytes", "Puts waiting for the disk.", usage.queued_bytes);
 }
 

@@ -8,188 +8,18 @@
  * P1. A record is answered with a sequence number only if the batch that holds it completed with OK, that is, is synced.
  * P2. Records of one request that fall to one shard keep their order: they are one batch.
  * P3. A batch that meets the seal of its shard was not stored: its records are routed again by the next view of the stream, and only they.
+ * P4. With the header of put_stamp.h, a batch that brings what is stored already is not stored: its records that are new are sent again, and only they.
  *
  * Thread: the exchange's loop; append_done on the committer's. */
 #include "api/inject_gate.h"
 #include "api/operations.h"
-#include "api/put_batch.h"
+#include "api/put_internal.h"
 
 #include "base/digest.h"
 #include "shards/stream_fault.h"
 
 #include <openssl/crypto.h>
 #include <stdatomic.h>
-
-enum {
-    ROUTES_MAX = 32
-}; /* reshards that one put may meet before it gives up; a recount is a row of them */
-
-/* One record on its way. */
-struct put_record {
-    struct bytes key, data;
-    u128 hash;
-    bool explicit_hash;
-    bool stored, refused;
-    uint32_t part;       /* the batch it is in; then */
-    uint32_t place;      /* its place in that batch */
-    struct shard *shard; /* once stored */
-    uint64_t offset, time_ms;
-    const char *error_code; /* of a refused one */
-    struct bytes error_text;
-};
-
-/* One batch. */
-struct put_part {
-    struct put_batch batch;
-    struct put *put;
-};
-
-struct put {
-    struct service *service;
-    struct exchange *exchange;
-    struct stream *stream;                 /* referenced */
-    struct stream_view *view;              /* referenced: keeps the shards of `records` */
-    struct stream_view *views[ROUTES_MAX]; /* earlier ones, likewise */
-    uint32_t routes;
-    struct put_record *records;
-    uint32_t count;
-    struct put_part *parts;
-    uint32_t part_count;
-    struct log_append **appends;
-    _Atomic uint32_t outstanding;
-    struct stream_waiter waiter;
-    bool one; /* PutRecord */
-};
-
-static void put_end(struct put *p)
-{
-    for (uint32_t i = 0; i < p->routes; i++)
-        stream_view_unref(p->views[i]);
-    stream_view_unref(p->view);
-    stream_unref(p->stream);
-}
-
-static void put_fail(struct put *p, const struct fault *f)
-{
-    struct exchange *x = p->exchange;
-    put_end(p);
-    reply_fault(x, f);
-}
-
-/* ---- the answer ---- */
-
-static struct bytes sequence_of(struct put *p, const struct put_record *r)
-{
-    char text[SEQUENCE_TEXT_BYTES];
-    size_t len = shard_sequence_at(r->shard, r->offset, r->time_ms, text);
-    return arena_copy(&p->exchange->arena, bytes_of(text, len));
-}
-
-static struct bytes shard_id_of(struct put *p, const struct shard *s)
-{
-    char text[SHARD_ID_BYTES];
-    shard_id_print(s->index, text);
-    return arena_copy(&p->exchange->arena, bytes_text(text));
-}
-
-/* Absent when they were stored plain. */
-static struct bytes encryption_type(const struct put *p)
-{
-    return stream_encryption_epoch(p->view->settings.encryption) ? BYTES_LITERAL("KMS")
-                                                                 : BYTES_NONE;
-}
-
-/* Why a batch was refused, as a client hears it. */
-static enum status refusal(struct put *p, enum status status, const struct shard *s,
-                           struct fault *f)
-{
-    char id[SHARD_ID_BYTES];
-    shard_id_print(s->index, id);
-    if (status == THROTTLED || status == SEALED)
-        return fault_set(f, THROTTLED, "Rate exceeded for shard %s in stream %s under account %s.",
-                         id, p->view->settings.name, p->view->settings.scope.account);
-    if (status == CORRUPT)
-        return fault_set(
-            f, CORRUPT,
-            "Shard %s in stream %s is damaged on disk and takes no records; see the server's log.",
-            id, p->view->settings.name);
-    if (status == NO_SPACE)
-        return fault_set(f, NO_SPACE, "The server's disk is full.");
-    return fault_set(f, status, "append to %s of %s: %s", id, p->view->settings.name,
-                     status_name(status));
-}
-
-static void answer_one(struct put *p)
-{
-    struct put_record *r = &p->records[0];
-    struct exchange *x = p->exchange;
-    if (!r->stored) {
-        struct fault f = {0};
-        refusal(p, p->parts[r->part].batch.append.status, p->parts[r->part].batch.shard, &f);
-        metric_add(p->service->data.write_throttled, f.status == THROTTLED);
-        put_fail(p, &f);
-        return;
-    }
-    struct kinesis_put_record_output out = {
-        .shard_id = shard_id_of(p, r->shard),
-        .sequence_number = sequence_of(p, r),
-        .encryption_type = encryption_type(p),
-    };
-    put_end(p);
-    reply_shape(x, &shape_kinesis_put_record_output, &out);
-}
-
-static void describe_refused(struct put *p, struct put_record *r,
-                             struct kinesis_put_records_result_entry *out)
-{
-    if (!r->error_code) {
-        struct fault f = {0};
-        enum status st =
-            refusal(p, p->parts[r->part].batch.append.status, p->parts[r->part].batch.shard, &f);
-        metric_add(p->service->data.write_throttled, st == THROTTLED);
-        r->error_code =
-            st == THROTTLED ? "ProvisionedThroughputExceededException" : "InternalFailure";
-        r->error_text = st == THROTTLED || st == CORRUPT || st == NO_SPACE
-                            ? arena_copy(&p->exchange->arena, bytes_text(f.text))
-                            : BYTES_LITERAL("Internal Service Failure");
-    }
-    out->error_code = bytes_text(r->error_code);
-    out->error_message = r->error_text;
-}
-
-static void answer_many(struct put *p)
-{
-    struct exchange *x = p->exchange;
-    struct kinesis_put_records_result_entry *entries =
-        arena_zero(&x->arena, p->count * sizeof(*entries));
-    if (!entries) {
-        put_fail(p, &(struct fault){.status = NO_MEMORY});
-        return;
-    }
-    int64_t failed = 0;
-    const struct shard *last = NULL;
-    struct bytes last_id = BYTES_NONE;
-    for (uint32_t i = 0; i < p->count; i++) {
-        struct put_record *r = &p->records[i];
-        if (!r->stored) {
-            describe_refused(p, r, &entries[i]);
-            failed++;
-            continue;
-        }
-        if (r->shard != last)
-            last_id = shard_id_of(p, r->shard);
-        last = r->shard;
-        entries[i].shard_id = last_id;
-        entries[i].sequence_number = sequence_of(p, r);
-    }
-    struct kinesis_put_records_output out = {
-        .failed_record_count = {failed, true},
-        .records = {.count = p->count, .present = true, .at = entries},
-        .encryption_type = encryption_type(p),
-    };
-    put_end(p);
-    reply_shape(x, &shape_kinesis_put_records_output, &out);
-}
 
 /* ---- packing ---- */
 
@@ -206,7 +36,7 @@ static enum status refusal_by_rate(struct put *p, const struct shard *s, struct 
     metric_add(p->service->data.write_throttled, 1);
     shard_rate_write_refused(s->rate, 1);
     shard_rate_write_refused(p->view->settings.rate, 1);
-    return refusal(p, THROTTLED, s, f);
+    return put_refusal(p, THROTTLED, s, f);
 }
 
 static void refuse_by_rate(struct put *p, const struct shard *s, struct put_record *r)
@@ -255,6 +85,22 @@ static enum status route(struct put *p, struct fault *f)
     return OK;
 }
 
+/* P4 */
+static enum status stamp_parts(struct put *p, struct fault *f)
+{
+    enum status st = OK;
+    for (uint32_t i = 0; i < p->part_count && st == OK; i++)
+        st = put_stamp_begin(p->stamper, &p->parts[i].batch, &p->exchange->arena, f);
+    for (uint32_t i = 0; i < p->count && st == OK; i++) {
+        const struct put_record *r = &p->records[i];
+        if (!r->stored && !r->refused)
+            put_stamp_number(&p->parts[r->part].batch, r->place, p->stamper->numbers[i]);
+    }
+    for (uint32_t i = 0; i < p->part_count && st == OK; i++)
+        put_stamp_end(&p->parts[i].batch);
+    return st;
+}
+
 /* Thread: the committer's, or ours. */
 static void append_done(struct log_append *a);
 
@@ -264,7 +110,7 @@ static enum status pack(struct put *p, struct fault *f)
     const struct stream_settings *settings = &p->view->settings;
     uint8_t key[AEAD_KEY_BYTES];
     uint32_t epoch = stream_encryption_epoch(settings->encryption);
-    enum status st = OK;
+    enum status st = p->stamper ? stamp_parts(p, f) : OK;
     p->appends = arena_take(a, (p->part_count + 1) * sizeof(struct log_append *));
     if (!p->appends)
         return fault_set(f, NO_MEMORY, "no memory for the put");
@@ -302,7 +148,7 @@ static void send_off(struct put *p)
         return;
     }
     if (p->part_count == 0) { /* all were refused */
-        answer_many(p);
+        put_answer(p);
         return;
     }
     atomic_store(&p->outstanding, p->part_count);
@@ -326,7 +172,7 @@ static void take_next_view(struct message *m)
         /* Deleted meanwhile, or the reshard cannot finish now (stream_wake): the records stay
          * refused. */
         stream_view_unref(next);
-        p->one ? answer_one(p) : answer_many(p);
+        put_answer(p);
         return;
     }
     p->views[p->routes++] = p->view;
@@ -360,11 +206,35 @@ static void count_parts(struct put *p)
     metric_add(p->service->data.incoming_records, records);
 }
 
+/* P4. A record of a batch that was not stored for its stamp. Whether it is new: to be sent again. */
+static bool note_known(struct put *p, struct put_record *r)
+{
+    const struct put_batch *batch = &p->parts[r->part].batch;
+    const struct log_number *known = &batch->stamp->answers[r->place];
+    bool fenced = batch->append.status == FENCED;
+    if (!fenced && known->state == NUMBER_NEW)
+        return true;
+    if (!fenced && known->state == NUMBER_STORED) /* NULL: long ago, in a shard that is no more */
+        r->shard = stream_view_shard(p->view, known->shard);
+    r->stored = r->shard != NULL;
+    r->refused = !r->stored;
+    if (r->stored) {
+        r->offset = known->offset;
+        r->time_ms = known->time_ms;
+    } else {
+        struct fault f = {0};
+        put_stamp_fault(batch, r->place, &p->view->settings, &f);
+        r->error_code = "InvalidArgumentException";
+        r->error_text = arena_copy(&p->exchange->arena, bytes_text(f.text));
+    }
+    return false;
+}
+
 /* All parts are done: notes what was stored; waits for the next view if a seal was met (P3). */
 static void parts_done(struct message *m)
 {
     struct put *p = LIST_OWNER(m, struct exchange, message)->operation;
-    bool met_seal = false;
+    bool met_seal = false, again = false;
     for (uint32_t i = 0; i < p->count; i++) {
         struct put_record *r = &p->records[i];
         if (r->stored || r->refused)
@@ -377,11 +247,13 @@ static void parts_done(struct message *m)
             r->time_ms = part->batch.append.time_ms;
         } else if (part->batch.append.status == SEALED) {
             met_seal = true;
+        } else if (part->batch.append.status == REPEATED || part->batch.append.status == FENCED) {
+            again = note_known(p, r) || again;
         } else {
             r->refused = true;
             if (!p->one) {
                 struct kinesis_put_records_result_entry ignored;
-                describe_refused(
+                put_describe_refused(
                     p, r, &ignored); /* while its part is known: a new routing reuses the numbers */
             }
         }
@@ -390,8 +262,10 @@ static void parts_done(struct message *m)
     if (met_seal) {
         p->waiter.wake = view_changed;
         stream_wait(p->stream, p->view->version, &p->waiter);
+    } else if (again) {
+        send_off(p);
     } else {
-        p->one ? answer_one(p) : answer_many(p);
+        put_answer(p);
     }
 }
 
@@ -497,6 +371,12 @@ static enum status inject_refusals(struct put *p, struct fault *f)
     return OK;
 }
 
+static enum status read_stamper(struct put *p, struct fault *f)
+{
+    return put_stamper_read(exchange_header(p->exchange, PRODUCER_HEADER), p->count,
+                            &p->exchange->arena, &p->stamper, f);
+}
+
 void op_put_record(struct service *s, struct exchange *x, const void *input)
 {
     const struct kinesis_put_record_input *in = input;
@@ -515,6 +395,8 @@ void op_put_record(struct service *s, struct exchange *x, const void *input)
         st = size_fault(p, r, &f);
     if (st == OK)
         st = check_ordering(p, in->sequence_number_for_ordering, &f);
+    if (st == OK)
+        st = read_stamper(p, &f);
     if (st == OK && inject_is_on(s))
         st = inject_refusals(p, &f);
     if (st == OK)
@@ -560,6 +442,8 @@ void op_put_records(struct service *s, struct exchange *x, const void *input)
     enum status st = find_stream(p, in->stream_name, in->stream_arn, &f);
     if (st == OK)
         st = take_records(p, in, &f);
+    if (st == OK)
+        st = read_stamper(p, &f);
     if (st == OK && inject_is_on(s))
         st = inject_refusals(p, &f);
     if (st == OK)

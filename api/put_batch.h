@@ -1,7 +1,7 @@
 /* put_batch.h: records packed into one batch of one shard's log, in the exchange's arena, and sealed when their stream is encrypted. What
  * PutRecord and PutRecords of streams share with those of delivery streams.
  *
- *   put_batch_count, each record -> put_batch_begin -> put_batch_add, each record again -> put_batch_finish -> log_append_all
+ *   put_batch_count, each record [-> a stamp: put_stamp.h] -> put_batch_begin -> put_batch_add, each record again -> put_batch_finish -> log_append_all
  *
  * For an encrypted stream they are packed a little further on in a larger place, and sealed there (batch_cipher.h) before the CRC is taken:
  * the log never sees them plain. Thread: the exchange's loop. */
@@ -19,6 +19,7 @@ struct put_batch {
     size_t bytes, data_bytes; /* packed; of keys and data, as AWS counts them */
     uint32_t count;
     uint8_t *body, *at;
+    struct log_stamp *stamp; /* NULL: none */
 };
 
 /* One more record will be added. */

@@ -79,6 +79,11 @@
 /* What one shard takes (AWS): an on-demand stream is scaled by it. */
 #define SHARD_WRITE_BYTES_PER_S   MIB(1)
 #define SHARD_WRITE_RECORDS_PER_S 1000
+/* Idempotent puts: of each producer a shard knows the last numbers that it stored; of how many producers, those that came last; and in
+ * all shards together (a number takes 2 to 6 bytes): over it, who was not seen for longest is forgotten. */
+#define PRODUCER_NUMBERS_MIN 4096
+#define PRODUCERS_MAX        1024
+#define PRODUCER_BYTES_MAX   MIB(128)
 /* Encryption: changes of each kind that a stream may have in 24 hours (AWS); data keys that it keeps: one a day for a year, and
  * as many again and more in haste; lines of the master key file. */
 #define ENCRYPTION_CHANGES_MAX 25

@@ -63,6 +63,8 @@ static const char *const error_names[] = {
     ROW(KEY_INVALID),
     ROW(TIMED_OUT),
     ROW(CHANGED),
+    ROW(REPEATED),
+    ROW(FENCED),
 };
 
 const char *status_name(enum status status)

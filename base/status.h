@@ -42,6 +42,8 @@ enum status {
     TIMED_OUT = -29,            /* the far side did not answer in the time it had */
     /* it is no longer as the caller believes it to be (AWS: ConcurrentModificationException) */
     CHANGED = -30,
+    REPEATED = -31, /* some of it is stored already */
+    FENCED = -32,   /* of an epoch that a newer one has ended */
 };
 
 #define MUST_USE __attribute__((warn_unused_result))

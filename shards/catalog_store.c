@@ -18,8 +18,8 @@
 #include <stdlib.h>
 
 /* The whole data folder's. 2: write-ahead logs of segments may be frames (store_frame.h), which a program of format 1 would take for a torn write
- * and cut off. */
-enum { FORMAT_OLDEST = 1, FORMAT = 2, ROW_KEY_BYTES = 192 };
+ * and cut off. 3: batches may have stamps (record.h), which one of format 2 would take for damage. */
+enum { FORMAT_OLDEST = 1, FORMAT = 3, ROW_KEY_BYTES = 192 };
 
 struct catalog_store {
     struct row_store rows;

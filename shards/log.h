@@ -11,7 +11,12 @@
  * L6. After a failed write or sync the appends in flight fail, and appends are refused until the engine has reopened what failed and
  *     knows again where each log ends. It reopens by itself. Reads go on.
  * L7. Damage is refused: CORRUPT with the place named; other logs serve on. A torn last write is dropped (it was never acknowledged).
- * L8. What is past its log's horizon may vanish at any time after log_trim said so; reads then begin at the first offset kept. */
+ * L8. What is past its log's horizon may vanish at any time after log_trim said so; reads then begin at the first offset kept.
+ * L9. A stamped append (struct log_stamp) is stored only if none of its producer's numbers in it is stored in the log already, or on its way there before it. Else
+ *     nothing of it is stored: it completes with REPEATED, and the stamp tells where each number is, or that it is new, or too old to be known. A batch
+ *     of an epoch below the newest seen of its producer completes with FENCED. So it is across closing, crash and failure, and for the
+ *     children of a sealed log from log_take_over on. The numbers known are a bounded window: the last PRODUCER_NUMBERS_MIN that a producer stored, of the
+ *     PRODUCERS_MAX producers last seen. */
 #ifndef SLUICE_SHARDS_LOG_H
 #define SLUICE_SHARDS_LOG_H
 
@@ -28,6 +33,36 @@ struct log_place {
     uint32_t shard;  /* index within the stream */
 };
 
+/* What is known of a number that a producer gave a record. */
+struct log_number {
+    enum {
+        NUMBER_NEW,
+        NUMBER_STORED,
+        NUMBER_FORGOTTEN
+    } state;                  /* forgotten: too old to be known, perhaps stored */
+    uint32_t shard;           /* stored: the log, of this stream, */
+    uint64_t offset, time_ms; /* its place there, and when (whole seconds) */
+};
+
+/* Who put a batch, and which numbers its records have: stored with them, each at most once (L9). Lives as long as its append. */
+enum { PRODUCER_ID_BYTES = 16 };
+struct log_stamp {
+    uint8_t producer[PRODUCER_ID_BYTES];
+    uint64_t epoch;
+    const uint64_t *numbers; /* one a record, no two the same, below UINT64_MAX */
+    uint32_t count;
+    bool ascending; /* they are */
+    uint64_t lowest, highest;
+    uint16_t stored_len; /* it is the last so many bytes of the append's body: stamp.h */
+    /* set before done: */
+    struct log_number *answers; /* room for one a record; filled on REPEATED */
+    uint64_t newest_epoch;      /* on FENCED */
+    /* the engine's own: */
+    struct log_append *append;
+    struct list node, pending;
+    void *engine_private;
+};
+
 /* One batch on its way. Lives in the caller until `done`. */
 struct log_append {
     struct log *log;
@@ -35,12 +70,13 @@ struct log_append {
     uint32_t body_crc; /* CRC-32C of body */
     uint32_t count;    /* records in it (1 for a control batch) */
     bool control, seals;
-    uint32_t key_epoch; /* 0: the body is plain; else it was sealed by batch_cipher.h */
+    uint32_t key_epoch;      /* 0: the body is plain; else it was sealed by batch_cipher.h */
+    struct log_stamp *stamp; /* NULL: anybody's, stored as often as it is put */
     void (*done)(struct log_append *); /* Thread: the engine's committer, or the caller's own before
                                           log_append_all returns. Must not block. */
     /* set before done: */
     enum status status; /* OK, SEALED, THROTTLED (queue or disk full), NO_SPACE, IO_FAILED, CORRUPT,
-                           CLOSING, NO_MEMORY */
+                           CLOSING, NO_MEMORY; REPEATED, FENCED (L9) */
     uint64_t first_offset, time_ms;
     /* the engine's own: */
     struct list node;
@@ -109,7 +145,8 @@ struct log_keeper {
 };
 
 struct log_usage {
-    uint64_t disk_bytes, live_bytes, segments, memory_bytes, tail_bytes, queued_bytes;
+    uint64_t disk_bytes, live_bytes, segments, memory_bytes, tail_bytes, queued_bytes, producers,
+        producer_bytes;
 };
 
 struct log_ops {
@@ -132,6 +169,10 @@ struct log_ops {
     enum status (*trim)(struct log_engine *, const struct log_keeper *, uint64_t now_ms,
                         uint64_t budget_ms, struct fault *f);
     void (*usage)(struct log_engine *, struct log_usage *out); /* Thread: any */
+    /* L9: what is known of the sealed parents' producers is the children's from now on, durably. Again, after it was done, does nothing. Blocks on the disk.
+     * Nothing may have been appended to the children. Thread: the catalog's. */
+    enum status (*take_over)(struct log_engine *, struct log *const *parents, size_t parent_count,
+                             struct log *const *children, size_t child_count, struct fault *f);
     /* Drops one use of a log given by open; its memory goes with the last. */
     void (*release)(struct log *);
     /* Finishes what is queued, seals, closes. No call may be under way. */
@@ -155,6 +196,13 @@ static inline void log_append_all(struct log_engine *e, struct log_append *const
 static inline void log_read(struct log_read *r)
 {
     r->log->engine->ops->read(r);
+}
+static inline enum status log_take_over(struct log *const *parents, size_t parent_count,
+                                        struct log *const *children, size_t child_count,
+                                        struct fault *f)
+{
+    struct log_engine *e = parents[0]->engine;
+    return e->ops->take_over(e, parents, parent_count, children, child_count, f);
 }
 static inline void log_bounds(struct log *l, struct log_bounds *out)
 {

@@ -14,6 +14,8 @@ struct log_leveldb_settings {
     uint64_t tail_bytes_max;  /* newest batches kept in memory, all logs together; default 64 MiB */
     uint64_t queue_bytes_max; /* appends waiting or in flight, all logs together; more are
                                  THROTTLED; default 128 MiB */
+    uint64_t
+        producer_bytes_max; /* what is known of producers (log.h L9), all logs together; default 128 MiB */
     uint64_t commit_bytes_max; /* most of one commit; default 8 MiB */
     uint64_t
         disk_reserve_bytes; /* appends are refused (NO_SPACE) while less than this is free, beside

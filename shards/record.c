@@ -17,14 +17,14 @@
 
 enum {
     HEAD_CRC_AT = 36,
-    FLAGS_KNOWN = BATCH_CONTROL | BATCH_SEALS | BATCH_ENCRYPTED,
+    FLAGS_KNOWN = BATCH_CONTROL | BATCH_SEALS | BATCH_ENCRYPTED | BATCH_STAMPED,
 };
 
 void batch_header_write(const struct batch_header *h, uint8_t out[BATCH_HEADER_BYTES])
 {
     out[0] = BATCH_FORMAT;
     out[1] = h->flags;
-    put_le16(out + 2, 0);
+    put_le16(out + 2, h->stamp_len);
     put_le32(out + 4, h->count);
     put_le32(out + 8, h->body_len);
     put_le32(out + 12, h->body_crc);
@@ -41,6 +41,13 @@ static bool epoch_fits(uint8_t flags, uint32_t epoch)
     return epoch == 0;
 }
 
+static bool stamp_fits(uint8_t flags, uint32_t len, uint32_t body_len)
+{
+    if (flags & BATCH_STAMPED)
+        return len != 0 && len <= body_len && !(flags & (BATCH_CONTROL | BATCH_SEALS));
+    return len == 0;
+}
+
 enum status batch_header_read(struct bytes bytes, struct batch_header *out, struct fault *f)
 {
     const uint8_t *p = bytes.at;
@@ -49,8 +56,8 @@ enum status batch_header_read(struct bytes bytes, struct batch_header *out, stru
                          bytes.len);
     if (get_le32(p + HEAD_CRC_AT) != crc32c_extend(0, bytes_of(p, HEAD_CRC_AT)))
         return fault_set(f, CORRUPT, "a stored batch header fails its check");
-    if (p[0] != BATCH_FORMAT || (p[1] & ~FLAGS_KNOWN) || get_le16(p + 2) ||
-        !epoch_fits(p[1], get_le32(p + 32)))
+    if (p[0] != BATCH_FORMAT || (p[1] & ~FLAGS_KNOWN) ||
+        !stamp_fits(p[1], get_le16(p + 2), get_le32(p + 8)) || !epoch_fits(p[1], get_le32(p + 32)))
         return fault_set(f, CORRUPT, "a stored batch is of unknown format %u, flags %u", p[0],
                          p[1]);
     *out = (struct batch_header){
@@ -61,6 +68,7 @@ enum status batch_header_read(struct bytes bytes, struct batch_header *out, stru
         .base_offset = get_le64(p + 16),
         .base_time_ms = get_le64(p + 24),
         .key_epoch = get_le32(p + 32),
+        .stamp_len = get_le16(p + 2),
     };
     if (out->body_len > bytes.len - BATCH_HEADER_BYTES)
         return fault_set(f, CORRUPT, "a stored batch of %u bytes has only %zu", out->body_len,
@@ -109,7 +117,13 @@ uint8_t *record_pack(uint8_t *out, struct bytes key, struct bytes data, const u1
 struct bytes batch_body(struct bytes batch, const struct batch_header *h)
 {
     must(batch.len >= BATCH_HEADER_BYTES && h->body_len <= batch.len - BATCH_HEADER_BYTES);
-    return bytes_of(batch.at + BATCH_HEADER_BYTES, h->body_len);
+    return bytes_of(batch.at + BATCH_HEADER_BYTES, h->body_len - h->stamp_len);
+}
+
+struct bytes batch_stamp(struct bytes batch, const struct batch_header *h)
+{
+    struct bytes body = batch_body(batch, h);
+    return bytes_of(body.at + body.len, h->stamp_len);
 }
 
 void record_walk_init(struct record_walk *w, struct bytes batch, const struct batch_header *h)

@@ -4,10 +4,11 @@
  *
  *   batch:   0        1        2          4         8          12         16            24           32          36          40
  *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+--------- - -
- *            | format | flags  | zero u16 | count   | body len | body CRC | base offset | base time  | key epoch | head CRC  | body ...
+ *            | format | flags  | stamp    | count   | body len | body CRC | base offset | base time  | key epoch | head CRC  | body ...
  *            +--------+--------+----------+---------+----------+----------+-------------+------------+-----------+-----------+--------- - -
  *   format 1. flags: bit 0, control batch; bit 1, the log ends behind it; bit 2, the body is encrypted, by the stream's data key of that epoch
- *   (u32, from 1; 0 without bit 2; never of a control batch), see batch_cipher.h. The CRCs are of what is stored: of the ciphertext. The head CRC covers bytes 0..35; the body CRC the body. Both are CRC-32C.
+ *   (u32, from 1; 0 without bit 2; never of a control batch), see batch_cipher.h; bit 3, the last bytes of the body, as many as `stamp` (u16; 0 without
+ *   bit 3; never of a control batch) says, are its stamp, in the clear: see stamp.h. The CRCs are of what is stored: of the ciphertext. The head CRC covers bytes 0..35; the body CRC the body. Both are CRC-32C.
  *
  *   body, of a data batch: count records, each:
  *            +--------+-------------+---------------+----------+--------------------------------+-----------+------+
@@ -31,6 +32,7 @@ enum {
     BATCH_CONTROL = 1,
     BATCH_SEALS = 2,
     BATCH_ENCRYPTED = 4,
+    BATCH_STAMPED = 8,
     RECORD_HEADER_BYTES = 11,
     RECORD_EXPLICIT_HASH = 1
 };
@@ -42,6 +44,7 @@ struct batch_header {
     uint64_t base_offset;
     uint64_t base_time_ms;
     uint32_t key_epoch; /* of an encrypted one; else 0 */
+    uint16_t stamp_len; /* of a stamped one; else 0 */
 };
 
 struct record {
@@ -76,8 +79,10 @@ struct record_walk {
 void record_walk_init(struct record_walk *w, struct bytes batch, const struct batch_header *h);
 /* The same of a body as it was packed, wherever it stands. */
 void record_walk_body_init(struct record_walk *w, struct bytes body, const struct batch_header *h);
-/* The body behind the header; after batch_header_read. */
+/* The body behind the header, without its stamp; after batch_header_read. */
 struct bytes batch_body(struct bytes batch, const struct batch_header *h);
+/* Its stamp; empty when it has none. */
+struct bytes batch_stamp(struct bytes batch, const struct batch_header *h);
 enum status record_walk_next(struct record_walk *w, struct record *out, struct fault *f) MUST_USE;
 
 #endif

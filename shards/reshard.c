@@ -11,6 +11,7 @@
  * R2. A crash anywhere between leaves a stream UPDATING with PENDING children; reshard_resume begins again at "begun". A log that is
  *     sealed already answers SEALED, which is as good. What a recount is to come to stands in the stream's row, so it goes on to its end.
  * R3. Puts that meet a seal wait for the next view (stream_wait) and go to the children; they are woken too when a try fails.
+ *     What the parents know of their producers (log.h L9) is the children's, durably, before that: a put again of what a parent stored is known for it.
  * R4. A child is created in a later second than its parents were, however fast they follow: its sequence numbers are above theirs. */
 #include "shards/reshard_internal.h"
 #include "shards/stream_fault.h"
@@ -179,6 +180,17 @@ static uint32_t next_open(const struct reshard *r, const struct stream_view *v,
     return open;
 }
 
+/* R3 */
+static enum status hand_over(const struct reshard *r, const struct stream_view *v, struct fault *f)
+{
+    struct log *parents[PARENTS_MAX], *children[CHILDREN_MAX];
+    for (uint32_t i = 0; i < r->parent_count; i++)
+        parents[i] = r->parents[i]->log;
+    for (uint32_t i = 0; i < r->child_count; i++)
+        children[i] = stream_view_shard(v, r->children[i])->log;
+    return log_take_over(parents, r->parent_count, children, r->child_count, f);
+}
+
 /* *more: another step of a recount has begun, and is what the machine works on now. */
 static enum status finish(struct reshard *r, bool *more, struct fault *f)
 {
@@ -191,7 +203,7 @@ static enum status finish(struct reshard *r, bool *more, struct fault *f)
     struct shard **open = mem_must(room * sizeof(struct shard *));
     struct shard next[CHILDREN_MAX];
     uint64_t closed_ms = closed_ms_of(r);
-    enum status st = OK;
+    enum status st = hand_over(r, v, f);
     uint32_t count = 0, next_count = 0;
     while (st == OK && count < v->shard_count) {
         st = changed(r, v->shards[count], closed_ms, b, &settings, &shards[count], f);

@@ -87,6 +87,7 @@ enum status span_survey(struct bytes value, bool bodies, struct span_facts *out,
         out->count += h.count;
         out->last_ms = h.base_time_ms;
         out->seals = h.flags & BATCH_SEALS;
+        out->stamped = out->stamped || (h.flags & BATCH_STAMPED);
     }
     return OK;
 }

@@ -26,7 +26,8 @@ struct log_span *span_new(size_t len) MUST_USE;
 struct span_facts {
     uint64_t first_offset, first_ms, last_ms;
     uint32_t count;
-    bool seals; /* its last batch does */
+    bool seals;   /* its last batch does */
+    bool stamped; /* any of its batches is */
 };
 /* Reads all headers of a stored value. CORRUPT unless batches fill it exactly, offsets follow
  * without a gap and times never decrease. `bodies` says whether to check the bodies' CRCs as well.

@@ -23,6 +23,7 @@ void log_leveldb_defaults(struct log_leveldb_settings *s)
         .memtables_bytes_max = MIB(256),
         .tail_bytes_max = MIB(64),
         .queue_bytes_max = MIB(128),
+        .producer_bytes_max = PRODUCER_BYTES_MAX,
         .commit_bytes_max = MIB(8),
         .disk_reserve_bytes = MIB(64),
         .committers = 2,
@@ -68,6 +69,7 @@ static enum status find_ends(struct store *s, struct store_log *l, struct fault 
     if (st != OK)
         return st;
     tail_log_init(&l->tail, &bounds);
+    store_producers_cut(s, l->log.place, bounds.end);
     st = index_damage(s, l->log.place, &l->damage, f);
     l->damaged = st == OK;
     return st == END ? OK : st;
@@ -210,6 +212,7 @@ static void free_lists(struct store *s)
     while (table_next(&s->logs, &at, &log))
         log_free(s, log);
     table_fini(&s->logs);
+    producers_fini(&s->producers);
 }
 
 static void store_free(struct store *s)
@@ -232,6 +235,8 @@ static void store_free(struct store *s)
     signal_fini(&s->reads_wanted);
     signal_fini(&s->index_idle);
     lock_fini(&s->index_mu);
+    lock_fini(&s->producers_mu);
+    lock_fini(&s->producer_rows_mu);
     lock_fini(&s->mu);
     lock_fini(&s->readers_mu);
     lock_fini(&s->cache_mu);
@@ -272,6 +277,7 @@ static struct store *store_new(const struct log_leveldb_settings *settings)
         .cancel = store_cancel,
         .trim = store_trim,
         .usage = store_usage,
+        .take_over = store_take_over,
         .release = store_release,
         .close = store_close,
     };
@@ -296,6 +302,8 @@ static struct store *store_new(const struct log_leveldb_settings *settings)
     lock_init(&s->mu, LOCK_ENGINE);
     lock_init(&s->cache_mu, LOCK_SEGMENT);
     lock_init(&s->index_mu, LOCK_SEGMENT);
+    lock_init(&s->producer_rows_mu, LOCK_PRODUCER_ROWS);
+    lock_init(&s->producers_mu, LOCK_PRODUCERS);
     signal_init(&s->index_idle);
     lock_init(&s->readers_mu, LOCK_READERS);
     signal_init(&s->work);
@@ -309,6 +317,7 @@ static struct store *store_new(const struct log_leveldb_settings *settings)
     list_init(&s->cached);
     list_init(&s->unread);
     table_init(&s->logs);
+    producers_init(&s->producers, settings->producer_bytes_max);
     tail_init(&s->tail, settings->tail_bytes_max);
     s->next_segment = 1;
     return s;
@@ -343,6 +352,8 @@ enum status log_leveldb_open(const struct log_leveldb_settings *settings, struct
     enum status st = open_spares(s, f);
     if (st == OK)
         st = open_index(s, f);
+    if (st == OK)
+        st = store_producers_load(s, f);
     if (st == OK)
         st = store_recover_all(s, f);
     if (st != OK) {

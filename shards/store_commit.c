@@ -116,9 +116,10 @@ struct commit {
     struct store *store;
     struct volume *volume;
     struct segment *segment;
-    struct list appends; /* in queue order */
-    struct list logs;    /* store_log.commit_node */
-    struct list spans;   /* span_box.node: made by this commit, in order of log */
+    struct list appends;            /* in queue order */
+    struct list logs;               /* store_log.commit_node */
+    struct list spans;              /* span_box.node: made by this commit, in order of log */
+    struct list admitted, repeated; /* log_stamp.node, of appends with a stamp, in queue order */
     leveldb_writebatch_t *batch;
     uint64_t bytes;
     enum status status;
@@ -151,6 +152,14 @@ static struct log_append *append_of(struct list *link)
     return LIST_OWNER(link, struct log_append, engine_private);
 }
 
+/* L9. Whether what a stamp brings is new; answered only when what it may repeat is durable. */
+static bool admit(struct commit *c, struct log_append *a)
+{
+    a->status = store_producers_admit(c->store, a);
+    list_append(a->status == OK ? &c->admitted : &c->repeated, &a->stamp->node);
+    return a->status == OK;
+}
+
 /* Sorts the appends by log, keeping their order in each. */
 static void group(struct commit *c)
 {
@@ -170,6 +179,8 @@ static void group(struct commit *c)
             a->status = SEALED;
             continue;
         }
+        if (a->stamp && !admit(c, a))
+            continue;
         a->status = OK;
         l->sealed = a->seals;
         list_append(&l->commit, link_of(a));
@@ -179,7 +190,7 @@ static void group(struct commit *c)
 static uint8_t batch_flags(const struct log_append *a)
 {
     return (uint8_t)((a->control ? BATCH_CONTROL : 0) | (a->seals ? BATCH_SEALS : 0) |
-                     (a->key_epoch ? BATCH_ENCRYPTED : 0));
+                     (a->key_epoch ? BATCH_ENCRYPTED : 0) | (a->stamp ? BATCH_STAMPED : 0));
 }
 
 static uint8_t *write_one(struct store_log *l, struct log_append *a, uint64_t now_ms, uint8_t *at)
@@ -195,6 +206,7 @@ static uint8_t *write_one(struct store_log *l, struct log_append *a, uint64_t no
         .base_offset = l->next,
         .base_time_ms = l->last_ms,
         .key_epoch = a->key_epoch,
+        .stamp_len = a->stamp ? a->stamp->stored_len : 0,
     };
     batch_header_write(&h, at);
     memcpy(at + BATCH_HEADER_BYTES, a->body.at, a->body.len);
@@ -295,6 +307,7 @@ static void publish(struct commit *c)
     struct store *s = c->store;
     struct list gone;
     list_init(&gone);
+    store_producers_settle(s, &c->admitted, &c->repeated);
     lock_take(&s->mu);
     c->segment->log_bytes += log_bytes_of(c->bytes);
     LIST_EACH(node, keep, &c->spans)
@@ -333,9 +346,11 @@ static void abandon(struct commit *c, enum status st, const struct fault *f)
         struct log_append *a = LIST_OWNER(node, struct log_append, node);
         struct log_bounds bounds;
         tail_bounds(&s->tail, &store_log_of(a->log)->tail, &bounds);
-        if (a->status == OK || (a->status == SEALED && !bounds.sealed)) /* sealed by what failed */
+        if (a->status == OK || a->status == REPEATED || a->status == FENCED ||
+            (a->status == SEALED && !bounds.sealed)) /* sealed by what failed */
             a->status = st;
     }
+    store_producers_cancel(s, &c->admitted, &c->repeated);
     if (st == NO_MEMORY)
         return; /* nothing was written: the volume is as it was */
     trace(TRACE_ERROR, "store",
@@ -372,6 +387,8 @@ static void run_commit(struct commit *c)
     enum status st = c->segment ? OK : segment_take(c->store, c->volume, &c->segment, &f);
     list_init(&c->logs);
     list_init(&c->spans);
+    list_init(&c->admitted);
+    list_init(&c->repeated);
     group(c);
     if (st == OK) {
         c->batch = leveldb_writebatch_create();

@@ -6,6 +6,7 @@
  *   "S" segment(8)                                      state u8, class u32, count u32, then count x (stream, last ms, bytes)
  *   "F" stream(8) shard(4)                              begin, last ms, flags: a log that lost its oldest rows
  *   "X" stream(8) shard(4)                              from, segment, 0: a log that is refused, from there on
+ *   "P" stream(8) shard(4) producer(16) place(8)        a block of numbers that a producer stored: store_producers.c
  *   flags: bit 0, the log ends behind it.
  *
  * X1. A change is one synced write: after a crash all of it is there, or none.
@@ -452,24 +453,41 @@ enum status index_next_summary(struct store *s, uint64_t after, struct segment_s
     return finish(s, it, OK, f);
 }
 
+enum status index_each(struct store *s, struct bytes prefix,
+                       enum status (*each)(void *, struct bytes key, struct bytes value,
+                                           struct fault *),
+                       void *arg, struct fault *f)
+{
+    leveldb_iterator_t *it;
+    enum status st = begin(s, &it, prefix.at, prefix.len, f);
+    if (st != OK)
+        return st;
+    for (; st == OK && leveldb_iter_valid(it) && bytes_starts_with(key_of(it), prefix);
+         leveldb_iter_next(it))
+        st = each(arg, key_of(it), value_of(it), f);
+    return finish(s, it, st, f);
+}
+
+struct rows_of {
+    enum status (*each)(void *, const struct store_row *, struct fault *);
+    void *arg;
+};
+
+static enum status each_row(void *arg, struct bytes key, struct bytes value, struct fault *f)
+{
+    const struct rows_of *k = arg;
+    struct store_row row;
+    if (key.len != PART_KEY || !parse_row(key.at + 9, value, &row))
+        return unreadable(f);
+    return k->each(k->arg, &row, f);
+}
+
 enum status index_each_row(struct store *s, uint64_t segment,
                            enum status (*each)(void *, const struct store_row *, struct fault *),
                            void *arg, struct fault *f)
 {
     uint8_t prefix[9] = {'T'};
-    leveldb_iterator_t *it;
     put_be64(prefix + 1, segment);
-    enum status st = begin(s, &it, prefix, sizeof prefix, f);
-    if (st != OK)
-        return st;
-    for (; st == OK && leveldb_iter_valid(it) &&
-           bytes_starts_with(key_of(it), bytes_of(prefix, sizeof prefix));
-         leveldb_iter_next(it)) {
-        struct store_row row;
-        if (key_of(it).len != PART_KEY || !parse_row(key_of(it).at + 9, value_of(it), &row))
-            st = unreadable(f);
-        else
-            st = each(arg, &row, f);
-    }
-    return finish(s, it, st, f);
+    struct rows_of k = {each, arg};
+    return index_each(s, bytes_of(prefix, sizeof prefix), each_row, &k, f);
 }

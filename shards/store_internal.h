@@ -10,6 +10,7 @@
 #include "base/table.h"
 #include "base/thread.h"
 #include "shards/log_leveldb.h"
+#include "shards/producers.h"
 #include "shards/record.h"
 #include "shards/span_internal.h"
 #include "shards/store_env.h"
@@ -142,6 +143,9 @@ struct store {
     uint64_t unread_generation; /* grows with every change of that */
     bool reading_back;          /* one of them, right now */
     uint64_t read_back_us;      /* not before */
+    /* what is known of those who put with a stamp: under producers_mu; taken to the index by one thread at a time, under producer_rows_mu */
+    struct lock producer_rows_mu, producers_mu;
+    struct producers producers;
     /* readers' */
     struct lock readers_mu;
     struct signal reads_wanted;
@@ -247,6 +251,11 @@ enum status index_next_floor(struct store *s, struct log_place from, struct stor
 /* Summaries with a number above `after`; END at the end. mem_free out->of. */
 enum status index_next_summary(struct store *s, uint64_t after, struct segment_summary *out,
                                struct fault *f) MUST_USE;
+/* The rows whose key begins so, in order, until `each` answers other than OK. It may look into the index, not change it. */
+enum status index_each(struct store *s, struct bytes prefix,
+                       enum status (*each)(void *, struct bytes key, struct bytes value,
+                                           struct fault *),
+                       void *arg, struct fault *f) MUST_USE;
 /* The rows of a segment, by log and offset, until `each` answers other than OK. It may look into
  * the index, not change it. */
 enum status index_each_row(struct store *s, uint64_t segment,
@@ -256,7 +265,7 @@ enum status index_each_row(struct store *s, uint64_t segment,
 /* store_read.c */
 void store_read(struct log_read *r);
 void store_reader_run(void *store);
-/* The rows of a segment, by walking its keys; for recovery and purge. */
+/* The rows of a segment that is recovered, by walking its keys; stamps are replayed. */
 enum status segment_walk(struct store *s, struct segment *g,
                          enum status (*each)(void *, const struct store_row *, struct fault *),
                          void *arg, struct fault *f) MUST_USE;
@@ -277,6 +286,34 @@ void store_read_ahead(struct store *s, const struct read_ahead *a);
 enum status store_recover_segment(struct store *s, uint64_t number, uint32_t class_hours,
                                   struct fault *f) MUST_USE;
 enum status store_recover_all(struct store *s, struct fault *f) MUST_USE;
+
+/* store_producers.c */
+
+/* What the index holds; before anything is recovered. */
+enum status store_producers_load(struct store *s, struct fault *f) MUST_USE;
+/* OK, and pending; or REPEATED, FENCED. Thread: a committer. */
+enum status store_producers_admit(struct store *s, struct log_append *a) MUST_USE;
+/* Both lists are of log_stamp.node, in log order; they are empty then. The commit is durable: answers go to those that were repeated, and what was admitted is
+ * known. */
+void store_producers_settle(struct store *s, struct list *admitted, struct list *repeated);
+/* The commit failed. */
+void store_producers_cancel(struct store *s, struct list *admitted, struct list *repeated);
+/* The stamps of a stored value that was read back; once a segment is through, store_producers_replayed. */
+enum status store_producers_replay(struct store *s, struct log_place place, struct bytes value,
+                                   struct fault *f) MUST_USE;
+void store_producers_replayed(struct store *s);
+/* index_commit, and with it every row that differs from what is known now: so a segment becomes a sealed one together with what its stamps said. */
+enum status store_producers_commit(struct store *s, leveldb_writebatch_t *b,
+                                   struct fault *f) MUST_USE;
+enum status store_take_over(struct log_engine *engine, struct log *const *parents,
+                            size_t parent_count, struct log *const *children, size_t child_count,
+                            struct fault *f);
+/* A log that is opened ends there. */
+void store_producers_cut(struct store *s, struct log_place place, uint64_t end);
+/* Forgets those of deleted streams. Thread: housekeeping. */
+enum status store_producers_sweep(struct store *s, const struct log_keeper *k,
+                                  struct fault *f) MUST_USE;
+void store_producers_usage(struct store *s, struct log_usage *out);
 
 /* store_salvage.c */
 

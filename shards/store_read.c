@@ -421,6 +421,8 @@ enum status segment_walk(struct store *s, struct segment *g,
             st = fault_set(f, CORRUPT, "a key cannot be read");
         else
             st = span_survey(bytes_of(value, len), false, &facts, f);
+        if (st == OK && facts.stamped)
+            st = store_producers_replay(s, row.place, bytes_of(value, len), f);
         if (st == OK) {
             row.last = row.first + facts.count - 1;
             row.first_ms = facts.first_ms;
@@ -430,6 +432,7 @@ enum status segment_walk(struct store *s, struct segment *g,
             st = each(arg, &row, f);
         }
     }
+    store_producers_replayed(s);
     if (st == CORRUPT)
         st = damaged(g->number, f->text, f);
     enum status error = iterator_fault(it, g->number, f);

@@ -123,7 +123,7 @@ enum status store_recover_segment(struct store *s, uint64_t number, uint32_t cla
         st = segment_walk(s, g, gather_value, &all, f);
     segment_unref(g);
     if (st == OK && all.count)
-        st = index_commit(s, change_of(&all, number, class_hours), f);
+        st = store_producers_commit(s, change_of(&all, number, class_hours), f);
     else if (st == OK)
         st = drop_empty(s, number, f);
     mem_free(all.rows);

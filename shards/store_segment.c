@@ -300,7 +300,7 @@ static enum status write_rows(struct store *s, struct segment *g, struct fault *
         }
     index_put_summary(b, &m);
     mem_free(m.of);
-    return index_commit(s, b, f);
+    return store_producers_commit(s, b, f);
 }
 
 bool segment_has_table(leveldb_t *db)

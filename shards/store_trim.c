@@ -326,6 +326,8 @@ enum status store_trim(struct log_engine *engine, const struct log_keeper *k, ui
     }
     if (st == END)
         st = sweep_floors(s, k, f);
+    if (st == OK)
+        st = store_producers_sweep(s, k, f);
     return st == OK ? END : st;
 }
 
@@ -343,6 +345,7 @@ void store_usage(struct log_engine *engine, struct log_usage *out)
         out->segments++;
         mem_free(m.of);
     }
+    store_producers_usage(s, out);
     lock_take(&s->mu);
     out->queued_bytes = s->queued_bytes;
     LIST_EACH(node, keep, &s->live)

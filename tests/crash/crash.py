@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """crash.py: kills the server with SIGKILL under load, again and again, and accounts for every record.
 
-    tests/crash/crash.py [--kills N] [--seed S] [--binary FILE] [--encrypted] [--keep]
+    tests/crash/crash.py [--kills N] [--seed S] [--binary FILE] [--encrypted] [--idempotent] [--keep]
 
 16 writers put to 8 shards, one and many at a time; a controller kills and restarts the server on the same folder at random moments; splits and
 merges happen on the way, some with a kill in their middle. A writer whose put fails cannot know whether it was stored: it goes on with NEW
@@ -9,6 +9,9 @@ payloads and notes the old ones as `maybe`. In the end:
 
  C1. Every acknowledged record is readable exactly once, in the shard and at the sequence number that were acknowledged.
  C2. A `maybe` is there at most once. Nothing else is there.
+ With --idempotent, puts have the header x-sluice-producer, and a writer whose put fails puts the same records with the same numbers again until it is told where they
+ are. Then there is no `maybe` in the end: each record ever written is there exactly once.
+
  C3. Sequence numbers grow within each shard, and with each key from put to put, over splits and merges: parents before children.
  C4. Each record lies in a shard whose range holds its key's hash. The open shards cover the hash space exactly; a split or merge that was cut
      short is complete or absent; closed shards end and name their children.
@@ -49,14 +52,17 @@ class Client:
     def __init__(self, port, timeout=30):
         self.port, self.timeout, self.connection = port, timeout, None
 
-    def call(self, operation, **members):
+    def call(self, operation, headers=None, **members):
         if not self.connection:
             self.connection = http.client.HTTPConnection(
                 "127.0.0.1", self.port, timeout=self.timeout
             )
         try:
             self.connection.request(
-                "POST", "/", json.dumps(members).encode(), dev_headers(operation)
+                "POST",
+                "/",
+                json.dumps(members).encode(),
+                dict(dev_headers(operation), **(headers or {})),
             )
             answer = self.connection.getresponse()
             body = answer.read()
@@ -89,6 +95,9 @@ class Writer(threading.Thread):
         self.random = random.Random(f"{harness.seed}/{number}")
         self.client = Client(harness.server.port)
         self.made = 0
+        self.producer = f"{self.random.getrandbits(128):032x}"
+        self.pending = []  # idempotent: to be put again
+        self.again = 0
         self.acknowledged = []  # (name, key, shard id, sequence number), in the order of the puts
         self.maybe = {}  # name: key
         self.failures = {}
@@ -97,15 +106,39 @@ class Writer(threading.Thread):
         self.made += 1
         return f"{self.number}-{self.made}", f"w{self.number}k{self.random.randrange(KEYS)}"
 
+    def next_records(self):
+        """What is put next, and whether by PutRecords."""
+        if self.pending:
+            self.again += len(self.pending)
+            return self.pending, len(self.pending) > 1 or self.random.random() < 0.5
+        many = [self.fresh() for _ in range(self.random.choice([0, 0, 1, 3, 10, 30]))]
+        return many or [self.fresh()], bool(many)
+
+    def headers(self, records):
+        if not self.harness.idempotent:
+            return None
+        numbers = [int(name.split("-")[1]) for name, _ in records]
+        ranges = ",".join(f"{n}+1" for n in numbers)
+        if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+            ranges = str(numbers[0])
+        return {"x-sluice-producer": f"{self.producer};{self.harness.seed};{ranges}"}
+
     def run(self):
-        while not self.harness.stopping.is_set():
+        end = None
+        while not self.harness.stopping.is_set() or self.pending:
+            if self.harness.stopping.is_set():  # the server is there, and stays: nothing may fail for long
+                end = end or time.monotonic() + 30
+                if time.monotonic() > end:
+                    return
             self.harness.may_write.wait()
-            many = [self.fresh() for _ in range(self.random.choice([0, 0, 1, 3, 10, 30]))]
+            records, many = self.next_records()
+            if self.harness.idempotent:
+                self.pending = records
             try:
                 if many:
-                    self.put_many(many)
+                    self.put_many(records)
                 else:
-                    self.put_one(self.fresh())
+                    self.put_one(records[0])
             except FAILURES as e:
                 kind = (
                     type(e).__name__ if not isinstance(e, Refused) else str(e).split(" ", 1)[1][:60]
@@ -118,6 +151,7 @@ class Writer(threading.Thread):
         self.maybe[name] = key
         got = self.client.call(
             "PutRecord",
+            self.headers([one]),
             StreamName=STREAM,
             PartitionKey=key,
             Data=base64.b64encode(payload(name)).decode(),
@@ -128,6 +162,7 @@ class Writer(threading.Thread):
         self.maybe.update(many)
         got = self.client.call(
             "PutRecords",
+            self.headers(many),
             StreamName=STREAM,
             Records=[
                 {"PartitionKey": key, "Data": base64.b64encode(payload(name)).decode()}
@@ -142,6 +177,7 @@ class Writer(threading.Thread):
 
     def acknowledge(self, name, key, entry):
         del self.maybe[name]
+        self.pending = [one for one in self.pending if one[0] != name]
         self.acknowledged.append((name, key, entry["ShardId"], int(entry["SequenceNumber"])))
 
 
@@ -167,6 +203,7 @@ def is_open(shard):
 class Harness:
     def __init__(self, options):
         self.seed, self.kills, self.encrypted = options.seed, options.kills, options.encrypted
+        self.idempotent = options.idempotent
         self.random = random.Random(self.seed)
         self.folder = tempfile.mkdtemp(prefix="sluice-crash-")
         self.server = Server(
@@ -379,6 +416,7 @@ class Harness:
             for name, key, shard, number in w.acknowledged
         }
         maybe = {name: key for w in self.writers for name, key in w.maybe.items()}
+        must(not (self.idempotent and maybe), f"{len(maybe)} records were never acknowledged")
         unseen, found, unacknowledged = set(expected), {}, 0
         for shard in shards:
             id_, (low, high), last = shard["ShardId"], hash_range(shard), 0
@@ -429,6 +467,8 @@ class Harness:
             "of those stored": unacknowledged,
             "shards": len(shards),
         }
+        if self.idempotent:
+            self.counts["put again"] = sum(w.again for w in self.writers)
         return len(found)
 
     def report(self, problem):
@@ -466,6 +506,9 @@ def main():
     )
     parser.add_argument(
         "--encrypted", action="store_true", help="with encryption on, and turned over on the way"
+    )
+    parser.add_argument(
+        "--idempotent", action="store_true", help="puts have numbers, and are repeated"
     )
     parser.add_argument("--keep", action="store_true", help="leave the data folder there")
     options = parser.parse_args()

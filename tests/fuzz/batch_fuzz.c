@@ -1,5 +1,6 @@
 /* batch_fuzz.c: any bytes as a stored batch: header, body, records. With its CRCs set right, too,
- * so that the walk behind them is reached; and as an encrypted one, whose body must not open. */
+ * so that the walk behind them is reached; and as an encrypted one, whose body must not open; with a stamp
+ * or without. */
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/must.h"
@@ -40,10 +41,11 @@ static void walk(struct bytes batch, const struct batch_header *h)
     struct fault f;
     uint64_t count = 0;
     enum status st;
+    must(batch_body(batch, h).len + batch_stamp(batch, h).len == h->body_len);
     record_walk_init(&w, batch, h);
     while ((st = record_walk_next(&w, &r, &f)) == OK) {
         must(r.offset == h->base_offset + count++);
-        must(r.data.len == 0 || r.data.at + r.data.len <= batch.at + batch.len);
+        must(r.data.len == 0 || r.data.at + r.data.len <= batch.at + batch.len - h->stamp_len);
     }
     must(st == CORRUPT || (st == END && count == h->count));
 }
@@ -61,12 +63,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(batch + BATCH_HEADER_BYTES, data + 4, size - 4);
     struct bytes body = bytes_of(batch + BATCH_HEADER_BYTES, size - 4);
     bool encrypted = data[2] & 1;
-    h = (struct batch_header){.flags = encrypted ? BATCH_ENCRYPTED : 0,
-                              .key_epoch = encrypted ? data[3] : 0,
-                              .count = data[0],
-                              .body_len = (uint32_t)body.len,
-                              .body_crc = crc32c_extend(0, body),
-                              .base_offset = data[1]};
+    uint16_t stamp = data[2] >> 1 < body.len ? data[2] >> 1 : 0;
+    h = (struct batch_header){
+        .flags = (uint8_t)((encrypted ? BATCH_ENCRYPTED : 0) | (stamp ? BATCH_STAMPED : 0)),
+        .stamp_len = stamp,
+        .key_epoch = encrypted ? data[3] : 0,
+        .count = data[0],
+        .body_len = (uint32_t)body.len,
+        .body_crc = crc32c_extend(0, body),
+        .base_offset = data[1]};
     batch_header_write(&h, batch);
     struct bytes made = bytes_of(batch, BATCH_HEADER_BYTES + body.len);
     if (batch_header_read(made, &h, &f) == OK && batch_check(made, &h, &f) == OK)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "shards/record.h"
+#include "shards/stamp.h"
 
 #include <stdio.h>
 
@@ -130,6 +131,66 @@ unsigned driver_append_many(struct log_engine *e, struct log *l, const char *pre
     mem_free(all);
     mem_free(appends);
     return done;
+}
+
+/* ---- with a stamp ---- */
+
+struct stamped {
+    struct one one;
+    struct log_stamp stamp;
+    uint64_t numbers[DRIVER_NUMBERS_MAX];
+};
+
+static void prepare_stamped(struct stamped *s, struct driver_put *p, struct latch *latch)
+{
+    enum { TEXT_BYTES = 80 };
+    must(p->count <= DRIVER_NUMBERS_MAX);
+    for (uint32_t i = 0; i < p->count; i++)
+        s->numbers[i] = p->numbers ? p->numbers[i] : p->first + i;
+    s->stamp = (struct log_stamp){
+        .epoch = p->epoch, .numbers = s->numbers, .count = p->count, .answers = p->answers};
+    snprintf((char *)s->stamp.producer, PRODUCER_ID_BYTES, "%s", p->producer);
+    stamp_measure(&s->stamp);
+    s->one.body = mem_must(p->count * TEXT_BYTES + s->stamp.stored_len);
+    uint8_t *at = s->one.body;
+    for (uint32_t i = 0; i < p->count; i++) {
+        char text[TEXT_BYTES];
+        snprintf(text, sizeof(text), "%s-%llu-%llu", p->producer, (unsigned long long)p->epoch,
+                 (unsigned long long)s->numbers[i]);
+        at = record_pack(at, BYTES_LITERAL("k"), bytes_text(text), NULL);
+    }
+    at = stamp_pack(at, &s->stamp);
+    struct bytes body = bytes_of(s->one.body, (size_t)(at - s->one.body));
+    s->one.latch = latch;
+    s->one.append = (struct log_append){.log = p->log,
+                                        .body = body,
+                                        .body_crc = crc32c_extend(0, body),
+                                        .count = p->count,
+                                        .stamp = &s->stamp,
+                                        .done = appended};
+}
+
+void driver_put_all(struct log_engine *e, struct driver_put *puts, unsigned count)
+{
+    struct latch latch;
+    struct stamped *all = mem_must(count * sizeof(*all));
+    struct log_append **appends = mem_must(count * sizeof(*appends));
+    latch_init(&latch, count);
+    for (unsigned i = 0; i < count; i++) {
+        prepare_stamped(&all[i], &puts[i], &latch);
+        appends[i] = &all[i].one.append;
+    }
+    log_append_all(e, appends, count);
+    latch_wait(&latch);
+    for (unsigned i = 0; i < count; i++) {
+        puts[i].status = all[i].one.append.status;
+        puts[i].offset = all[i].one.append.first_offset;
+        puts[i].time_ms = all[i].one.append.time_ms;
+        puts[i].newest_epoch = all[i].stamp.newest_epoch;
+        mem_free(all[i].one.body);
+    }
+    mem_free(all);
+    mem_free(appends);
 }
 
 struct reading {

@@ -14,6 +14,21 @@ enum status driver_seal(struct log_engine *e, struct log *l);
  * how many were acknowledged. */
 unsigned driver_append_many(struct log_engine *e, struct log *l, const char *prefix, unsigned count,
                             size_t pad);
+/* One batch with a stamp: a record "producer-epoch-number" for each number. */
+enum { DRIVER_NUMBERS_MAX = 500 };
+struct driver_put {
+    struct log *log;
+    const char *producer; /* up to 15 letters */
+    uint64_t epoch, first;
+    uint32_t count;
+    const uint64_t *numbers; /* NULL: first, first + 1, ... */
+    /* what came of it: */
+    enum status status;
+    uint64_t offset, time_ms, newest_epoch;
+    struct log_number answers[DRIVER_NUMBERS_MAX];
+};
+/* All in flight at once; waits. */
+void driver_put_all(struct log_engine *e, struct driver_put *puts, unsigned count);
 /* Reads from `from` on and waits; calls `each` with every data record in order. Returns the read's
  * status. */
 enum status driver_read(struct log *l, uint64_t from, uint64_t *next,

@@ -5,6 +5,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "shards/producers.h"
 #include "shards/record.h"
 
 enum { LOGS_MAX = 256, SPANS_MAX = 4096 };
@@ -28,6 +29,7 @@ struct memory_engine {
     bool hold;
     enum status refuse, refuse_reads;
     uint64_t reads_left;
+    struct producers producers; /* under mu */
 };
 
 static struct memory_engine *engine_of(struct log_engine *e)
@@ -75,6 +77,10 @@ static void append_one(struct memory_engine *e, struct log_append *a)
     struct memory_log *l = log_of(a->log);
     lock_take(&e->mu);
     a->status = e->refuse != OK ? e->refuse : l->sealed ? SEALED : OK;
+    if (a->status == OK && a->stamp)
+        a->status = producers_admit(&e->producers, a, clock_wall_ms(e->clock));
+    if (a->status == REPEATED)
+        producers_answer(&e->producers, a);
     if (a->status == OK) {
         uint64_t now = clock_wall_ms(e->clock);
         l->last_ms = now > l->last_ms ? now : l->last_ms;
@@ -86,7 +92,9 @@ static void append_one(struct memory_engine *e, struct log_append *a)
         s->first_offset = l->end;
         s->first_ms = s->last_ms = l->last_ms;
         struct batch_header h = {.flags = (uint8_t)((a->control ? BATCH_CONTROL : 0) |
-                                                    (a->key_epoch ? BATCH_ENCRYPTED : 0)),
+                                                    (a->key_epoch ? BATCH_ENCRYPTED : 0) |
+                                                    (a->stamp ? BATCH_STAMPED : 0)),
+                                 .stamp_len = a->stamp ? a->stamp->stored_len : 0,
                                  .count = a->count,
                                  .body_len = (uint32_t)a->body.len,
                                  .body_crc = a->body_crc,
@@ -99,6 +107,8 @@ static void append_one(struct memory_engine *e, struct log_append *a)
         l->spans[l->count++] = s;
         l->end += a->count;
         l->sealed = a->seals;
+        if (a->stamp)
+            producers_stored(&e->producers, a);
         LIST_EACH(node, keep, &l->waiters)
         {
             struct log_waiter *w = LIST_OWNER(node, struct log_waiter, node);
@@ -218,6 +228,23 @@ static void memory_usage(struct log_engine *e, struct log_usage *out)
     *out = (struct log_usage){0};
 }
 
+static enum status memory_take_over(struct log_engine *engine, struct log *const *parents,
+                                    size_t parent_count, struct log *const *children,
+                                    size_t child_count, struct fault *f)
+{
+    struct memory_engine *e = engine_of(engine);
+    struct log_place from[2], to[2];
+    (void)f;
+    for (size_t i = 0; i < parent_count; i++)
+        from[i] = parents[i]->place;
+    for (size_t i = 0; i < child_count; i++)
+        to[i] = children[i]->place;
+    lock_take(&e->mu);
+    producers_move(&e->producers, from, parent_count, to, child_count);
+    lock_drop(&e->mu);
+    return OK;
+}
+
 static void memory_release(struct log *l)
 {
     (void)l;
@@ -233,6 +260,7 @@ static void memory_close(struct log_engine *engine)
         must(list_empty(&e->logs[i]->waiters));
         mem_free(e->logs[i]);
     }
+    producers_fini(&e->producers);
     lock_fini(&e->mu);
     mem_free(e);
 }
@@ -249,6 +277,7 @@ struct log_engine *log_memory_new(const struct clock *clock)
         .cancel = memory_cancel,
         .trim = memory_trim,
         .usage = memory_usage,
+        .take_over = memory_take_over,
         .release = memory_release,
         .close = memory_close,
     };
@@ -258,6 +287,7 @@ struct log_engine *log_memory_new(const struct clock *clock)
     e->reads_left = LOG_MEMORY_ALL;
     lock_init(&e->mu, LOCK_ENGINE);
     list_init(&e->held);
+    producers_init(&e->producers, PRODUCER_BYTES_MAX);
     return &e->engine;
 }
 

@@ -173,7 +173,7 @@ static const struct clock fast = {steady_ms, fast_us};
 
 /* ---- one run ---- */
 
-enum { LOGS = 3, RECORDS_MAX = 200 };
+enum { LOGS = 4, STAMPED = 3 /* the log whose records have numbers */, RECORDS_MAX = 200 };
 
 struct run {
     struct log_fixture x;
@@ -181,6 +181,7 @@ struct run {
     bool acked[LOGS][RECORDS_MAX]; /* at this offset stands the text of this number */
     unsigned texts[LOGS][RECORDS_MAX];
     unsigned next_text;
+    uint64_t next_number;
     uint64_t seen; /* while checking */
     unsigned log;
 };
@@ -209,8 +210,38 @@ static void open_engine(struct run *r)
         r->logs[i] = driver_open(r->x.engine, i + 1, i);
 }
 
+/* The same number until it is known to be stored: number n is the record at offset n, or the log tells of what it did twice, or not at all. */
+static enum status append_number(struct run *r)
+{
+    struct driver_put put = {
+        .log = r->logs[STAMPED], .producer = "p", .epoch = 1, .first = r->next_number, .count = 1};
+    driver_put_all(r->x.engine, &put, 1);
+    if (put.status == REPEATED) {
+        CHECK(put.answers[0].state == NUMBER_STORED, "number %llu is forgotten",
+              (unsigned long long)put.first);
+        put.offset = put.answers[0].offset;
+        put.status = OK;
+    }
+    if (put.status != OK)
+        return put.status;
+    CHECK(put.offset == r->next_number, "number %llu stands at offset %llu",
+          (unsigned long long)r->next_number, (unsigned long long)put.offset);
+    CHECK(put.offset < RECORDS_MAX, "offset %llu", (unsigned long long)put.offset);
+    r->acked[STAMPED][r->next_number++] = true;
+    return OK;
+}
+
+static void see_number(uint64_t offset, const char *text)
+{
+    char wanted[40];
+    snprintf(wanted, sizeof(wanted), "p-1-%llu", (unsigned long long)offset);
+    CHECK(strcmp(text, wanted) == 0, "offset %llu: %.20s", (unsigned long long)offset, text);
+}
+
 static enum status append(struct run *r, unsigned log)
 {
+    if (log == STAMPED)
+        return append_number(r);
     char text[400];
     uint64_t offset;
     unsigned number = r->next_text++;
@@ -234,7 +265,9 @@ static void see(void *arg, uint64_t offset, const char *text)
     CHECK(offset == r->seen, "log %u: offset %llu follows %llu", r->log, (unsigned long long)offset,
           (unsigned long long)r->seen);
     r->seen = offset + 1;
-    if (r->acked[r->log][offset])
+    if (r->log == STAMPED)
+        see_number(offset, text);
+    else if (r->acked[r->log][offset])
         CHECK(strtoul(text, NULL, 10) == r->texts[r->log][offset],
               "log %u, offset %llu: %.10s, not %u", r->log, (unsigned long long)offset, text,
               r->texts[r->log][offset]);
@@ -301,11 +334,11 @@ static void trim(struct run *r)
 static void live(struct run *r)
 {
     open_engine(r);
-    append_some(r, 9);
+    append_some(r, 12);
     trim(r);
     for (unsigned i = 0; i < LOGS; i++)
         r->x.engine->ops->set_retention(r->logs[i], 48);
-    append_some(r, 9);
+    append_some(r, 12);
     if (disk.failed)
         check(r, false);
     make_room(r);

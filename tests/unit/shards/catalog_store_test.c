@@ -122,10 +122,10 @@ static void a_folder_of_an_earlier_format_becomes_one_of_this(void **state)
 {
     struct given *g = *state;
     struct fault f = {0};
-    assert_format(g, "{\"format\":2}");
+    assert_format(g, "{\"format\":3}");
     put_raw(g, "meta/format", "{\"format\":1}");
     assert_int_equal(read_back(g, &f), OK);
-    assert_format(g, "{\"format\":2}");
+    assert_format(g, "{\"format\":3}");
 }
 
 static void a_folder_of_a_later_format_is_refused(void **state)
@@ -133,11 +133,11 @@ static void a_folder_of_a_later_format_is_refused(void **state)
     struct given *g = *state;
     struct catalog_store *s;
     struct fault f = {0};
-    put_raw(g, "meta/format", "{\"format\":3}");
+    put_raw(g, "meta/format", "{\"format\":4}");
     assert_int_equal(catalog_store_open(g->folder, &s, &f), UNSUPPORTED);
     assert_string_equal(f.text,
-                        "catalog: this folder has format 3, and this program knows only 1 to 2");
-    assert_format(g, "{\"format\":3}");
+                        "catalog: this folder has format 4, and this program knows only 1 to 3");
+    assert_format(g, "{\"format\":4}");
 }
 
 #define STREAM_ROW "stream/00000000000000000001"

@@ -52,6 +52,44 @@ static void what_is_packed_is_walked(void **state)
     assert_int_equal(record_walk_next(&w, &r, &f), END);
 }
 
+/* The walk ends before it; its length must fit, and only a stamped batch has one. */
+static void a_stamp_is_behind_the_records(void **state)
+{
+    uint8_t bytes[1024];
+    struct batch_header h;
+    struct record_walk w;
+    struct record r;
+    (void)state;
+    size_t len = make(bytes, 5);
+    memcpy(bytes + len, "stamp", 5);
+    struct bytes body = bytes_of(bytes + BATCH_HEADER_BYTES, len + 5 - BATCH_HEADER_BYTES);
+    struct batch_header stamped = {.flags = BATCH_STAMPED,
+                                   .stamp_len = 5,
+                                   .count = 5,
+                                   .body_len = (uint32_t)body.len,
+                                   .body_crc = crc32c_extend(0, body)};
+    batch_header_write(&stamped, bytes);
+    struct bytes batch = bytes_of(bytes, len + 5);
+    assert_int_equal(batch_header_read(batch, &h, NULL), OK);
+    assert_int_equal(batch_check(batch, &h, NULL), OK);
+    assert_true(bytes_equal(batch_stamp(batch, &h), BYTES_LITERAL("stamp")));
+    record_walk_init(&w, batch, &h);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(record_walk_next(&w, &r, NULL), OK);
+    assert_int_equal(record_walk_next(&w, &r, NULL), END);
+    const struct batch_header wrong[] = {
+        {.flags = BATCH_STAMPED, .stamp_len = 0, .count = 5, .body_len = 10},
+        {.flags = BATCH_STAMPED, .stamp_len = 11, .count = 5, .body_len = 10},
+        {.flags = 0, .stamp_len = 5, .count = 5, .body_len = 10},
+        {.flags = BATCH_STAMPED | BATCH_CONTROL, .stamp_len = 5, .count = 1, .body_len = 10},
+        {.flags = BATCH_STAMPED | BATCH_SEALS, .stamp_len = 5, .count = 1, .body_len = 10},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        batch_header_write(&wrong[i], bytes);
+        assert_int_equal(batch_header_read(batch, &h, NULL), CORRUPT);
+    }
+}
+
 static void a_packed_length_is_what_packing_takes(void **state)
 {
     uint8_t bytes[256];
@@ -155,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_packed_is_walked),
+        cmocka_unit_test(a_stamp_is_behind_the_records),
         cmocka_unit_test(a_packed_length_is_what_packing_takes),
         cmocka_unit_test(any_flipped_bit_is_seen),
         cmocka_unit_test(a_batch_cut_anywhere_is_seen),
