@@ -43,7 +43,8 @@ enum status {
     /* it is no longer as the caller believes it to be (AWS: ConcurrentModificationException) */
     CHANGED = -30,
     REPEATED = -31, /* some of it is stored already */
-    FENCED = -32,   /* of an epoch that a newer one has ended */
+    /* a lease, a session or a producer's epoch that a newer one has ended (ours: FencedException) */
+    FENCED = -32,
 };
 
 #define MUST_USE __attribute__((warn_unused_result))
