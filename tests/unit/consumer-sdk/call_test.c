@@ -179,7 +179,10 @@ static void a_wrong_clock_is_not_put_right_twice(void **state)
     (void)state;
     static const struct scripted steps[] = {
         {403, FAR_KEEP, "Date: Fri, 01 Jan 2100 00:00:10 GMT\r\n",
-         "{\"__type\":\"RequestTimeTooSkewed\",\"message\":\"no\"}"}};
+         "{\"__type\":\"RequestTimeTooSkewed\",\"message\":\"no\"}"},
+        {403, FAR_KEEP, "Date: Sat, 01 Jan 2050 00:00:10 GMT\r\n",
+         "{\"__type\":\"RequestTimeTooSkewed\",\"message\":\"no\"}"},
+        GOOD};
     sluice_client *c = GIVEN(steps);
     assert_int_equal(put_once(c), SLUICE_SERVICE);
     assert_int_equal(error.attempts, 2);
