@@ -7,7 +7,7 @@
 #include "base/digest.h"
 #include "base/list.h"
 #include "delivery/s3_answer.h"
-#include "delivery/web_sign.h"
+#include "wire/web_sign.h"
 #include "wire/uri.h"
 
 #include <stdio.h>
@@ -192,7 +192,8 @@ static void on_done(struct web_call *w)
 static enum status have_credentials(struct s3_client *client, struct fault *f)
 {
     const struct credentials_from from = {.access_key = client->settings->s3_access_key,
-                                          .secret_key = client->settings->s3_secret_key};
+                                          .secret_key = client->settings->s3_secret_key,
+                                          .said_where = "the settings for S3"};
     uint64_t now_us = clock_mono_us(client->clock);
     if (client->have)
         return OK;

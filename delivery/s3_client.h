@@ -4,9 +4,9 @@
 #ifndef SLUICE_DELIVERY_S3_CLIENT_H
 #define SLUICE_DELIVERY_S3_CLIENT_H
 
-#include "delivery/credentials.h"
 #include "delivery/destination.h"
 #include "delivery/engine.h"
+#include "wire/credentials.h"
 
 struct s3_client {
     const struct delivery_engine_settings *settings;

@@ -6,7 +6,8 @@
 #include "delivery/transform.h"
 
 #include "base/mem.h"
-#include "delivery/web_sign.h"
+#include "wire/web_sign.h"
+#include "wire/credentials.h"
 
 #include <stdio.h>
 
@@ -56,7 +57,7 @@ static void add(struct web_call *w, const char *name, struct bytes value)
 
 static enum status sign(struct side *side, struct http_call *h, struct fault *f)
 {
-    const struct credentials_from from = {.access_key = "", .secret_key = ""};
+    const struct credentials_from from = {.said_where = "the settings"};
     if (!side->have && credentials_find(&from, &side->credentials, f) != OK)
         return OK; /* a server that asks for none */
     side->have = true;

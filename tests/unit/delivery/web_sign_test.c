@@ -1,5 +1,5 @@
 /* web_sign_test.c: what is signed is what is sent, and who verifies agrees. */
-#include "delivery/web_sign.h"
+#include "wire/web_sign.h"
 
 #include "unit/base/cmocka_all.h"
 #include "wire/sigv4.h"

@@ -1,5 +1,5 @@
 /* web_sign.c: see the header. The key is derived for each call: five HMACs are nothing beside a request to the outside. Thread: any. */
-#include "delivery/web_sign.h"
+#include "wire/web_sign.h"
 
 #include "base/must.h"
 #include "wire/sigv4.h"

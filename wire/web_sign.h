@@ -1,10 +1,10 @@
 /* web_sign.h: a call signed with AWS credentials, for whichever service: one way for S3, Lambda and OpenSearch. Thread: any. */
-#ifndef SLUICE_DELIVERY_WEB_SIGN_H
-#define SLUICE_DELIVERY_WEB_SIGN_H
+#ifndef SLUICE_WIRE_WEB_SIGN_H
+#define SLUICE_WIRE_WEB_SIGN_H
 
 #include "base/arena.h"
-#include "delivery/credentials.h"
-#include "delivery/web.h"
+#include "wire/credentials.h"
+#include "wire/web.h"
 
 struct web_signer {
     const struct credentials *credentials;
