@@ -41,9 +41,9 @@ void parcel_merge(struct list *to, struct list *from)
 
 static void hash_some(struct parcel **parcels, size_t count)
 {
-    struct bytes keys[HASHED_AT_ONCE];
+    struct bytes keys[HASHED_AT_ONCE] = {{0}};
     uint8_t digests[HASHED_AT_ONCE][MD5_BYTES];
-    uint8_t *outs[HASHED_AT_ONCE];
+    uint8_t *outs[HASHED_AT_ONCE] = {0};
     for (size_t i = 0; i < count; i++) {
         keys[i] = parcels[i]->partition_key;
         outs[i] = digests[i];
