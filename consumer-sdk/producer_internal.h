@@ -34,8 +34,8 @@ struct sluice_producer {
     unsigned inside;  /* threads that wait in put or flush */
     uint64_t planned_us;
     uint64_t flush_order; /* puts up to this one are to go at once */
-    uint64_t
-        done_order; /* all before this one have their completion; kept while flush_order is ahead of it */
+    /* All before done_order have their completion, as far as those up to known_order go: of the last turn. */
+    uint64_t done_order, known_order;
     uint64_t bytes_put;
     struct dispatch_counts counts;
 

@@ -40,6 +40,7 @@ static void publish(struct sluice_producer *p)
     p->counts = p->dispatch.counts;
     uint64_t untaken = oldest_untaken(p);
     p->done_order = oldest < untaken ? oldest : untaken;
+    p->known_order = in->order;
     if (in->roomier) {
         in->roomier = false;
         signal_all(&p->room);
