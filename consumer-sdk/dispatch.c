@@ -118,9 +118,9 @@ static bool within_window(const struct dispatch *d, const struct shard_queue *q,
 /* When the first of them may go, as far as its shard is concerned; NEVER: an answer must come first. */
 static uint64_t may_go_us(const struct dispatch *d, struct shard_queue *q, uint64_t now_us)
 {
-    if (q->held || (d->options.ordered && q->in_flight))
-        return DISPATCH_NEVER;
     const struct parcel *first = shard_queue_oldest(q);
+    if ((q->held && !dispatch_must_stay_whole(first)) || (d->options.ordered && q->in_flight))
+        return DISPATCH_NEVER;
     if (!first || !within_window(d, q, first))
         return DISPATCH_NEVER;
     uint64_t paced_us = shard_pace_ready_us(&q->pace, now_us);

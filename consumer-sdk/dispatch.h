@@ -75,7 +75,7 @@ struct dispatch {
     uint64_t flush_order; /* puts up to this one do not linger */
     uint64_t number;      /* the next */
     uint64_t map_us;      /* when the map came, or the last try for one failed */
-    uint64_t map_after_us;
+    uint64_t map_after_us, map_asks;
     struct backoff map_backoff;
     bool map_wanted, map_asked, cancelled;
     uint64_t again_us; /* an allocation failed: try again then; 0: none did */

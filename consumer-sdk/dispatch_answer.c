@@ -163,7 +163,7 @@ static void stored(struct dispatch *d, struct shard_queue *q, struct parcel *p,
     if (strcmp(names.shard_id, q->range->id) != 0) {
         dispatch_map_is_old(d);
         if (p->entries) {
-            dispatch_stray(d, p, r, now_us);
+            dispatch_stray(d, q, p, r, now_us);
             return;
         }
     }

@@ -10,7 +10,7 @@ enum { DISPATCH_AGAIN_US = 10000 }; /* after an allocation failed */
 struct stray {
     struct list node;
     struct parcel *parcel;
-    uint32_t maps; /* that came since, and did not know the shard */
+    uint64_t ask; /* the listing that will tell: one that began after it came back */
     char shard_id[SHARD_ID_TEXT_BYTES], sequence_number[SHARD_ID_TEXT_BYTES + 1];
 };
 
@@ -34,9 +34,14 @@ void dispatch_return(struct dispatch *d, struct parcel *p);
 void dispatch_activate(struct dispatch *d, struct shard_queue *q);
 /* A map that waits comes into force, when nothing is on its way to a shard that it does not have. */
 void dispatch_try_map(struct dispatch *d, uint64_t now_us);
-/* It is stored in a shard that it was not packed for. */
-void dispatch_stray(struct dispatch *d, struct parcel *p, const struct put_result *result,
-                    uint64_t now_us);
+/* It may be stored, and the service would know it again: it is sent as it is, wherever that may be, before its shard's queue ends (P5). */
+static inline bool dispatch_must_stay_whole(const struct parcel *p)
+{
+    return p && p->entries && p->unknown && p->number;
+}
+/* It is stored in a shard that it was not packed for. Nothing of its queue goes until a map says where its records belong. */
+void dispatch_stray(struct dispatch *d, struct shard_queue *q, struct parcel *p,
+                    const struct put_result *result, uint64_t now_us);
 /* A map is wanted at once. */
 void dispatch_map_is_old(struct dispatch *d);
 

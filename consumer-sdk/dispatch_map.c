@@ -13,14 +13,13 @@
 
 #include <stdio.h>
 
-enum { STRAY_MAPS_MAX = 2 };
-
 bool dispatch_wants_map(struct dispatch *d, uint64_t now_us)
 {
     if (d->map_asked || d->cancelled || now_us < d->map_after_us ||
         (!d->map_wanted && now_us < d->map_us + d->options.map_age_us))
         return false;
     d->map_asked = true;
+    d->map_asks++;
     d->map_wanted = false;
     return true;
 }
@@ -90,7 +89,7 @@ static bool hold_closed(struct dispatch *d)
         int64_t place = shard_map_named(d->next_map, bytes_text(q->range->id));
         const struct shard_range *r = place == SHARD_NONE ? NULL : &d->next_map->shards[place];
         q->held = !r || r->first != q->range->first || r->last != q->range->last;
-        free &= !q->held || !q->in_flight;
+        free &= !q->held || (!q->in_flight && !dispatch_must_stay_whole(shard_queue_oldest(q)));
     }
     return free;
 }
@@ -112,11 +111,11 @@ static void empty_closed(struct dispatch *d, struct list *out)
     }
 }
 
-/* A packed parcel must not cross the new ranges (P4), unless it may be stored already and the service would know it again (P5). */
+/* A packed parcel must not cross the new ranges (P4). (Without order to be kept, one that must stay whole may have waited behind others.) */
 static void reroute_packed(struct dispatch *d, struct parcel *p, uint64_t now_us)
 {
     const struct shard_range *r = &d->map->shards[shard_map_find(d->map, p->hash)];
-    if ((p->unknown && p->number) || parcel_within(p, r)) {
+    if (dispatch_must_stay_whole(p) || parcel_within(p, r)) {
         dispatch_return(d, p);
         return;
     }
@@ -169,9 +168,10 @@ static void reroute(struct dispatch *d, struct list *parcels, uint64_t now_us)
 
 /* ---- strays ---- */
 
-void dispatch_stray(struct dispatch *d, struct parcel *p, const struct put_result *result,
-                    uint64_t now_us)
+void dispatch_stray(struct dispatch *d, struct shard_queue *q, struct parcel *p,
+                    const struct put_result *result, uint64_t now_us)
 {
+    q->held = true; /* records behind it may belong where some of its own do (P3) */
     struct stray *s = mem_try(sizeof(*s));
     if (!s) {
         struct sluice_error e = dispatch_error(
@@ -179,7 +179,7 @@ void dispatch_stray(struct dispatch *d, struct parcel *p, const struct put_resul
         dispatch_fail(d, p, &e, now_us);
         return;
     }
-    *s = (struct stray){.parcel = p};
+    *s = (struct stray){.parcel = p, .ask = d->map_asks + 1};
     snprintf(s->shard_id, sizeof(s->shard_id), "%.*s", BYTES_ARGS(result->shard_id));
     snprintf(s->sequence_number, sizeof(s->sequence_number), "%.*s",
              BYTES_ARGS(result->sequence_number));
@@ -200,8 +200,8 @@ static void landed(void *arg, struct parcel *p, uint32_t place)
     dispatch_deliver(l->d, p, place, &l->result, l->now_us);
 }
 
-/* Records that belong to the shard where they lie are delivered, the others are sent again. A shard that even a second map does not know
- * has closed again: all go again. */
+/* Records that belong to the shard where they lie are delivered, the others are sent again. A shard that the map does not know has closed
+ * again, and nobody can say any more what belonged to it: all go again. */
 static void settle(struct dispatch *d, struct stray *s, const struct shard_range *r,
                    uint64_t now_us)
 {
@@ -233,10 +233,6 @@ static void settle_strays(struct dispatch *d, uint64_t now_us)
     {
         struct stray *s = LIST_OWNER(node, struct stray, node);
         int64_t place = shard_map_named(d->map, bytes_text(s->shard_id));
-        if (place == SHARD_NONE && ++s->maps < STRAY_MAPS_MAX) {
-            dispatch_map_is_old(d);
-            continue;
-        }
         list_remove(node);
         settle(d, s, place == SHARD_NONE ? NULL : &d->map->shards[place], now_us);
         mem_free(s);
@@ -276,6 +272,12 @@ void dispatch_set_map(struct dispatch *d, struct shard_map *map, uint64_t now_us
     backoff_reset(&d->map_backoff);
     /* What tells that a map is old may come in a row: not each asks for one. */
     d->map_after_us = now_us + d->map_backoff.first_ms * 1000;
+    const struct list *newest = d->strays.prev;
+    if (newest != &d->strays && LIST_OWNER(newest, struct stray, node)->ask > d->map_asks) {
+        shard_map_free(map); /* it may be older than what came back meanwhile */
+        d->map_wanted = true;
+        return;
+    }
     shard_map_free(d->next_map);
     d->next_map = map;
     dispatch_try_map(d, now_us);
