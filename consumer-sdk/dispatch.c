@@ -204,6 +204,18 @@ static bool fill_from(struct dispatch *d, struct put_call *c, struct shard_queue
     return true;
 }
 
+/* What is open is packed only when it can go: until then it may grow. */
+static bool fill_from_queue(struct dispatch *d, struct put_call *c, struct shard_queue *q,
+                            uint32_t *runs, uint64_t now_us)
+{
+    bool room = fill_from(d, c, q, runs, now_us);
+    if (!room || !list_empty(&q->ready) || !is_due(d, parcel_first(&q->open), now_us) ||
+        may_go_us(d, q, now_us) > now_us)
+        return room;
+    shard_queue_pack(q, d->intake);
+    return fill_from(d, c, q, runs, now_us);
+}
+
 static void fill(struct dispatch *d, struct put_call *c, bool full, uint64_t now_us)
 {
     struct list served;
@@ -213,14 +225,12 @@ static void fill(struct dispatch *d, struct put_call *c, bool full, uint64_t now
     LIST_EACH(node, keep, &d->active)
     {
         struct shard_queue *q = LIST_OWNER(node, struct shard_queue, active_node);
-        bool due = is_due(d, shard_queue_oldest(q), now_us);
         if (!room)
             break;
-        if (may_go_us(d, q, now_us) > now_us || (!due && !full))
+        if (may_go_us(d, q, now_us) > now_us ||
+            (!full && !is_due(d, shard_queue_oldest(q), now_us)))
             continue;
-        if (due && is_due(d, parcel_first(&q->open), now_us))
-            shard_queue_pack(q, d->intake);
-        room = fill_from(d, c, q, &runs, now_us);
+        room = fill_from_queue(d, c, q, &runs, now_us);
         list_remove(node);
         if (shard_queue_oldest(q))
             list_append(&served, node);

@@ -111,26 +111,26 @@ static void empty_closed(struct dispatch *d, struct list *out)
     }
 }
 
-/* A packed parcel must not cross the new ranges (P4). (Without order to be kept, one that must stay whole may have waited behind others.) */
-static void reroute_packed(struct dispatch *d, struct parcel *p, uint64_t now_us)
+/* A packed parcel must not cross the new ranges (P4): it becomes its records again, in their places. (Without order to be kept, one that
+ * must stay whole may have waited behind others.) */
+static void unpack_crossing(struct dispatch *d, struct list *parcels, uint64_t now_us)
 {
-    const struct shard_range *r = &d->map->shards[shard_map_find(d->map, p->hash)];
-    if (dispatch_must_stay_whole(p) || parcel_within(p, r)) {
-        dispatch_return(d, p);
-        return;
-    }
-    struct list parts;
-    list_init(&parts);
-    if (!parcel_unpack(p, NULL, &parts, d->intake, NULL, NULL)) {
-        struct sluice_error e = dispatch_error(
-            SLUICE_NO_MEMORY, "Its shard closed, and there was no memory to pack it anew.");
-        dispatch_fail(d, p, &e, now_us);
-        return;
-    }
-    LIST_EACH(node, keep, &parts)
+    LIST_EACH(node, keep, parcels)
     {
+        struct parcel *p = parcel_of(node);
+        if (!p->entries || dispatch_must_stay_whole(p) ||
+            parcel_within(p, &d->map->shards[shard_map_find(d->map, p->hash)]))
+            continue;
+        struct list parts;
+        list_init(&parts);
         list_remove(node);
-        dispatch_return(d, parcel_of(node));
+        list_remove(&p->numbered_node);
+        if (!parcel_unpack(p, NULL, &parts, d->intake, NULL, NULL)) {
+            struct sluice_error e = dispatch_error(
+                SLUICE_NO_MEMORY, "Its shard closed, and there was no memory to pack it anew.");
+            dispatch_fail(d, p, &e, now_us);
+        }
+        parcel_merge_from(keep, parcels, &parts);
     }
 }
 
@@ -150,16 +150,16 @@ static void renumber(struct dispatch *d, struct parcel *p)
     list_insert_before(at->next, &p->numbered_node);
 }
 
+/* In their order, so that each is the newest of its queue. */
 static void reroute(struct dispatch *d, struct list *parcels, uint64_t now_us)
 {
+    unpack_crossing(d, parcels, now_us);
     LIST_EACH(node, keep, parcels)
     {
         struct parcel *p = parcel_of(node);
         list_remove(node);
         renumber(d, p);
-        if (p->entries)
-            reroute_packed(d, p, now_us);
-        else if (p->attempts)
+        if (p->entries || p->attempts)
             dispatch_return(d, p);
         else
             dispatch_route(d, p);
@@ -203,7 +203,7 @@ static void landed(void *arg, struct parcel *p, uint32_t place)
 /* Records that belong to the shard where they lie are delivered, the others are sent again. A shard that the map does not know has closed
  * again, and nobody can say any more what belonged to it: all go again. */
 static void settle(struct dispatch *d, struct stray *s, const struct shard_range *r,
-                   uint64_t now_us)
+                   struct list *waiting, uint64_t now_us)
 {
     struct landing l = {.d = d,
                         .result = {.status = SLUICE_OK,
@@ -220,21 +220,17 @@ static void settle(struct dispatch *d, struct stray *s, const struct shard_range
         dispatch_fail(d, s->parcel, &e, now_us);
         return;
     }
-    LIST_EACH(node, keep, &again)
-    {
-        list_remove(node);
-        dispatch_return(d, parcel_of(node));
-    }
+    parcel_merge(waiting, &again);
 }
 
-static void settle_strays(struct dispatch *d, uint64_t now_us)
+static void settle_strays(struct dispatch *d, struct list *waiting, uint64_t now_us)
 {
     LIST_EACH(node, keep, &d->strays)
     {
         struct stray *s = LIST_OWNER(node, struct stray, node);
         int64_t place = shard_map_named(d->map, bytes_text(s->shard_id));
         list_remove(node);
-        settle(d, s, place == SHARD_NONE ? NULL : &d->map->shards[place], now_us);
+        settle(d, s, place == SHARD_NONE ? NULL : &d->map->shards[place], waiting, now_us);
         mem_free(s);
     }
 }
@@ -261,8 +257,8 @@ void dispatch_try_map(struct dispatch *d, uint64_t now_us)
     d->queues = queues;
     d->next_map = NULL;
     parcel_merge(&waiting, &d->unrouted);
+    settle_strays(d, &waiting, now_us); /* what of them goes again, goes in its turn */
     reroute(d, &waiting, now_us);
-    settle_strays(d, now_us);
 }
 
 void dispatch_set_map(struct dispatch *d, struct shard_map *map, uint64_t now_us)

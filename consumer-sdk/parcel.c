@@ -24,9 +24,8 @@ void parcel_free(struct parcel *p, struct intake *in)
 }
 
 /* Most often all of one goes before all of the other, or few are merged into many: it walks no further than it has to. */
-void parcel_merge(struct list *to, struct list *from)
+void parcel_merge_from(struct list *at, struct list *to, struct list *from)
 {
-    struct list *at = to->next;
     while (!list_empty(from) && at != to) {
         struct list *node = from->next;
         while (at != to && parcel_of(at)->order <= parcel_of(node)->order)
@@ -37,6 +36,11 @@ void parcel_merge(struct list *to, struct list *from)
         list_insert_before(at, node);
     }
     list_splice(to, from);
+}
+
+void parcel_merge(struct list *to, struct list *from)
+{
+    parcel_merge_from(to->next, to, from);
 }
 
 static void hash_some(struct parcel **parcels, size_t count)

@@ -25,7 +25,7 @@ struct chunk {
 
 struct parcel_entry {
     void *context;
-    uint64_t put_us;
+    uint64_t put_us, order;
 };
 
 struct parcel {
@@ -64,6 +64,8 @@ static inline struct parcel *parcel_first(const struct list *l)
 void parcel_free(struct parcel *p, struct intake *in);
 /* Moves all of `from` into `to`: both in the order of their puts, before and after. */
 void parcel_merge(struct list *to, struct list *from);
+/* Likewise, and nothing of it belongs before `at`, a node of `to`, or `to` itself: it walks from there. */
+void parcel_merge_from(struct list *at, struct list *to, struct list *from);
 /* Hashes what has no hash yet: explicit keys are read, the others digested side by side. */
 void parcel_hash_all(struct list *parcels);
 

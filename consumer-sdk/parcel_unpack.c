@@ -53,7 +53,7 @@ static struct parcel lone(const struct parcel *p, const struct aggregate_record 
         .partition_key = r->partition_key,
         .explicit_hash_key = r->explicit_hash_key,
         .data = r->data,
-        .order = p->order,
+        .order = p->entries[i].order,
         .put_us = p->entries[i].put_us,
         .context = p->entries[i].context,
         .attempts = p->attempts,

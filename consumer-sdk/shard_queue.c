@@ -116,7 +116,7 @@ void shard_queue_pack(struct shard_queue *q, struct intake *in)
             append_ready(q, p);
             continue;
         }
-        packed->entries[place++] = (struct parcel_entry){p->context, p->put_us};
+        packed->entries[place++] = (struct parcel_entry){p->context, p->put_us, p->order};
         parcel_free(p, in);
     }
     aggregate_writer_clear(&q->writer);

@@ -30,6 +30,7 @@ static void produce(const char *stream, struct sluice_producer_options o, unsign
     assert_int_equal(sluice_producer_close(p, 60000), SLUICE_OK);
     struct reading r = read_all(stream, count, KEYS, o.ordered, 1);
     assert_int_equal(r.kinesis_records, m.kinesis_records);
+    assert_int_equal(r.dropped, 0);
     assert_true(o.aggregate ? r.aggregated > 0 : r.aggregated == 0);
 }
 

@@ -87,8 +87,12 @@ static void calls_are_filled_and_not_too_many(void **state)
     (void)state;
     struct dispatch_options o = fake_options();
     o.calls_max = 3;
+    o.batch_bytes_max = 1000000;
     struct fake *f = fake_new(o, good, 5, 4);
-    play(f, RECORDS);
+    for (unsigned i = 0; i < 1000; i++)
+        fake_put(f);
+    fake_take(f);
+    drain(f);
     assert_int_equal(f->call_most, 3);
     assert_int_equal(f->in_call_most, o.batch_records_max);
     fake_free(f);
