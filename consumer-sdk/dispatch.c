@@ -311,7 +311,7 @@ static uint64_t queue_due_us(struct dispatch *d, struct shard_queue *q, uint64_t
 
 uint64_t dispatch_due_us(struct dispatch *d, uint64_t now_us)
 {
-    uint64_t due_us = d->again_us > now_us ? d->again_us : DISPATCH_NEVER;
+    uint64_t due_us = d->again_us ? d->again_us : DISPATCH_NEVER;
     LIST_EACH(node, keep, &d->active)
     due_us =
         earlier(due_us, queue_due_us(d, LIST_OWNER(node, struct shard_queue, active_node), now_us));

@@ -105,6 +105,19 @@ static void expire_queue(struct dispatch *d, struct shard_queue *q,
         list_remove(&q->active_node);
 }
 
+static void expire_strays(struct dispatch *d, const struct sluice_error *error, uint64_t now_us)
+{
+    LIST_EACH(node, keep, &d->strays)
+    {
+        struct stray *s = LIST_OWNER(node, struct stray, node);
+        if (s->parcel->put_us + d->options.timeout_us > now_us)
+            continue;
+        list_remove(node);
+        dispatch_fail(d, s->parcel, error, now_us);
+        mem_free(s);
+    }
+}
+
 void dispatch_expire(struct dispatch *d, uint64_t now_us)
 {
     struct sluice_error e =
@@ -115,6 +128,7 @@ void dispatch_expire(struct dispatch *d, uint64_t now_us)
     }
     LIST_EACH(node, keep, &d->active)
     expire_queue(d, LIST_OWNER(node, struct shard_queue, active_node), &e, now_us);
+    expire_strays(d, &e, now_us);
     const struct parcel *first = parcel_first(&d->unrouted);
     bool expired = first && first->put_us + d->options.timeout_us <= now_us;
     LIST_EACH(node, keep, &d->unrouted)

@@ -39,9 +39,9 @@ static void ask_later(struct dispatch *d, uint64_t now_us)
 void dispatch_map_failed(struct dispatch *d, const struct sluice_error *error, uint64_t now_us)
 {
     ask_later(d, now_us);
-    if (d->map)
-        return; /* the one that is there serves until then: what it has wrong, answers will tell */
     d->map_wanted = true;
+    if (d->map)
+        return; /* the one that is there serves until then */
     if (!error->retryable && error->status != SLUICE_NO_MEMORY)
         dispatch_fail_all(d, &d->unrouted, error, now_us);
 }

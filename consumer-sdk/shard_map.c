@@ -81,7 +81,8 @@ static bool covers_all(const struct shard_map *m)
 
 enum status shard_map_finish(struct shard_map *m)
 {
-    qsort(m->shards, m->count, sizeof(*m->shards), by_key);
+    if (m->count)
+        qsort(m->shards, m->count, sizeof(*m->shards), by_key);
     if (!covers_all(m))
         return CHANGED;
     m->by_id = mem_try(m->count * sizeof(*m->by_id));

@@ -47,6 +47,7 @@ static inline sluice_client *client_open(void)
 {
     struct sluice_client_options o = client_options();
     sluice_client *c = NULL;
+    o.attempts_max = 30; /* readers are throttled too */
     assert_int_equal(sluice_client_new(&o, &c, NULL), SLUICE_OK);
     return c;
 }
@@ -124,7 +125,7 @@ static inline sluice_producer *producer_open(struct sluice_producer_options o, c
 static inline enum sluice_status put_one(sluice_producer *p, unsigned i, unsigned keys,
                                          unsigned bytes)
 {
-    char key[16], data[4096];
+    char key[16], data[16384];
     struct sluice_error e = {0};
     snprintf(key, sizeof(key), "key-%u", i % keys);
     int len = snprintf(data, sizeof(data), "%u:", i);
