@@ -194,7 +194,7 @@ static bool fill_from(struct dispatch *d, struct put_call *c, struct shard_queue
         shard_pace_spend(&q->pace, shard_pace_cost(bytes), now_us);
         d->counts.retried += p->attempts ? p->count : 0;
         p->attempts++;
-        *runs += !follows(c, p);
+        *runs += d->options.idempotent && !follows(c, p);
         c->bytes += bytes;
         c->order = p->order < c->order ? p->order : c->order;
         uint64_t until_us = p->put_us + d->options.timeout_us;
