@@ -10,7 +10,7 @@ static int start_with_quotas(void **state)
 {
     served.flags[0] = "--quotas";
     served.flags[1] = "aws";
-    int st = start_server(state);
+    int st = start(state);
     served.flags[0] = served.flags[1] = NULL;
     return st;
 }
@@ -23,7 +23,7 @@ static void put_all(sluice_producer *p, unsigned from, unsigned to, unsigned byt
 
 static void throttled(const char *stream, bool aggregate, unsigned count, unsigned bytes)
 {
-    make_stream(stream, 2);
+    stream_of(stream, 2);
     expect(count);
     sluice_producer *p = producer_open(
         (struct sluice_producer_options){
@@ -109,7 +109,7 @@ static void resharded(const char *stream, struct sluice_producer_options o, unsi
 {
     pthread_t thread;
     struct resharder r = {.stream = stream};
-    make_stream(stream, 3);
+    stream_of(stream, 3);
     expect(count);
     o.run_thread = true;
     sluice_producer *p = producer_open(o, stream);
@@ -141,7 +141,7 @@ static void shards_may_split_and_merge_under_it(void **state)
 static void killed(const char *stream, struct sluice_producer_options o)
 {
     enum { COUNT = 30000, KILLS = 3 };
-    make_stream(stream, 3);
+    stream_of(stream, 3);
     expect(COUNT);
     o.run_thread = true;
     sluice_producer *p = producer_open(o, stream);
@@ -173,6 +173,6 @@ int main(void)
         cmocka_unit_test(shards_may_split_and_merge_under_it),
         cmocka_unit_test(no_acknowledged_record_is_lost_with_a_killed_server),
     };
-    int failed = cmocka_run_group_tests(quotas, start_with_quotas, stop_server);
-    return failed + cmocka_run_group_tests(tests, start_server, stop_server);
+    int failed = cmocka_run_group_tests(quotas, start_with_quotas, stop_and_forget);
+    return failed + cmocka_run_group_tests(tests, start, stop_and_forget);
 }

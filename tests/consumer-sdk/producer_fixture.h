@@ -9,8 +9,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/u128.h"
-#include "support/served.h"
-#include "unit/base/cmocka_all.h"
+#include "consumer-sdk/given.h"
 #include "wire/aggregate.h"
 
 #include <sluice/kinesis.h>
@@ -29,7 +28,6 @@ struct expected {
     bool found_where_said; /* under the sequence and sub-sequence number of its completion */
 };
 
-static struct served served;
 static struct expected *expected;
 
 static inline struct sluice_client_options client_options(void)
@@ -45,17 +43,8 @@ static inline struct sluice_client_options client_options(void)
 
 static inline sluice_client *client_open(void)
 {
-    struct sluice_client_options o = client_options();
-    sluice_client *c = NULL;
-    o.attempts_max = 30; /* readers are throttled too */
-    assert_int_equal(sluice_client_new(&o, &c, NULL), SLUICE_OK);
-    return c;
-}
-
-static inline void must_be_ok(enum sluice_status st, const struct sluice_error *e)
-{
-    if (st != SLUICE_OK)
-        fail_msg("%s %d %s: %s", sluice_status_name(st), e->http_status, e->type, e->message);
+    /* readers are throttled too */
+    return client_with((struct sluice_client_options){.attempts_max = 30});
 }
 
 static inline void wait_until_active(sluice_client *c, const char *name)
@@ -67,20 +56,15 @@ static inline void wait_until_active(sluice_client *c, const char *name)
         sluice_reply *reply;
         const struct sluice_kinesis_describe_stream_summary_output *out;
         must_be_ok(sluice_kinesis_describe_stream_summary(c, &ask, &reply, &out, &e), &e);
-        struct sluice_bytes status = out->stream_description_summary->stream_status;
-        active = status.len == 6 && memcmp(status.at, "ACTIVE", 6) == 0;
+        active = is_text(out->stream_description_summary->stream_status, "ACTIVE");
         sluice_reply_free(reply);
     }
 }
 
-static inline void make_stream(const char *name, int64_t shards)
+static inline void stream_of(const char *name, int64_t shards)
 {
     sluice_client *c = client_open();
-    struct sluice_error e = {0};
-    const struct sluice_kinesis_create_stream_input in = {.stream_name = sluice_text(name),
-                                                          .shard_count = sluice_int(shards)};
-    must_be_ok(sluice_kinesis_create_stream(c, &in, NULL, &e), &e);
-    wait_until_active(c, name);
+    make_stream(c, name, shards);
     sluice_client_free(c);
 }
 
@@ -277,20 +261,11 @@ static inline struct reading read_all(const char *stream, unsigned count, unsign
     return r;
 }
 
-static inline int start_server(void **state)
+static inline int stop_and_forget(void **state)
 {
-    (void)state;
-    served_start(&served);
-    return 0;
-}
-
-static inline int stop_server(void **state)
-{
-    (void)state;
     mem_free(expected);
     expected = NULL;
-    served_stop(&served);
-    return 0;
+    return stop(state);
 }
 
 #endif

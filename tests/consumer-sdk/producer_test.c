@@ -14,7 +14,7 @@ static void put_all(sluice_producer *p, unsigned from, unsigned to)
 
 static void produce(const char *stream, struct sluice_producer_options o, unsigned count)
 {
-    make_stream(stream, 4);
+    stream_of(stream, 4);
     expect(count);
     sluice_producer *p = producer_open(o, stream);
     put_all(p, 0, count);
@@ -78,7 +78,7 @@ static void idempotent_records_are_stored(void **state)
 static void records_leave_at_once_without_linger(void **state)
 {
     (void)state;
-    make_stream("no-linger", 1);
+    stream_of("no-linger", 1);
     expect(3);
     sluice_producer *p = producer_open(
         (struct sluice_producer_options){.no_linger = true, .run_thread = true}, "no-linger");
@@ -95,7 +95,7 @@ static void records_leave_at_once_without_linger(void **state)
 static void a_callers_loop_can_drive_it(void **state)
 {
     (void)state;
-    make_stream("poll", 2);
+    stream_of("poll", 2);
     expect(100);
     sluice_producer *p = producer_open((struct sluice_producer_options){.aggregate = true}, "poll");
     put_all(p, 0, 100);
@@ -113,7 +113,7 @@ static void memory_stays_within_its_bound(void **state)
 {
     (void)state;
     enum { COUNT = 20000, MEMORY = 512 * 1024 };
-    make_stream("bounded", 2);
+    stream_of("bounded", 2);
     for (int aggregate = 0; aggregate < 2; aggregate++) {
         expect(COUNT);
         sluice_producer *p = producer_open((struct sluice_producer_options){.memory_max = MEMORY,
@@ -144,7 +144,7 @@ static void room_came(void *context)
 static void a_full_producer_says_so_and_when_there_is_room_again(void **state)
 {
     (void)state;
-    make_stream("full", 1);
+    stream_of("full", 1);
     expect(100000);
     rooms = 0;
     sluice_producer *p = producer_open(
@@ -231,7 +231,7 @@ static void many_threads_put_and_flush(struct sluice_producer_options o, const c
 {
     pthread_t threads[PUTTERS];
     struct putter putters[PUTTERS];
-    make_stream(stream, 4);
+    stream_of(stream, 4);
     expect(PUTTERS * EACH);
     sluice_producer *p = producer_open(o, stream);
     for (unsigned i = 0; i < PUTTERS; i++) {
@@ -258,7 +258,7 @@ static void threads_put_at_once(void **state)
 static void close_completes_what_it_cannot_send(void **state)
 {
     (void)state;
-    make_stream("closing", 1);
+    stream_of("closing", 1);
     expect(1000);
     sluice_producer *p = producer_open(
         (struct sluice_producer_options){.run_thread = true, .aggregate = true}, "closing");
@@ -276,7 +276,7 @@ static void close_completes_what_it_cannot_send(void **state)
 static void records_have_no_more_time_than_they_were_given(void **state)
 {
     (void)state;
-    make_stream("late", 1);
+    stream_of("late", 1);
     expect(10);
     sluice_producer *p = producer_open(
         (struct sluice_producer_options){.run_thread = true, .record_timeout_ms = 300}, "late");
@@ -309,5 +309,5 @@ int main(void)
         cmocka_unit_test(close_completes_what_it_cannot_send),
         cmocka_unit_test(records_have_no_more_time_than_they_were_given),
     };
-    return cmocka_run_group_tests(tests, start_server, stop_server);
+    return cmocka_run_group_tests(tests, start, stop_and_forget);
 }

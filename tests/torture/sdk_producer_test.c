@@ -1,33 +1,8 @@
 /* link: -Wl,--wrap=mem_try -Wl,--wrap=mem_resize_try */
-/* producer_memory_test.c: a producer while memory is short: each allocation fails in turn, one run an allocation, until a run comes
+/* sdk_producer_test.c: a producer while memory is short: each allocation fails in turn, one run an allocation, until a run comes
  * through without. Every record that was taken has one completion; what was said to be stored is; nothing leaks. */
 #include "consumer-sdk/producer_fixture.h"
-
-void *__real_mem_try(size_t size);
-void *__wrap_mem_try(size_t size);
-void *__real_mem_resize_try(void *old, size_t size);
-void *__wrap_mem_resize_try(void *old, size_t size);
-
-static _Atomic long allocations, fail_at;
-static _Atomic bool failed;
-
-static bool refuse(void)
-{
-    if (!fail_at || ++allocations != fail_at)
-        return false;
-    failed = true;
-    return true;
-}
-
-void *__wrap_mem_try(size_t size)
-{
-    return refuse() ? NULL : __real_mem_try(size);
-}
-
-void *__wrap_mem_resize_try(void *old, size_t size)
-{
-    return refuse() ? NULL : __real_mem_resize_try(old, size);
-}
+#include "support/failing.h"
 
 enum { COUNT = 60, KEYS = 7, RUNS_MAX = 2000 };
 
@@ -61,24 +36,22 @@ static bool run(const char *stream, bool split, long n)
     struct sluice_error e = {0};
     bool taken[COUNT] = {false};
     expect(COUNT);
-    failed = false;
-    allocations = 0;
-    fail_at = n;
+    failing_begin(n);
     enum sluice_status st = sluice_producer_new(&o, &p, &e);
-    assert_true(st == SLUICE_OK || (failed && st == SLUICE_NO_MEMORY && !p));
+    assert_true(st == SLUICE_OK || (failing.failed && st == SLUICE_NO_MEMORY && !p));
     for (unsigned i = 0; p && i < COUNT; i++) {
         if (split && i == COUNT / 2) {
-            fail_at = 0; /* what others allocate is not the producer's */
+            failing.fail_at = 0; /* what others allocate is not the producer's */
             assert_int_equal(sluice_producer_flush(p, 60000), SLUICE_OK);
             split_first(stream, "shardId-000000000000");
-            fail_at = failed ? 0 : n;
+            failing.fail_at = failing.failed ? 0 : n;
         }
         taken[i] = put_one(p, i, KEYS, 100) == SLUICE_OK;
-        assert_true(taken[i] || failed);
+        assert_true(taken[i] || failing.failed);
     }
     if (p)
         assert_int_equal(sluice_producer_close(p, 60000), SLUICE_OK);
-    fail_at = 0;
+    bool failed = failing_end();
     for (unsigned i = 0; i < COUNT; i++) {
         assert_int_equal(expected[i].completions, taken[i]);
         assert_true(!taken[i] || expected[i].status == SLUICE_OK || failed);
@@ -91,7 +64,7 @@ static void every_allocation_may_fail(void **state)
     (void)state;
     long n = 1;
     unsigned stored = 0;
-    make_stream("short", 2);
+    stream_of("short", 2);
     while (n < RUNS_MAX && run("short", false, n)) {
         for (unsigned i = 0; i < COUNT; i++)
             stored += expected[i].completions && expected[i].status == SLUICE_OK;
@@ -109,7 +82,7 @@ static void every_allocation_of_a_reshard_may_fail(void **state)
     char stream[32];
     for (long n = 20; n < 200; n += 3) {
         snprintf(stream, sizeof(stream), "short-%ld", n);
-        make_stream(stream, 1);
+        stream_of(stream, 1);
         if (!run(stream, true, n))
             return;
     }
@@ -121,5 +94,5 @@ int main(void)
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(every_allocation_of_a_reshard_may_fail),
     };
-    return cmocka_run_group_tests(tests, start_server, stop_server);
+    return cmocka_run_group_tests(tests, start, stop_and_forget);
 }
