@@ -4,6 +4,7 @@
  * server and stream. The producer makes its requests as it goes, over its own client, in CBOR: one thread puts, one works. Client and server
  * share the cores, so what the client spends the server lacks. */
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/must.h"
@@ -20,7 +21,14 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-enum { SHARDS = 16, RECORDS = 500, RECORD_BYTES = 1024, BODIES = 48, DIFFERENT = 1024 };
+enum {
+    SHARDS = 16,
+    RECORDS = 500,
+    RECORD_BYTES = 1024,
+    BODIES = 48,
+    KEY_BYTES = 16,
+    DIFFERENT = 1024
+};
 
 struct producing {
     _Atomic uint64_t stored, failed;
@@ -29,6 +37,7 @@ struct producing {
     bool aggregate;
     double seconds;
     uint8_t data[DIFFERENT][RECORD_BYTES];
+    char keys[DIFFERENT][KEY_BYTES + 1];
     /* found */
     double records_per_s, us_per_record;
     uint64_t calls, kinesis_records;
@@ -57,14 +66,11 @@ static double now_s(void)
 
 static void put_for(struct producing *g, sluice_producer *p, double seconds)
 {
-    char key[24];
     uint64_t n = 0;
     for (double end_s = now_s() + seconds; (n & 255) || now_s() < end_s; n++) {
-        const struct sluice_record r = {
-            .data = sluice_view(g->data[n % DIFFERENT], RECORD_BYTES),
-            .partition_key =
-                sluice_view(key, (size_t)snprintf(key, sizeof(key), "%016llx",
-                                                  (unsigned long long)(n * 0x9e3779b97f4a7c15u)))};
+        const struct sluice_record r = {.data = sluice_view(g->data[n % DIFFERENT], RECORD_BYTES),
+                                        .partition_key =
+                                            sluice_view(g->keys[n % DIFFERENT], KEY_BYTES)};
         must(sluice_producer_put(p, &r, NULL) == SLUICE_OK);
     }
 }
@@ -193,6 +199,8 @@ static void run(struct bench *b)
     caller_create_stream(&server.caller, "put-0", SHARDS);
     ring_put(&ring, &server.caller, &plan);
     random_noise(g->data, sizeof(g->data));
+    for (unsigned i = 0; i < DIFFERENT; i++)
+        hex_print(bytes_of(g->data[i], KEY_BYTES / 2), g->keys[i]);
     g->caller = &server.caller;
     g->port = server.port;
     g->seconds = b->seconds;

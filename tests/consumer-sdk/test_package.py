@@ -204,7 +204,19 @@ def test_produce_stores_lines_as_awss_own_library_reads_them(examples, server):
     assert run(examples / "produce", "produced", env=environment(server), input=text) == "1000 stored, 0 failed\n"
     stored = records_of(kinesis, "produced")
     assert len(stored) < 100
-    raw = [{"kinesis": {"data": base64.b64encode(r["Data"]).decode(), "partitionKey": r["PartitionKey"], "sequenceNumber": r["SequenceNumber"]}} for r in stored]
+    # as Lambda hands them over, which is what the module reads
+    raw = [
+        {
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "data": base64.b64encode(r["Data"]).decode(),
+                "partitionKey": r["PartitionKey"],
+                "sequenceNumber": r["SequenceNumber"],
+                "approximateArrivalTimestamp": r["ApproximateArrivalTimestamp"].timestamp(),
+            }
+        }
+        for r in stored
+    ]
     found = deaggregator.deaggregate_records(raw)
     pairs = [(r["kinesis"]["partitionKey"], base64.b64decode(r["kinesis"]["data"]).decode()) for r in found]
     assert sorted(pairs) == sorted(lines)

@@ -5,8 +5,9 @@
  *
  * P1. Every record that sluice_producer_put took has exactly one completion: with shard and sequence number, or with an error.
  * P2. Memory held for records never exceeds memory_max.
- * P3. ordered: records of a shard are stored in the order of their puts. One batch of a shard is on its way at a time; when a record
- *     of it fails for good, those behind it in the shard fail too (SLUICE_CANCELLED), so that none overtakes.
+ * P3. ordered: records of a shard are stored in the order of their puts. One record of the stream (with aggregate, an aggregated one) is on
+ *     its way to a shard at a time: PutRecords may refuse a record and store a later one. When one fails for good, those behind it in the
+ *     shard fail too (SLUICE_CANCELLED), so that none overtakes.
  * P4. aggregate: records are packed in the KPL's format (protobuf, magic F3899AC2, MD5), never across the hash range of one shard, so
  *     that the KCL, Flink, Spark and our worker take them apart. A lone record is sent as it is.
  * P5. idempotent: a retry after a lost answer is stored once. Sluice only: the service keeps, for each shard, what it stored lately for
