@@ -8,7 +8,6 @@
 #include <sluice/producer.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 
 struct tally {
     unsigned long stored, failed;
@@ -31,19 +30,16 @@ static void delivered(void *context, void *record_context, const struct sluice_d
 static int put_lines(sluice_producer *producer)
 {
     struct sluice_error error = {0};
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t len;
+    static char line[64 * 1024]; /* longer lines come in pieces */
     int failed = 0;
-    for (uintptr_t number = 1; !failed && (len = getline(&line, &room, stdin)) > 0; number++) {
-        if (line[len - 1] == '\n')
-            len--;
-        const char *tab = memchr(line, '\t', (size_t)len);
-        size_t key_len = tab != NULL ? (size_t)(tab - line) : (size_t)len;
+    for (uintptr_t number = 1; !failed && fgets(line, sizeof(line), stdin) != NULL; number++) {
+        size_t len = strcspn(line, "\n");
+        const char *tab = memchr(line, '\t', len);
+        size_t key_len = tab != NULL ? (size_t)(tab - line) : len;
         size_t data_at = tab != NULL ? key_len + 1 : 0;
         const struct sluice_record record = {
             .partition_key = sluice_view(line, key_len),
-            .data = sluice_view(line + data_at, (size_t)len - data_at),
+            .data = sluice_view(line + data_at, len - data_at),
             .context = (void *)number,
         };
         if (sluice_producer_put(producer, &record, &error) != SLUICE_OK) {
@@ -51,7 +47,6 @@ static int put_lines(sluice_producer *producer)
             failed = 1;
         }
     }
-    free(line);
     return failed;
 }
 
