@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import boto3
+import layouts
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -112,6 +113,13 @@ def test_what_headers_declare_is_there(installed):
         if names & listed():
             assert names <= listed(), header.name
     assert listed() <= every
+
+
+def test_the_structs_lie_as_programs_were_compiled_with(installed):
+    theirs = [h for h in headers(installed) if not declared(h) or declared(h) & listed()]
+    now, before = set(layouts.measure(theirs)), set(layouts.listed())
+    words = "layouts.py says how; what programs have been compiled with may not change under this soname"
+    assert now == before, words
 
 
 # ---- the package
