@@ -79,6 +79,8 @@ void sluice_client_free(sluice_client *client)
     if (client->config.secret_access_key != NULL) /* a copy of ours */
         explicit_bzero((char *)(uintptr_t)client->config.secret_access_key,
                        strlen(client->config.secret_access_key));
+    while (client->spare_count > 0)
+        buf_fini(&client->spares[--client->spare_count]);
     arena_fini(&client->texts);
     mem_free(client);
 }
