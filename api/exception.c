@@ -27,6 +27,7 @@ static const struct exception exceptions[] = {
     {KEY_DISABLED, "KMSDisabledException", 400, "message", true},
     {KEY_DENIED, "KMSAccessDeniedException", 400, "message", true},
     {KEY_INVALID, "KMSInvalidStateException", 400, "message", true},
+    {FENCED, "FencedException", 400, "message", true},
 };
 
 /* What Firehose, and its flush, call otherwise. */

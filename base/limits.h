@@ -96,6 +96,9 @@
 #define INJECT_BYTES_MAX      KIB(256)
 #define INJECT_RULES_MAX      256
 #define INJECT_LATENCY_MS_MAX 60000
+/* Consumer groups, ours: of a stream, and members of one. A group keeps some 400 bytes for each shard, and as much for each member. */
+#define GROUPS_MAX        100
+#define GROUP_MEMBERS_MAX 1000
 /* Clock skew that a signature may have (AWS). */
 #define SIGNATURE_SKEW_MS (15 * 60 * 1000ull)
 

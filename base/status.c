@@ -63,6 +63,7 @@ static const char *const error_names[] = {
     ROW(KEY_INVALID),
     ROW(TIMED_OUT),
     ROW(CHANGED),
+    ROW(FENCED),
 };
 
 const char *status_name(enum status status)

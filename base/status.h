@@ -42,6 +42,7 @@ enum status {
     TIMED_OUT = -29,            /* the far side did not answer in the time it had */
     /* it is no longer as the caller believes it to be (AWS: ConcurrentModificationException) */
     CHANGED = -30,
+    FENCED = -31, /* a lease or a session that is another's now (ours: FencedException) */
 };
 
 #define MUST_USE __attribute__((warn_unused_result))

@@ -3,6 +3,7 @@
 
     server > api > delivery > shards > base          server > retention > shards
     api, delivery, consumer-sdk > wire > base        cli > consumer-sdk
+    api, consumer-sdk > groups > base
 
 Also: an include names its folder; what it names exists; an *_internal.h is for its own folder and that folder's tests.
 """
@@ -16,12 +17,13 @@ import source
 ALLOWED = {
     "base": {"base"},
     "wire": {"wire", "base"},
+    "groups": {"groups", "base"},
     "shards": {"shards", "base"},
     "retention": {"retention", "shards", "base"},
     "delivery": {"delivery", "shards", "wire", "base"},
-    "api": {"api", "delivery", "shards", "wire", "base"},
-    "server": {"server", "api", "delivery", "retention", "shards", "wire", "base"},
-    "consumer-sdk": {"consumer-sdk", "wire", "base"},
+    "api": {"api", "delivery", "groups", "shards", "wire", "base"},
+    "server": {"server", "api", "delivery", "groups", "retention", "shards", "wire", "base"},
+    "consumer-sdk": {"consumer-sdk", "groups", "wire", "base"},
     "cli": {"cli", "consumer-sdk", "wire", "base"},
 }
 FREE = {"tests", "bench", "docs"}  # may include anything

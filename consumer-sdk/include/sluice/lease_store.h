@@ -17,12 +17,16 @@
 extern "C" {
 #endif
 
-#define SLUICE_SHARD_END "SHARD_END" /* the checkpoint of a shard that is done */
+/* Checkpoints that are no sequence numbers: a shard that is done; one to be begun at its oldest record (it appeared after its group); one to
+ * be begun at a time (sub_sequence_number: milliseconds since 1970). */
+#define SLUICE_SHARD_END       "SHARD_END"
+#define SLUICE_AT_TRIM_HORIZON "TRIM_HORIZON"
+#define SLUICE_AT_TIME         "AT_TIMESTAMP"
 
 enum { SLUICE_SHARD_ID_BYTES = 129, SLUICE_SEQUENCE_BYTES = 130 };
 
 struct sluice_checkpoint_at {
-    char sequence_number[SLUICE_SEQUENCE_BYTES]; /* "": none yet; SLUICE_SHARD_END */
+    char sequence_number[SLUICE_SEQUENCE_BYTES]; /* "": none yet; or one of the words above */
     uint64_t sub_sequence_number;
 };
 struct sluice_lease {
@@ -46,15 +50,20 @@ struct sluice_lease_store {
     void *self;
     /* The service keeps the list of shards itself; for others the worker passes it to each heartbeat. */
     bool wants_shards;
-    enum sluice_status (*join)(void *self, const struct sluice_lease_member *member, struct sluice_error *error);
+    enum sluice_status (*join)(void *self, const struct sluice_lease_member *member,
+                               struct sluice_error *error);
     /* Says that this member lives, what it lets go of, and learns what it has now: `leases` has room for *count, which is set; when
      * there are more, SLUICE_FULL and *count says how many. SLUICE_FENCED: the session had expired: join again; all leases are lost. */
-    enum sluice_status (*heartbeat)(void *self, const struct sluice_lease_member *member, const struct sluice_lease_shard *shards,
-                                    size_t shard_count, const struct sluice_lease *released, size_t released_count,
-                                    struct sluice_lease *leases, size_t *count, struct sluice_error *error);
-    enum sluice_status (*commit)(void *self, const struct sluice_lease_member *member, const struct sluice_lease *lease,
+    enum sluice_status (*heartbeat)(void *self, const struct sluice_lease_member *member,
+                                    const struct sluice_lease_shard *shards, size_t shard_count,
+                                    const struct sluice_lease *released, size_t released_count,
+                                    struct sluice_lease *leases, size_t *count,
+                                    struct sluice_error *error);
+    enum sluice_status (*commit)(void *self, const struct sluice_lease_member *member,
+                                 const struct sluice_lease *lease,
                                  const struct sluice_checkpoint_at *at, struct sluice_error *error);
-    enum sluice_status (*leave)(void *self, const struct sluice_lease_member *member, struct sluice_error *error);
+    enum sluice_status (*leave)(void *self, const struct sluice_lease_member *member,
+                                struct sluice_error *error);
 };
 
 /* One JSON file, replaced whole and synced with each change, under flock(2): for workers of one machine. Made when it is not there

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { LAST = CHANGED };
+enum { LAST = FENCED };
 
 static void every_status_has_its_own_name(void **state)
 {
