@@ -90,9 +90,11 @@ uint64_t sluice_shard_epoch(const sluice_shard *shard)
 
 const char *sluice_shard_checkpoint(const sluice_shard *shard, uint64_t *sub_sequence_number)
 {
+    const struct sluice_checkpoint_at *at = &shard->lease.checkpoint;
+    bool number = at->sequence_number[0] >= '0' && at->sequence_number[0] <= '9';
     if (sub_sequence_number)
-        *sub_sequence_number = shard->lease.checkpoint.sub_sequence_number;
-    return shard->lease.checkpoint.sequence_number;
+        *sub_sequence_number = number ? at->sub_sequence_number : 0;
+    return number ? at->sequence_number : "";
 }
 
 int64_t sluice_shard_behind_ms(const sluice_shard *shard)

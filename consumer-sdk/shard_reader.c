@@ -18,9 +18,8 @@
 #include <stdio.h>
 
 enum { OPEN_FIRST_MS = 100, HAND_FIRST_MS = 50, SAVE_FIRST_MS = 100, WAIT_MOST_MS = 5000 };
-enum {
-    SAVES_MAX = 12
-}; /* tries of the last checkpoint: some 20 s; then another worker goes on from the one before */
+/* Tries of the last checkpoint: some 20 s, or 1 s of a worker that stops; then another goes on from the one before. */
+enum { SAVES_MAX = 12, STOPPING_SAVES_MAX = 4 };
 
 static void note(struct sluice_shard *s, const char *text)
 {
@@ -60,6 +59,10 @@ static void on_failed(struct fetch *f, enum fetch_trouble trouble, const struct 
     switch (trouble) {
     case FETCH_NO_PUSH:
         s->push_off = true;
+        if (s->host->push_only) {
+            s->host->ops->hopeless(s->host, error);
+            return;
+        }
         note(s, "push cannot be had: its records are polled");
         return;
     case FETCH_GONE:
@@ -213,7 +216,8 @@ static void save_last(struct sluice_shard *s)
         s->state = SHARD_OVER;
         return;
     }
-    if (s->why == SLUICE_SHARD_LOST || s->save_backoff.attempt >= SAVES_MAX) {
+    unsigned most = s->why == SLUICE_WORKER_STOPS ? STOPPING_SAVES_MAX : SAVES_MAX;
+    if (s->why == SLUICE_SHARD_LOST || s->save_backoff.attempt >= most) {
         s->state = SHARD_OVER;
         note(s, "the last checkpoint could not be saved: some records will come again");
         return;
