@@ -61,15 +61,21 @@ enum status loop_new(struct loop **out, const struct clock *clock, struct fault 
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (epoll_fd < 0)
         return fault_set(f, IO_FAILED, "cannot make an event loop: %m");
-    struct loop *l = MEM_NEW(struct loop);
+    struct loop *l = MEM_TRY_NEW(struct loop);
+    enum status st = l == NULL ? fault_set(f, NO_MEMORY, "no memory for an event loop")
+                               : mailbox_try_init(&l->mailbox, f);
+    if (st != OK) {
+        must(close(epoll_fd) == 0);
+        mem_free(l);
+        return st;
+    }
     l->epoll_fd = epoll_fd;
     l->clock = clock;
     list_init(&l->timers);
-    mailbox_init(&l->mailbox);
     /* No watch stands for the mailbox: its event has data.ptr NULL. */
     struct epoll_event event = {.events = EPOLLIN};
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, l->mailbox.wake_fd, &event) != 0) {
-        enum status st = fault_set(f, IO_FAILED, "cannot watch a mailbox: %m");
+        st = fault_set(f, IO_FAILED, "cannot watch a mailbox: %m");
         loop_free(l);
         return st;
     }
@@ -106,12 +112,13 @@ void loop_send(struct loop *l, struct message *message)
 
 void loop_stop(struct loop *l)
 {
-    int error = errno; /* a signal handler must leave it as it was */
     atomic_store(&l->stopping, true);
-    uint64_t one = 1;
-    ssize_t written = write(l->mailbox.wake_fd, &one, sizeof(one));
-    (void)written; /* it fails only when the eventfd is full, and then the loop wakes anyway */
-    errno = error;
+    mailbox_wake(&l->mailbox);
+}
+
+void loop_wake(struct loop *l)
+{
+    mailbox_wake(&l->mailbox);
 }
 
 static enum status control(struct loop *l, struct loop_watch *w, int operation,
@@ -230,18 +237,41 @@ static bool handle_ready(struct loop *l)
     return mail;
 }
 
+static void turn(struct loop *l, uint64_t wanted_ms)
+{
+    int count = epoll_wait(l->epoll_fd, l->events, EVENTS_A_TURN, wait_ms(l, wanted_ms));
+    must(count >= 0 || errno == EINTR);
+    l->fetched = count < 0 ? 0 : count;
+    if (handle_ready(l))
+        mailbox_drain(&l->mailbox);
+    fire_due(l);
+}
+
+void loop_turn(struct loop *l, int wait_ms)
+{
+    must(l->runner == 0);
+    l->runner = (uintptr_t)&self;
+    turn(l, wait_ms < 0 ? UINT64_MAX : (uint64_t)wait_ms);
+    l->runner = 0;
+}
+
+int loop_fd(const struct loop *l)
+{
+    return l->epoll_fd;
+}
+
+int loop_timeout_ms(const struct loop *l)
+{
+    return wait_ms(l, UINT64_MAX);
+}
+
 void loop_run(struct loop *l)
 {
     must(l->runner == 0);
     l->runner = (uintptr_t)&self;
     uint64_t wanted_ms = 0; /* the first turn is at once: after_turn has not been asked yet */
     while (!atomic_load(&l->stopping)) {
-        int count = epoll_wait(l->epoll_fd, l->events, EVENTS_A_TURN, wait_ms(l, wanted_ms));
-        must(count >= 0 || errno == EINTR);
-        l->fetched = count < 0 ? 0 : count;
-        if (handle_ready(l))
-            mailbox_drain(&l->mailbox);
-        fire_due(l);
+        turn(l, wanted_ms);
         wanted_ms = l->after_turn == NULL ? UINT64_MAX : l->after_turn(l->after_turn_arg);
     }
     while (mailbox_drain(&l->mailbox) > 0) { /* I3 */

@@ -28,6 +28,7 @@ struct loop_timer {
     bool armed;       /* the loop's own */
 };
 
+/* IO_FAILED, NO_MEMORY. */
 enum status loop_new(struct loop **out, const struct clock *clock, struct fault *f) MUST_USE;
 void loop_free(struct loop *l);
 /* Runs until loop_stop. Each turn: fd events, then the mailbox, then due timers, then `after_turn`
@@ -35,6 +36,17 @@ void loop_free(struct loop *l);
 void loop_run(struct loop *l);
 /* Thread: any, also signal handlers. */
 void loop_stop(struct loop *l);
+
+/* For who has a loop of his own, and drives this one from it: one turn, which waits up to wait_ms (-1:
+ * until something happens). Thread: one at a time; it is the loop's own meanwhile. */
+void loop_turn(struct loop *l, int wait_ms);
+/* Readable when loop_turn(l, 0) has something to do, timers left aside. */
+int loop_fd(const struct loop *l);
+/* In how many ms the soonest timer is due; -1: there is none. */
+int loop_timeout_ms(const struct loop *l);
+/* Ends a turn that waits. Thread: any, also signal handlers. */
+void loop_wake(struct loop *l);
+
 /* Thread: any. */
 void loop_send(struct loop *l, struct message *message);
 bool loop_is_mine(const struct loop *l);

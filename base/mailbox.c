@@ -28,12 +28,17 @@
 
 enum { HELD_MAX = 64 };
 
-void mailbox_init(struct mailbox *m)
+enum status mailbox_try_init(struct mailbox *m, struct fault *f)
 {
     atomic_init(&m->head, NULL);
     atomic_init(&m->senders, 0);
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (m->wake_fd < 0)
+    return m->wake_fd < 0 ? fault_set(f, IO_FAILED, "cannot make a mailbox: %m") : OK;
+}
+
+void mailbox_init(struct mailbox *m)
+{
+    if (mailbox_try_init(m, NULL) != OK)
         die("the system has no file descriptor left for a mailbox");
 }
 
@@ -65,6 +70,15 @@ static void wake(struct mailbox *m)
     ssize_t written = write(m->wake_fd, &one, sizeof(one));
     must(written == (ssize_t)sizeof(one) || errno == EAGAIN); /* EAGAIN: it is readable anyway */
     leave(m);
+}
+
+void mailbox_wake(struct mailbox *m)
+{
+    int error = errno; /* a signal handler must leave it as it was */
+    uint64_t one = 1;
+    ssize_t written = write(m->wake_fd, &one, sizeof(one));
+    (void)written; /* it fails only when the eventfd is full, and then it is readable anyway */
+    errno = error;
 }
 
 void mailbox_hold(void)

@@ -4,6 +4,8 @@
 #ifndef SLUICE_BASE_MAILBOX_H
 #define SLUICE_BASE_MAILBOX_H
 
+#include "base/status.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,11 +20,16 @@ struct mailbox {
     int wake_fd;              /* an eventfd: readable when something was sent; fixed at birth */
 };
 
+/* Dies when the process has no file descriptor left. */
 void mailbox_init(struct mailbox *m);
+/* The same, and answers IO_FAILED instead. */
+enum status mailbox_try_init(struct mailbox *m, struct fault *f) MUST_USE;
 /* Must be empty. */
 void mailbox_fini(struct mailbox *m);
 /* Thread: any. Writes the eventfd only when the box was empty. */
 void mailbox_send(struct mailbox *m, struct message *message);
+/* Makes the eventfd readable, though nothing was sent. Thread: any; also signal handlers. */
+void mailbox_wake(struct mailbox *m);
 /* Between the two, what this thread sends wakes its receivers only at the end, each once: they find all of it, instead of going to sleep
  * again after the first. For short stretches that do not block. Not nested. Thread: any. */
 void mailbox_hold(void);

@@ -7,6 +7,7 @@
 #define SLUICE_BASE_MEM_H
 
 #include <stddef.h>
+#include <string.h>
 
 void *mem_must(size_t size) __attribute__((malloc, returns_nonnull, alloc_size(1))); /* zeroed */
 void *mem_try(size_t size)
@@ -20,5 +21,13 @@ char *mem_strdup(const char *text)
 void mem_free(void *p);
 
 #define MEM_NEW(type) ((type *)mem_must(sizeof(type)))
+
+/* mem_try, zeroed. */
+static inline void *mem_zero_try(size_t size)
+{
+    void *p = mem_try(size);
+    return p == NULL ? NULL : memset(p, 0, size);
+}
+#define MEM_TRY_NEW(type) ((type *)mem_zero_try(sizeof(type)))
 
 #endif

@@ -8,7 +8,7 @@
 #define SLUICE_DELIVERY_DESTINATION_H
 
 #include "delivery/delivery.h"
-#include "delivery/web.h"
+#include "wire/web.h"
 
 enum parcel_outcome {
     PARCEL_SENT,

@@ -12,7 +12,7 @@
  *
  * Left to others: when to try again (post.c), the API's texts (bulk.c). Thread: the lane's loop. */
 #include "delivery/bulk.h"
-#include "delivery/credentials.h"
+#include "wire/credentials.h"
 #include "delivery/post.h"
 #include "delivery/search_config.h"
 
@@ -193,7 +193,8 @@ static void look_for_credentials(struct search_side *side)
 {
     const struct delivery_engine_settings *engine = side->post.settings.engine;
     const struct credentials_from from = {.access_key = engine->s3_access_key,
-                                          .secret_key = engine->s3_secret_key};
+                                          .secret_key = engine->s3_secret_key,
+                                          .said_where = "the settings for S3"};
     if (!side->looked)
         side->signs = credentials_find(&from, &side->credentials, NULL) == OK;
     side->looked = true;

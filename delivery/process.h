@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "base/loop.h"
 #include "delivery/delivery.h"
-#include "delivery/web.h"
+#include "wire/web.h"
 
 /* A record as its source has it. Views; they last until the batch is done. */
 struct process_record {

@@ -229,7 +229,8 @@ static void on_done(struct web_call *w)
 static enum status have_credentials(struct s3_client *client, struct fault *f)
 {
     const struct credentials_from from = {.access_key = client->settings->s3_access_key,
-                                          .secret_key = client->settings->s3_secret_key};
+                                          .secret_key = client->settings->s3_secret_key,
+                                          .said_where = "the settings for S3"};
     if (client->have)
         return OK;
     enum status st = credentials_find(&from, &client->credentials, f);

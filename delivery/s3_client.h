@@ -4,7 +4,7 @@
 #ifndef SLUICE_DELIVERY_S3_CLIENT_H
 #define SLUICE_DELIVERY_S3_CLIENT_H
 
-#include "delivery/credentials.h"
+#include "wire/credentials.h"
 #include "delivery/destination.h"
 #include "delivery/engine.h"
 #include "wire/sigv4.h"

@@ -6,7 +6,7 @@
 #include "delivery/transform.h"
 
 #include "base/mem.h"
-#include "delivery/credentials.h"
+#include "wire/credentials.h"
 #include "wire/sigv4.h"
 #include "wire/uri.h"
 
@@ -59,7 +59,7 @@ static void add(struct web_call *w, const char *name, struct bytes value)
 static enum status sign(struct side *side, struct http_call *h, struct fault *f)
 {
     struct web_call *w = &h->web;
-    const struct credentials_from from = {.access_key = "", .secret_key = ""};
+    const struct credentials_from from = {.said_where = "the settings"};
     struct uri uri;
     if (!side->have && credentials_find(&from, &side->credentials, f) != OK)
         return OK; /* a server that asks for none */

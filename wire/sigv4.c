@@ -27,7 +27,8 @@ void sigv4_derive_key(struct bytes secret, struct bytes day, struct bytes region
                       struct bytes service, uint8_t key[SIGV4_KEY_BYTES])
 {
     enum { PREFIX = 4 };
-    uint8_t small[128],
+    /* Those that fit are of AWS's kind, and the SDK's; it may not die for want of memory. */
+    uint8_t small[256],
         *first = secret.len + PREFIX <= sizeof(small) ? small : mem_must(secret.len + PREFIX);
     memcpy(first, "AWS4", PREFIX);
     if (secret.len > 0)

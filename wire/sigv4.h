@@ -73,6 +73,8 @@ enum status sigv4_sign(const struct sigv4_request *r, const struct sigv4_signer 
 enum status sigv4_presign(const struct sigv4_request *r, const struct sigv4_signer *s,
                           uint64_t expires_s, struct arena *a, struct bytes *query,
                           struct fault *f) MUST_USE;
+/* "Mon, 23 Nov 2026 23:58:46 GMT", as HTTP writes dates. False: it is none. */
+bool sigv4_time_from_rfc1123(struct bytes text, uint64_t *wall_ms);
 /* "20261123T235846Z" and a NUL. */
 void sigv4_timestamp(uint64_t wall_ms, char out[17]);
 

@@ -40,8 +40,6 @@ static inline struct bytes sigv4_text_view(const struct sigv4_text *t)
 /* ---- sigv4_time.c */
 /* "20261123T235846Z", strictly; false for days that no calendar has. */
 bool sigv4_time_from_iso(struct bytes text, uint64_t *wall_ms);
-/* "Mon, 23 Nov 2026 23:58:46 GMT" (RFC 1123). */
-bool sigv4_time_from_rfc1123(struct bytes text, uint64_t *wall_ms);
 
 /* ---- sigv4_canonical.c */
 /* A header's value by name, without regard to case; absent when there is none. */

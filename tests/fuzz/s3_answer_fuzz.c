@@ -1,5 +1,5 @@
 /* s3_answer_fuzz.c: any bytes as S3's XML, and as a credentials file and a stored plan, which are read by the same hands. */
-#include "delivery/credentials.h"
+#include "wire/credentials.h"
 #include "delivery/plan.h"
 #include "delivery/s3_answer.h"
 
@@ -17,7 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_fini(&a);
     struct credentials c;
     struct fault f;
-    (void)!credentials_parse(bytes_of(data, size), BYTES_LITERAL("default"), &c, &f);
+    (void)!credentials_parse(PROFILE_CREDENTIALS, bytes_of(data, size), BYTES_LITERAL("default"), &c,
+                             &f);
+    (void)!credentials_parse(PROFILE_CONFIG, bytes_of(data, size), BYTES_LITERAL("default"), &c, &f);
     struct plan_facts facts;
     if (plan_read(bytes_of(data, size), &facts, &f) == OK)
         arena_fini(&facts.arena);

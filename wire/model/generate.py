@@ -501,7 +501,7 @@ def header(m):
     out += ["#define %s_TARGET_PREFIX %s" % (upper, literal(m.target)), ""]
     write_types(m, out)
     out += ["extern const struct shape shape_%s;" % m.c_name(name) for name in m.order]
-    out += ["", "/* Sorted by name. */", "enum %s_operation {" % m.service]
+    out += ["", "/* Sorted by name. */", "enum %s_operation_index {" % m.service]
     out += ["    %s_OP_%s," % (upper, snake(operation["name"]).upper()) for operation in m.operations]
     out += ["};", "enum { %s_OPERATIONS = %d };" % (upper, len(m.operations)),
             "extern const struct operation_model %s_operations[%s_OPERATIONS];" % (m.service, upper), "", "#endif", ""]

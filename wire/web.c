@@ -8,13 +8,13 @@
  *        \-> refused (timer in the next turn) ----------> done
  *   any of them: its timer -> done; web_cancel; web_free -> done
  *
- * I1. `done` is called only from the loop's turns (a socket, a timer) and from web_free, never inside libcurl's callbacks: so it
- *     may start and cancel calls.
+ * I1. `done` and `arrived` are called only from the loop's turns (a socket, a timer) and from web_free, never inside libcurl's
+ *     callbacks: so they may start and cancel calls.
  * I2. Timers may fire earlier than libcurl's own clock says (its clock is the system's, the loop's may be another): after each the
  *     next is asked for again.
  *
  * Left to others: what an outcome means (web_transfer.c), trying again (destinations). Thread: the loop's own. */
-#include "delivery/web_internal.h"
+#include "wire/web_internal.h"
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -25,16 +25,19 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+enum { CONNECT_MS = 15000 };
+
 struct web {
     /* fixed at birth */
     struct loop *loop;
     CURLM *multi;
-    char *ca_file;
-    uint32_t connections_max, host_max;
+    struct web_manner manner;
+    uint32_t calls_max, host_max; /* that run, streamed ones left aside */
     /* the loop's own */
     struct loop_timer timer; /* libcurl's */
     struct list transfers;   /* all under way, in order of arrival */
     struct list hosts;       /* those with calls; who was served last is last */
+    struct list fresh;       /* web_transfer.fresh_node: of whose answer something has arrived */
     uint32_t running, waiting;
     bool closing;
 };
@@ -62,13 +65,13 @@ static void socket_ready(struct loop_watch *watch, uint32_t events)
 }
 
 /* The call of that handle ends in the next turn: here we are inside libcurl. */
-static void refuse_later(struct web *w, CURL *easy)
+static void refuse_later(struct web *w, CURL *easy, enum status why)
 {
     struct web_transfer *t = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
     if (t == NULL)
         return;
-    t->refused = fault_set(&t->call->fault, IO_FAILED, "a socket cannot be watched");
+    t->refused = fault_set(&t->call->fault, why, "a socket cannot be watched");
     loop_timer_set(w->loop, &t->timer, 0);
 }
 
@@ -89,7 +92,11 @@ static int on_socket(CURL *easy, curl_socket_t fd, int wanted, void *arg, void *
     struct fault f;
     enum status st;
     if (s == NULL) {
-        s = MEM_NEW(struct web_socket);
+        s = mem_try(sizeof(*s));
+        if (s == NULL) {
+            refuse_later(w, easy, NO_MEMORY);
+            return 0;
+        }
         *s = (struct web_socket){.watch = {.fd = fd, .ready = socket_ready}, .web = w};
         curl_multi_assign(w->multi, fd, s);
         st = loop_watch(w->loop, &s->watch, events, &f);
@@ -97,7 +104,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int wanted, void *arg, void *
         st = s->watch.watched ? loop_rewatch(w->loop, &s->watch, events, &f) : IO_FAILED;
     }
     if (st != OK) /* answering -1 would end every call of this multi handle */
-        refuse_later(w, easy);
+        refuse_later(w, easy, st);
     return 0;
 }
 
@@ -125,6 +132,7 @@ static void timer_fired(struct loop_timer *timer)
 
 /* ---- far sides and their queues */
 
+/* NULL: no memory. */
 static struct web_host *host_of(struct web *w, const char *origin, size_t len)
 {
     LIST_EACH(node, keep, &w->hosts)
@@ -133,7 +141,9 @@ static struct web_host *host_of(struct web *w, const char *origin, size_t len)
         if (h->len == len && memcmp(h->origin, origin, len) == 0)
             return h;
     }
-    struct web_host *h = mem_must(sizeof(*h) + len);
+    struct web_host *h = mem_zero_try(sizeof(*h) + len);
+    if (h == NULL)
+        return NULL;
     list_init(&h->waiting);
     h->len = len;
     memcpy(h->origin, origin, len);
@@ -144,7 +154,7 @@ static struct web_host *host_of(struct web *w, const char *origin, size_t len)
 /* The next call that may run, or NULL. */
 static struct web_transfer *next_waiting(struct web *w)
 {
-    if (w->waiting == 0 || w->running == w->connections_max)
+    if (w->waiting == 0 || w->running == w->calls_max)
         return NULL;
     LIST_EACH(node, keep, &w->hosts)
     {
@@ -169,9 +179,13 @@ static void run(struct web_transfer *t)
     struct web *w = t->web;
     stop_waiting(t);
     t->running = true;
-    w->running++;
-    t->host->running++;
-    t->refused = web_transfer_prepare(t, w->ca_file);
+    if (t->call->arrived == NULL) {
+        w->running++;
+        t->host->running++;
+    }
+    if (t->call->timeout_runs && t->call->timeout_ms > 0)
+        loop_timer_set(w->loop, &t->timer, t->call->timeout_ms);
+    t->refused = web_transfer_prepare(t, &w->manner);
     if (t->refused == OK && curl_multi_add_handle(w->multi, t->easy) != CURLM_OK)
         t->refused = fault_set(&t->call->fault, NO_MEMORY, "no memory for a request");
     if (t->refused != OK)
@@ -186,18 +200,21 @@ static void pump(struct web *w)
 
 /* ---- ends */
 
-/* Out of every list, and freed. The call is its owner's again. */
+/* Out of every list. The call is its owner's again. */
 static void detach(struct web_transfer *t)
 {
     struct web *w = t->web;
     struct web_host *h = t->host;
     list_remove(&t->node);
+    list_remove(&t->fresh_node);
     loop_timer_cancel(w->loop, &t->timer);
     if (t->running) {
         if (t->easy != NULL)
             curl_multi_remove_handle(w->multi, t->easy);
-        w->running--;
-        h->running--;
+        if (t->call->arrived == NULL) {
+            w->running--;
+            h->running--;
+        }
     } else if (h != NULL) {
         stop_waiting(t);
     }
@@ -207,7 +224,6 @@ static void detach(struct web_transfer *t)
     }
     t->call->transfer = NULL;
     web_transfer_release(t);
-    mem_free(t);
 }
 
 /* Takes it out and tells its owner, whose status is set. */
@@ -226,9 +242,21 @@ static void end_with(struct web_transfer *t, enum status status)
     finish(t);
 }
 
-/* Tells the owners of what libcurl has ended. */
+void web_transfer_arrived(struct web_transfer *t)
+{
+    loop_timer_cancel(t->web->loop, &t->timer);
+    list_remove(&t->fresh_node);
+    list_append(&t->web->fresh, &t->fresh_node);
+}
+
+/* Tells the owners of what has arrived, and of what libcurl has ended. */
 static void harvest(struct web *w)
 {
+    for (struct list *node; (node = list_first(&w->fresh)) != NULL;) {
+        struct web_transfer *t = LIST_OWNER(node, struct web_transfer, fresh_node);
+        list_remove(node);
+        t->call->arrived(t->call);
+    }
     int left;
     for (CURLMsg *message; (message = curl_multi_info_read(w->multi, &left)) != NULL;) {
         if (message->msg != CURLMSG_DONE)
@@ -276,6 +304,7 @@ static void forget_answer(struct web_call *c)
     c->code = 0;
     c->answer_type = c->answer_etag = c->answer_encoding = BYTES_NONE;
     c->answer_function_error = BYTES_NONE;
+    c->answer_request_id = c->answer_error_type = c->answer_date = BYTES_NONE;
     c->answer_has_length = false;
     buf_init(&c->answer, c->answer_bytes_max);
 }
@@ -284,27 +313,33 @@ void web_start(struct web *w, struct web_call *c)
 {
     must(c->header_count <= WEB_HEADERS_MAX && c->done != NULL);
     forget_answer(c);
-    struct web_transfer *t = MEM_NEW(struct web_transfer);
+    struct web_transfer *t = &c->own;
+    *t = (struct web_transfer){0};
     t->web = w;
     t->call = c;
     t->timer.fire = transfer_fired;
     list_init(&t->wait_node);
+    list_init(&t->fresh_node);
     list_append(&w->transfers, &t->node);
     c->transfer = t;
     size_t origin_len = 0;
     t->refused = w->closing ? fault_set(&c->fault, CLOSING, "the program ends")
                             : origin_of(c->url, &origin_len, &c->fault);
+    if (t->refused == OK && (t->host = host_of(w, c->url, origin_len)) == NULL)
+        t->refused = fault_set(&c->fault, NO_MEMORY, "no memory for a far side");
     if (t->refused != OK) {
         loop_timer_set(w->loop, &t->timer, 0);
         return;
     }
-    t->host = host_of(w, c->url, origin_len);
     t->host->calls++;
     list_append(&t->host->waiting, &t->wait_node);
     w->waiting++;
-    if (c->timeout_ms > 0)
+    if (c->timeout_ms > 0 && !c->timeout_runs)
         loop_timer_set(w->loop, &t->timer, c->timeout_ms);
-    pump(w);
+    if (c->arrived != NULL)
+        run(t);
+    else
+        pump(w);
 }
 
 void web_cancel(struct web *w, struct web_call *c)
@@ -313,6 +348,18 @@ void web_cancel(struct web *w, struct web_call *c)
         return;
     detach(c->transfer);
     pump(w);
+}
+
+void web_pause(struct web *w, struct web_call *c, bool paused)
+{
+    struct web_transfer *t = c->transfer;
+    if (t == NULL || t->paused == paused)
+        return;
+    t->paused = paused; /* libcurl hears of it when it has something */
+    if (paused || t->easy == NULL)
+        return;
+    curl_easy_pause(t->easy, CURLPAUSE_CONT);
+    loop_timer_set(w->loop, &w->timer, 0); /* what it kept is harvested in the next turn */
 }
 
 /* ---- birth and death */
@@ -338,14 +385,16 @@ static enum status check_libcurl(struct fault *f)
     return OK;
 }
 
-static bool set_multi(struct web *w)
+static bool set_multi(struct web *w, uint32_t connections_max)
 {
     return w->multi != NULL &&
            curl_multi_setopt(w->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
            curl_multi_setopt(w->multi, CURLMOPT_SOCKETDATA, w) == CURLM_OK &&
            curl_multi_setopt(w->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
            curl_multi_setopt(w->multi, CURLMOPT_TIMERDATA, w) == CURLM_OK &&
-           curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)w->connections_max) == CURLM_OK;
+           curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)connections_max) == CURLM_OK &&
+           curl_multi_setopt(w->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)WEB_STREAMS_MAX) ==
+               CURLM_OK;
 }
 
 enum status web_new(const struct web_settings *s, struct web **out, struct fault *f)
@@ -357,16 +406,26 @@ enum status web_new(const struct web_settings *s, struct web **out, struct fault
     if (s->ca_file[0] != '\0' && access(s->ca_file, R_OK) != 0)
         return fault_set(f, NOT_FOUND, "the file of CAs to trust, %s, cannot be read: %m",
                          s->ca_file);
-    struct web *w = MEM_NEW(struct web);
+    uint32_t connections_max = s->connections_max > 0 ? s->connections_max : WEB_CONNECTIONS_MAX;
+    struct web *w = MEM_TRY_NEW(struct web);
+    if (w == NULL)
+        return fault_set(f, NO_MEMORY, "no memory for HTTP calls");
     w->loop = s->loop;
-    w->ca_file = mem_strdup(s->ca_file);
-    w->connections_max = s->connections_max > 0 ? s->connections_max : WEB_CONNECTIONS_MAX;
-    w->host_max = (w->connections_max + 1) / 2;
+    w->manner = (struct web_manner){
+        .ca_file = mem_try(strlen(s->ca_file) + 1),
+        .connect_ms = s->connect_ms > 0 ? (long)s->connect_ms : CONNECT_MS,
+        .http2 = s->http2,
+    };
+    w->calls_max = s->http2 ? connections_max * WEB_STREAMS_MAX : connections_max;
+    w->host_max = s->one_side ? w->calls_max : (w->calls_max + 1) / 2;
     w->timer.fire = timer_fired;
     list_init(&w->transfers);
     list_init(&w->hosts);
+    list_init(&w->fresh);
     w->multi = curl_multi_init();
-    if (!set_multi(w)) {
+    if (w->manner.ca_file != NULL)
+        memcpy(w->manner.ca_file, s->ca_file, strlen(s->ca_file) + 1);
+    if (w->manner.ca_file == NULL || !set_multi(w, connections_max)) {
         web_free(w);
         return fault_set(f, NO_MEMORY, "no memory for HTTP calls");
     }
@@ -387,6 +446,6 @@ void web_free(struct web *w)
     must(list_empty(&w->hosts) && w->running == 0 && w->waiting == 0);
     curl_multi_cleanup(w->multi);
     loop_timer_cancel(w->loop, &w->timer);
-    mem_free(w->ca_file);
+    mem_free(w->manner.ca_file);
     mem_free(w);
 }

@@ -1,6 +1,6 @@
 /* web_test.c: calls to a far side that answers, one and many. */
 #include "base/digest.h"
-#include "unit/delivery/web_fixture.h"
+#include "unit/wire/web_fixture.h"
 
 /* ---- answers */
 

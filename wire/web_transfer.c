@@ -8,12 +8,11 @@
  * I2. Faults hold the far side's scheme, host and port and libcurl's words for what failed; nothing that was sent (W4).
  *
  * Left to others: when it runs (web.c). Thread: the loop's own. */
-#include "delivery/web_internal.h"
+#include "wire/web_internal.h"
 
 #include "base/mem.h"
 
 enum {
-    CONNECT_MS = 15000, /* names, TCP and TLS together: who needs longer counts as away */
     LARGE_BODY_BYTES = 1 << 20,
     LARGE_UPLOAD_BUFFER_BYTES = 256 << 10,
     HEADER_BYTES_MAX = 128 << 10 /* X-Amz-Firehose-Common-Attributes: 50 of up to 1280 characters */
@@ -32,11 +31,30 @@ static struct bytes keep(struct web_transfer *t, struct bytes value)
     return bytes_of(at, value.len);
 }
 
+/* The headers of an answer that somebody asks for. */
+static const struct {
+    const char *name;
+    size_t offset;
+} kept[] = {
+    {"Content-Type", offsetof(struct web_call, answer_type)},
+    {"ETag", offsetof(struct web_call, answer_etag)},
+    {"Content-Encoding", offsetof(struct web_call, answer_encoding)},
+    {"X-Amz-Function-Error", offsetof(struct web_call, answer_function_error)},
+    {"x-amzn-RequestId", offsetof(struct web_call, answer_request_id)},
+    {"x-amzn-ErrorType", offsetof(struct web_call, answer_error_type)},
+    {"Date", offsetof(struct web_call, answer_date)},
+};
+
+static struct bytes *kept_at(struct web_call *c, size_t which)
+{
+    return (struct bytes *)(void *)((char *)c + kept[which].offset);
+}
+
 static void forget_head(struct web_transfer *t)
 {
     struct web_call *c = t->call;
-    c->answer_type = c->answer_etag = c->answer_encoding = BYTES_NONE;
-    c->answer_function_error = BYTES_NONE;
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        *kept_at(c, i) = BYTES_NONE;
     c->answer_has_length = false;
     t->head_len = 0;
 }
@@ -59,15 +77,11 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
     while (value.len > 0 && (value.at[value.len - 1] == '\n' || value.at[value.len - 1] == '\r'))
         value.len--;
     value = bytes_trim(value);
-    if (bytes_equal_ignore_case(name, BYTES_LITERAL("Content-Type")))
-        c->answer_type = keep(t, value);
-    else if (bytes_equal_ignore_case(name, BYTES_LITERAL("ETag")))
-        c->answer_etag = keep(t, value);
-    else if (bytes_equal_ignore_case(name, BYTES_LITERAL("Content-Encoding")))
-        c->answer_encoding = keep(t, value);
-    else if (bytes_equal_ignore_case(name, BYTES_LITERAL("X-Amz-Function-Error")))
-        c->answer_function_error = keep(t, value);
-    else if (bytes_equal_ignore_case(name, BYTES_LITERAL("Content-Length")))
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        if (bytes_equal_ignore_case(name, bytes_text(kept[i].name)))
+            *kept_at(c, i) = keep(t, value);
+    }
+    if (bytes_equal_ignore_case(name, BYTES_LITERAL("Content-Length")))
         c->answer_has_length = true;
     return size * count;
 }
@@ -78,6 +92,11 @@ static size_t on_body(char *at, size_t size, size_t count, void *arg)
     struct web_call *c = t->call;
     long code = 0;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
+    if (code < 300 && c->arrived != NULL) {
+        if (t->paused)
+            return CURL_WRITEFUNC_PAUSE;
+        web_transfer_arrived(t);
+    }
     if (code >= 300 && !c->keep_error_body) {
         t->thrown_away += size * count;
         t->too_large = t->thrown_away > c->answer_bytes_max;
@@ -167,10 +186,8 @@ static bool set_fixed(CURL *easy)
         {CURLOPT_NOSIGNAL, 1},
         {CURLOPT_QUICK_EXIT,
          1}, /* W2: do not wait for a thread that resolves a name nobody wants any more */
-        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
         {CURLOPT_FOLLOWLOCATION, 0},
         {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1}, /* a proxy's answer is not the far side's */
-        {CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS},
         {CURLOPT_TCP_KEEPALIVE, 1},
         {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
         {CURLOPT_SSL_VERIFYPEER, 1},
@@ -205,12 +222,26 @@ static bool set_method(CURL *easy, const struct web_call *c)
     return fine && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, c->method) == CURLE_OK;
 }
 
-static bool set_own(struct web_transfer *t, const char *ca_file)
+/* Plain HTTP has no ALPN: whoever asks for HTTP/2 there knows that the far side has it. */
+static bool set_manner(struct web_transfer *t, const struct web_manner *m)
+{
+    long version = CURL_HTTP_VERSION_1_1;
+    if (m->http2)
+        version = bytes_starts_with(bytes_text(t->call->url), BYTES_LITERAL("https"))
+                      ? CURL_HTTP_VERSION_2TLS
+                      : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    return curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, version) == CURLE_OK &&
+           curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, m->http2 ? 1L : 0L) == CURLE_OK &&
+           curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, m->connect_ms) == CURLE_OK &&
+           /* The system's CAs stay trusted: they are in libcurl's CAPATH. */
+           (m->ca_file[0] == '\0' ||
+            curl_easy_setopt(t->easy, CURLOPT_CAINFO, m->ca_file) == CURLE_OK);
+}
+
+static bool set_own(struct web_transfer *t)
 {
     CURL *easy = t->easy;
-    /* The system's CAs stay trusted: they are in libcurl's CAPATH. */
-    return (ca_file[0] == '\0' || curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK) &&
-           curl_easy_setopt(easy, CURLOPT_URL, t->call->url) == CURLE_OK &&
+    return curl_easy_setopt(easy, CURLOPT_URL, t->call->url) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->words) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
@@ -220,14 +251,14 @@ static bool set_own(struct web_transfer *t, const char *ca_file)
            curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK;
 }
 
-enum status web_transfer_prepare(struct web_transfer *t, const char *ca_file)
+enum status web_transfer_prepare(struct web_transfer *t, const struct web_manner *m)
 {
     enum status st = add_headers(t);
     if (st != OK)
         return st;
     t->easy = curl_easy_init();
     if (t->easy == NULL || !set_fixed(t->easy) || !set_method(t->easy, t->call) ||
-        !set_own(t, ca_file))
+        !set_manner(t, m) || !set_own(t))
         return fault_set(&t->call->fault, NO_MEMORY, "no memory for a request");
     return OK;
 }

@@ -1,5 +1,5 @@
 /* web_failures_test.c: calls that fail, are given up, or meet TLS that cannot be trusted. */
-#include "unit/delivery/web_fixture.h"
+#include "unit/wire/web_fixture.h"
 
 #include <netdb.h>
 #include <stdatomic.h>

@@ -1,9 +1,9 @@
 /* web_fixture.h: calls and what became of them, for the tests of web.c: one far side, one loop, one web. */
-#ifndef SLUICE_TESTS_UNIT_DELIVERY_WEB_FIXTURE_H
-#define SLUICE_TESTS_UNIT_DELIVERY_WEB_FIXTURE_H
+#ifndef SLUICE_TESTS_UNIT_WIRE_WEB_FIXTURE_H
+#define SLUICE_TESTS_UNIT_WIRE_WEB_FIXTURE_H
 
 #include "base/mem.h"
-#include "delivery/web.h"
+#include "wire/web.h"
 #include "support/far_side.h"
 #include "unit/base/cmocka_all.h"
 

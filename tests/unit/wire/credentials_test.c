@@ -1,5 +1,5 @@
 /* credentials_test.c: where credentials come from, and the file of the AWS CLI. */
-#include "delivery/credentials.h"
+#include "wire/credentials.h"
 
 #include "base/file.h"
 #include "unit/base/cmocka_all.h"
@@ -34,16 +34,16 @@ static void a_profile_is_read(void **state)
     (void)state;
     struct credentials c;
     struct fault f;
-    assert_int_equal(credentials_parse(BYTES_LITERAL(text), BYTES_LITERAL("default"), &c, &f), OK);
+    assert_int_equal(credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text), BYTES_LITERAL("default"), &c, &f), OK);
     assert_string_equal(c.access_key, "AKIA1");
     assert_string_equal(c.secret_key, "s/1+");
     assert_string_equal(c.token, "");
-    assert_int_equal(credentials_parse(BYTES_LITERAL(text), BYTES_LITERAL("other"), &c, &f), OK);
+    assert_int_equal(credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text), BYTES_LITERAL("other"), &c, &f), OK);
     assert_string_equal(c.access_key, "AKIA2");
     assert_string_equal(c.token, "t==");
-    assert_int_equal(credentials_parse(BYTES_LITERAL(text), BYTES_LITERAL("none"), &c, &f),
+    assert_int_equal(credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text), BYTES_LITERAL("none"), &c, &f),
                      NOT_FOUND);
-    assert_int_equal(credentials_parse(BYTES_LITERAL(text), BYTES_LITERAL("half"), &c, &f),
+    assert_int_equal(credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text), BYTES_LITERAL("half"), &c, &f),
                      INVALID_VALUE);
     assert_string_equal(c.access_key, "");
 }
@@ -58,7 +58,8 @@ static void settings_come_before_the_environment_and_that_before_the_file(void *
     assert_true(fd >= 0);
     close(fd);
     assert_int_equal(file_replace(path, BYTES_LITERAL(text), &f), OK);
-    struct credentials_from from = {"AKIA0", "s 0", variable};
+    struct credentials_from from = {
+        .access_key = "AKIA0", .secret_key = "s 0", .said_where = "these", .variable = variable};
     set(0, "AWS_SHARED_CREDENTIALS_FILE", path);
     set(1, "AWS_PROFILE", "other");
     set(2, "AWS_ACCESS_KEY_ID", "AKIAE");
@@ -85,7 +86,10 @@ static void no_header_gets_a_lines_end(void **state)
     (void)state;
     struct credentials c;
     struct fault f;
-    const struct credentials_from from = {"AKIA\r\nX: y", "s", variable};
+    const struct credentials_from from = {.access_key = "AKIA\r\nX: y",
+                                          .secret_key = "s",
+                                          .said_where = "these",
+                                          .variable = variable};
     assert_int_equal(credentials_find(&from, &c, &f), INVALID_VALUE);
     assert_null(strstr(f.text, "AKIA")); /* F7 */
 }

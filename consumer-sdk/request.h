@@ -1,0 +1,32 @@
+/* request.h: one request: encoded once, signed anew for each attempt. Thread: one at a time, whoever is in the client. */
+#ifndef SLUICE_CONSUMER_SDK_REQUEST_H
+#define SLUICE_CONSUMER_SDK_REQUEST_H
+
+#include "consumer-sdk/client.h"
+
+enum { REQUEST_HEADERS_MAX = 8, REQUEST_ARENA_BYTES_MAX = 256 * 1024 };
+
+struct request {
+    struct sluice_client *client;
+    const struct sluice_operation *operation;
+    bool cbor;
+    struct buf body;
+    struct arena kept;    /* the caller's headers */
+    struct arena attempt; /* what one attempt's head is made of */
+    struct sigv4_header extra[REQUEST_HEADERS_MAX];
+    unsigned extra_count;
+};
+
+/* Checks the input against its model and encodes it. Only request_fini may follow a failure.
+ * SLUICE_INVALID_ARGUMENT, SLUICE_NO_MEMORY. */
+enum sluice_status request_init(struct request *r, struct sluice_client *client,
+                                const struct sluice_operation *operation, const void *input,
+                                size_t input_size, const struct sluice_call_options *options,
+                                struct sluice_error *error);
+/* Signs it for now and puts it into *call, which borrows from it until the next request_sign or request_fini.
+ * SLUICE_CREDENTIALS, SLUICE_NO_MEMORY. */
+enum sluice_status request_sign(struct request *r, struct web_call *call,
+                                struct sluice_error *error);
+void request_fini(struct request *r);
+
+#endif

@@ -1,0 +1,36 @@
+/* web_internal.h: between web.c (turns, queues) and web_transfer.c (one call as libcurl's easy handle). */
+#ifndef SLUICE_WIRE_WEB_INTERNAL_H
+#define SLUICE_WIRE_WEB_INTERNAL_H
+
+#include "wire/web.h"
+
+#include <curl/curl.h>
+
+/* Scheme, host and port, of which calls are under way. */
+struct web_host {
+    struct list node;    /* in web.hosts */
+    struct list waiting; /* web_transfer.wait_node, in order of arrival */
+    uint32_t running, calls;
+    size_t len;
+    char origin[]; /* "https://host:port", not terminated */
+};
+
+_Static_assert(WEB_WORDS_BYTES == CURL_ERROR_SIZE, "libcurl writes its words there");
+
+/* What of web's settings a call needs. */
+struct web_manner {
+    char *ca_file;
+    long connect_ms;
+    bool http2;
+};
+
+/* Makes the easy handle. INVALID_ARGUMENT, NO_MEMORY; the fault is set. */
+enum status web_transfer_prepare(struct web_transfer *t, const struct web_manner *m);
+/* What libcurl's outcome means for the call: its status, why, code and fault. */
+void web_transfer_judge(struct web_transfer *t, CURLcode result);
+/* Something of a streamed answer is there. In web.c; called inside libcurl. */
+void web_transfer_arrived(struct web_transfer *t);
+/* Ends the handle. */
+void web_transfer_release(struct web_transfer *t);
+
+#endif
