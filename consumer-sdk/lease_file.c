@@ -80,7 +80,8 @@ static enum status parse(struct opened *o, struct bytes text)
     if (!o->root)
         return json_error_code(&error) == json_error_out_of_memory ? no_memory(o) : not_ours(o);
     const char *said = json_string_value(json_object_get(o->root, "format"));
-    bool fine = said && strcmp(said, format) == 0 && json_is_array(json_object_get(o->root, "groups"));
+    bool fine =
+        said && strcmp(said, format) == 0 && json_is_array(json_object_get(o->root, "groups"));
     return fine ? OK : not_ours(o);
 }
 
@@ -116,8 +117,8 @@ static enum status find_entry(struct opened *o, const struct sluice_lease_member
             return OK;
         }
     }
-    entry = json_pack("{s:s, s:s, s:{}, s:[]}", "stream", member->stream_arn, "group", member->group,
-                      "shards", "rows");
+    entry = json_pack("{s:s, s:s, s:{}, s:[]}", "stream", member->stream_arn, "group",
+                      member->group, "shards", "rows");
     if (!entry || json_array_append_new(groups, entry) != 0)
         return no_memory(o);
     o->entry = entry;
@@ -273,7 +274,8 @@ static const char *newest_stored(json_t *stored)
     return newest;
 }
 
-static enum status take_shards(struct opened *o, const struct sluice_lease_shard *shards, size_t count)
+static enum status take_shards(struct opened *o, const struct sluice_lease_shard *shards,
+                               size_t count)
 {
     json_t *stored = json_object_get(o->entry, "shards");
     const char *newest = "", *known = newest_stored(stored);

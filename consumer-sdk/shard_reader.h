@@ -46,7 +46,7 @@ struct shard_host {
     unsigned checkpoint_every_ms, records_max, batches_max, stuck_ms;
     bool keep_aggregated;
     bool push;               /* as long as it can be had */
-    bool push_only; /* polling will not do */
+    bool push_only;          /* polling will not do */
     struct fetch_from first; /* of shards without a checkpoint */
 };
 

@@ -75,7 +75,8 @@ static struct fetch *open_fetch(struct shard_host *host, const char *shard_id,
                                 const struct fetch_from *from, bool push)
 {
     const struct fetch_setting *setting = &worker_of(host)->fetch;
-    return push ? fetch_push_open(setting, shard_id, from) : fetch_poll_open(setting, shard_id, from);
+    return push ? fetch_push_open(setting, shard_id, from)
+                : fetch_poll_open(setting, shard_id, from);
 }
 
 static enum sluice_status commit(struct shard_host *host, const struct sluice_lease *lease,
@@ -152,7 +153,8 @@ static void turn(struct sluice_worker *w)
     now = worker_now_us(w);
     uint64_t wait_ms = next <= now ? 0 : (next - now + 999) / 1000;
     struct sluice_error error = {.message = "the client's loop failed"};
-    error.status = sluice_client_turn(w->client, (int)(wait_ms > TURN_MS_MAX ? TURN_MS_MAX : wait_ms));
+    error.status =
+        sluice_client_turn(w->client, (int)(wait_ms > TURN_MS_MAX ? TURN_MS_MAX : wait_ms));
     if (error.status != SLUICE_OK && error.status != SLUICE_NO_MEMORY)
         worker_fail(w, &error);
 }
@@ -289,8 +291,7 @@ static enum sluice_status take_options(struct sluice_worker *w,
     if (!o->member)
         make_name(w->member_name);
     else if (!copy_name(w->member_name, sizeof(w->member_name), o->member))
-        return error_set(error, SLUICE_INVALID_ARGUMENT,
-                         "a member's name has 1 to 128 characters");
+        return error_set(error, SLUICE_INVALID_ARGUMENT, "a member's name has 1 to 128 characters");
     return SLUICE_OK;
 }
 
@@ -332,7 +333,8 @@ enum sluice_status sluice_worker_new(const struct sluice_worker_options *options
         st = sluice_client_new(&w->options.client, &w->client, error);
     if (st == SLUICE_OK) {
         init_host(w);
-        w->store = w->options.store ? w->options.store : (w->own_store = lease_service_new(w->client));
+        w->store =
+            w->options.store ? w->options.store : (w->own_store = lease_service_new(w->client));
         if (!w->store)
             st = error_set(error, SLUICE_NO_MEMORY, "no memory for a worker");
     }

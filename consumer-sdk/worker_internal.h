@@ -33,7 +33,7 @@ struct sluice_worker {
     char stream_arn[WORKER_ARN_BYTES], consumer_arn[WORKER_ARN_BYTES];
     struct fetch_setting fetch;
     struct sluice_lease_member member;
-    struct list shards; /* of struct sluice_shard */
+    struct list shards;    /* of struct sluice_shard */
     uint64_t heartbeat_us; /* when the next is due */
     uint64_t alive_us;     /* when the last that was answered was sent */
     struct sluice_lease *released, *leases;

@@ -75,8 +75,8 @@ static enum sluice_status save_beginning(struct sluice_worker *w, const struct s
         return SLUICE_OK;
     const struct sluice_checkpoint_at at = {
         .sequence_number = SLUICE_AT_TIME,
-        .sub_sequence_number = first->place == FETCH_TIME ? (uint64_t)first->time_ms
-                                                          : clock_wall_ms(w->host.clock),
+        .sub_sequence_number =
+            first->place == FETCH_TIME ? (uint64_t)first->time_ms : clock_wall_ms(w->host.clock),
     };
     return w->store->commit(w->store->self, &w->member, lease, &at, error);
 }
@@ -164,9 +164,9 @@ static enum sluice_status ask(struct sluice_worker *w, size_t *count, struct slu
         if (wanted > 0 && !grow_leases(w, wanted))
             return error_set(error, SLUICE_NO_MEMORY, "no memory for %zu leases", wanted);
         *count = w->leases_room;
-        enum sluice_status st = w->store->heartbeat(
-            w->store->self, &w->member, w->listed_views, w->listed_count, w->released,
-            w->released_count, w->leases, count, error);
+        enum sluice_status st =
+            w->store->heartbeat(w->store->self, &w->member, w->listed_views, w->listed_count,
+                                w->released, w->released_count, w->leases, count, error);
         if (st != SLUICE_FULL)
             return st;
         wanted = *count + *count / 4;

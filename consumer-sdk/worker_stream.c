@@ -35,9 +35,9 @@ static enum sluice_status describe(struct sluice_worker *w, struct sluice_error 
         in.stream_name = sluice_text(w->stream);
     enum sluice_status st =
         sluice_kinesis_describe_stream_summary(w->client, &in, &reply, &out, error);
-    if (st == SLUICE_OK && (!out->stream_description_summary ||
-                            !copy(w->stream_arn, sizeof(w->stream_arn),
-                                  out->stream_description_summary->stream_arn)))
+    if (st == SLUICE_OK &&
+        (!out->stream_description_summary ||
+         !copy(w->stream_arn, sizeof(w->stream_arn), out->stream_description_summary->stream_arn)))
         st = error_set(error, SLUICE_PROTOCOL, "the stream's description has no ARN");
     sluice_reply_free(reply);
     return st;
@@ -76,7 +76,8 @@ static enum sluice_status look_at_consumer(struct sluice_worker *w, bool *active
         if (!c || !copy(w->consumer_arn, sizeof(w->consumer_arn), c->consumer_arn))
             st = error_set(error, SLUICE_PROTOCOL, "the consumer's description has no ARN");
         else
-            *active = c->consumer_status.len == 6 && memcmp(c->consumer_status.at, "ACTIVE", 6) == 0;
+            *active =
+                c->consumer_status.len == 6 && memcmp(c->consumer_status.at, "ACTIVE", 6) == 0;
     }
     sluice_reply_free(reply);
     return st;
@@ -125,7 +126,8 @@ void worker_find_consumer(struct sluice_worker *w)
     if (w->host.push_only)
         worker_fail(w, &error);
     else
-        worker_note(w, "", "push cannot be had, records are polled: %s %s", error.type, error.message);
+        worker_note(w, "", "push cannot be had, records are polled: %s %s", error.type,
+                    error.message);
 }
 
 /* ---- the shards ---- */
@@ -135,7 +137,8 @@ struct listing {
     size_t count, room;
 };
 
-static enum sluice_status add_page(struct listing *l, const struct sluice_kinesis_list_shards_output *page,
+static enum sluice_status add_page(struct listing *l,
+                                   const struct sluice_kinesis_list_shards_output *page,
                                    struct sluice_error *error)
 {
     size_t wanted = l->count + page->shards.count;
@@ -193,7 +196,8 @@ static bool keep(struct sluice_worker *w, struct listing *l)
     if (!views)
         return false;
     for (size_t i = 0; i < l->count; i++)
-        views[i] = (struct sluice_lease_shard){l->at[i].id, l->at[i].parent, l->at[i].adjacent_parent};
+        views[i] =
+            (struct sluice_lease_shard){l->at[i].id, l->at[i].parent, l->at[i].adjacent_parent};
     mem_free(w->listed);
     mem_free(w->listed_views);
     w->listed = l->at;
