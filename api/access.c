@@ -15,15 +15,20 @@
 
 #include <stdio.h>
 
-/* What another account can be allowed to do: reading, writing, and finding out how. */
+/* What another account can be allowed to do: reading, alone or in a group, writing, and finding out how. */
 static bool can_be_shared(struct bytes action)
 {
     static const struct bytes actions[] = {
+        BYTES_LITERAL("CommitConsumerGroup"),
+        BYTES_LITERAL("DescribeConsumerGroup"),
         BYTES_LITERAL("DescribeStream"),
         BYTES_LITERAL("DescribeStreamConsumer"),
         BYTES_LITERAL("DescribeStreamSummary"),
         BYTES_LITERAL("GetRecords"),
         BYTES_LITERAL("GetShardIterator"),
+        BYTES_LITERAL("HeartbeatConsumerGroup"),
+        BYTES_LITERAL("JoinConsumerGroup"),
+        BYTES_LITERAL("LeaveConsumerGroup"),
         BYTES_LITERAL("ListShards"),
         BYTES_LITERAL("PutRecord"),
         BYTES_LITERAL("PutRecords"),

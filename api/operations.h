@@ -18,6 +18,8 @@ typedef void operation_fn(struct service *, struct exchange *, const void *input
 #undef OPERATION
 /* Of our own, beside AWS's. */
 operation_fn op_get_fault_rules, op_put_fault_rules, op_flush_delivery;
+operation_fn op_create_group, op_delete_group, op_describe_group, op_list_groups, op_reset_group;
+operation_fn op_join_group, op_heartbeat_group, op_commit_group, op_leave_group;
 
 /* The stream that a request means by StreamName or StreamARN (either may be absent, not both): in the
  * caller's scope, or where the ARN says. Whether it is there, and the caller may touch it

@@ -169,6 +169,7 @@ static void run_ours(struct service *s, struct exchange *x, const struct operati
 {
     struct fault f = {0};
     void *input = NULL;
+    x->action = row->name;
     enum status st = verify(s, x, &f);
     if (st == OK)
         st = decode(x, row->model->input, &input, &f);

@@ -11,6 +11,7 @@
 struct push;
 struct delivery_control;
 struct delivery_table;
+struct group_keeper;
 
 struct operation_metrics {
     struct metric *seconds, *errors;
@@ -30,6 +31,7 @@ struct service {
     struct master_keys *master_keys;   /* NULL: none */
     struct delivery_table *deliveries; /* NULL: delivery streams are not served, nor is the next */
     struct delivery_control *delivery_control;
+    struct group_keeper *groups; /* NULL: consumer groups are not served */
     const struct clock *clock;
     struct auth_settings auth;
     uint64_t shard_limit, on_demand_limit; /* of each account and region */

@@ -29,6 +29,20 @@ static const struct operation_row delivery_rows[] = {
     {BYTES_LITERAL("FlushDeliveryStream"), &sluice_operations[SLUICE_OP_FLUSH_DELIVERY_STREAM],
      op_flush_delivery, SERVICE_SLUICE},
 };
+static const struct operation_row group_rows[] = {
+#define OPERATION(name, index, handler)                                                            \
+    {BYTES_LITERAL(#name), &sluice_operations[SLUICE_OP_##index], handler, SERVICE_SLUICE},
+    OPERATION(CommitConsumerGroup, COMMIT_CONSUMER_GROUP, op_commit_group)
+        OPERATION(CreateConsumerGroup, CREATE_CONSUMER_GROUP, op_create_group)
+            OPERATION(DeleteConsumerGroup, DELETE_CONSUMER_GROUP, op_delete_group)
+                OPERATION(DescribeConsumerGroup, DESCRIBE_CONSUMER_GROUP, op_describe_group)
+                    OPERATION(HeartbeatConsumerGroup, HEARTBEAT_CONSUMER_GROUP, op_heartbeat_group)
+                        OPERATION(JoinConsumerGroup, JOIN_CONSUMER_GROUP, op_join_group) OPERATION(
+                            LeaveConsumerGroup, LEAVE_CONSUMER_GROUP, op_leave_group)
+                            OPERATION(ListConsumerGroups, LIST_CONSUMER_GROUPS, op_list_groups)
+                                OPERATION(ResetConsumerGroup, RESET_CONSUMER_GROUP, op_reset_group)
+#undef OPERATION
+};
 
 static bool always(const struct service *s)
 {
@@ -46,6 +60,11 @@ static bool with_faults(const struct service *s)
     return s->inject != NULL;
 }
 
+static bool with_groups(const struct service *s)
+{
+    return s->groups != NULL;
+}
+
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 static const struct target {
@@ -58,6 +77,7 @@ static const struct target {
     {BYTES_LITERAL("Firehose_20150804."), firehose_rows, COUNT(firehose_rows), with_deliveries},
     {BYTES_LITERAL(SLUICE_TARGET_PREFIX "."), fault_rows, COUNT(fault_rows), with_faults},
     {BYTES_LITERAL(SLUICE_TARGET_PREFIX "."), delivery_rows, COUNT(delivery_rows), with_deliveries},
+    {BYTES_LITERAL(SLUICE_TARGET_PREFIX "."), group_rows, COUNT(group_rows), with_groups},
 };
 enum { AWS_TARGETS = 2 };
 

@@ -19,8 +19,6 @@
 #include "base/trace.h"
 #include "shards/row_store.h"
 
-#include <jansson.h>
-
 enum { DELIVERY_FORMAT = 1, ROWS_BYTES_MAX = 1 << 30 };
 
 struct delivery_rows {
@@ -88,36 +86,6 @@ void delivery_store_submit(struct delivery_store *s, struct delivery_change *c)
     list_append(&s->waiting, &c->node);
     signal_one(&s->more);
     lock_drop(&s->mu);
-}
-
-/* ---- opening ---- */
-
-static enum status check_format(struct delivery_store *s, struct fault *f)
-{
-    static const char key[] = "meta/format";
-    char *error = NULL;
-    size_t len;
-    char *row = leveldb_get(s->rows.db, s->rows.checked, key, sizeof(key) - 1, &len, &error);
-    if (error)
-        return row_store_fault(&s->rows, error, "it cannot be read", f);
-    if (!row) {
-        static const char first[] = "{\"format\":1}";
-        leveldb_writebatch_t *batch = leveldb_writebatch_create();
-        leveldb_writebatch_put(batch, key, sizeof(key) - 1, first, sizeof(first) - 1);
-        enum status st = row_store_write(&s->rows, batch, f);
-        leveldb_writebatch_destroy(batch);
-        return st;
-    }
-    json_t *object = json_loadb(row, len, 0, NULL);
-    json_int_t format = json_integer_value(json_object_get(object, "format"));
-    json_decref(object);
-    leveldb_free(row);
-    if (format == DELIVERY_FORMAT)
-        return OK;
-    return fault_set(f, format ? UNSUPPORTED : CORRUPT,
-                     "delivery store: this folder has format %" JSON_INTEGER_FORMAT
-                     ", and this program knows only %d",
-                     format, DELIVERY_FORMAT);
 }
 
 /* ---- writing ---- */
@@ -323,7 +291,7 @@ enum status delivery_store_open(const char *folder, struct delivery_store **out,
     list_init(&s->waiting);
     enum status st = row_store_open(&s->rows, "delivery store", folder, f);
     if (st == OK)
-        st = check_format(s, f);
+        st = row_store_check_format(&s->rows, DELIVERY_FORMAT, f);
     if (st == OK)
         thread_start(&s->thread, THREAD_DELIVERY_STORE, "delivery-store", run, s);
     else

@@ -25,7 +25,10 @@ struct group *group_new(uint64_t created_ms)
     struct group *g = mem_try(sizeof(*g));
     if (!g)
         return NULL;
-    *g = (struct group){.head = {.created_ms = created_ms}, .head_changed = true, .changed = true};
+    /* Sessions count from a time, so that a group made anew repeats none of its namesake's. */
+    *g = (struct group){.head = {.created_ms = created_ms, .last_session = created_ms},
+                        .head_changed = true,
+                        .changed = true};
     list_init(&g->members);
     list_init(&g->free_leases);
     list_init(&g->gone_members);

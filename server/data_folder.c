@@ -65,6 +65,7 @@ enum status data_folder_open(struct data_folder *d, const char *path, struct fau
     d->catalog = path_in(absolute, "catalog");
     d->log = path_in(absolute, "log");
     d->delivery = path_in(absolute, "delivery");
+    d->groups = path_in(absolute, "groups");
     d->tls = path_in(absolute, "tls");
     d->master_keys = path_in(absolute, "master-keys");
     return take_lock(d, f);
@@ -91,6 +92,7 @@ void data_folder_close(struct data_folder *d)
     mem_free(d->catalog);
     mem_free(d->log);
     mem_free(d->delivery);
+    mem_free(d->groups);
     mem_free(d->tls);
     mem_free(d->master_keys);
     *d = (struct data_folder){.lock_fd = -1};

@@ -3,7 +3,7 @@
  *   LOCK         held by whoever serves the folder; its content is the holder's process number
  *   admin.sock   see admin.h
  *   catalog/     streams, shards, access keys              log/     the records
- *   delivery/    delivery streams, and how far they are
+ *   delivery/    delivery streams, and how far they are    groups/  consumer groups
  *   tls/         the local CA and the server's certificate
  *   master-keys  the keys of encrypted streams, unless the operator has a file of his own
  */
@@ -14,7 +14,7 @@
 
 struct data_folder {
     char *path; /* absolute */
-    char *catalog, *log, *delivery, *tls, *master_keys;
+    char *catalog, *log, *delivery, *groups, *tls, *master_keys;
     int lock_fd;
 };
 

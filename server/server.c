@@ -11,6 +11,7 @@
  * Thread: main. */
 #include "server/server.h"
 
+#include "api/group_keeper.h"
 #include "api/inject.h"
 #include "api/network.h"
 #include "api/service.h"
@@ -47,6 +48,7 @@ struct server {
     struct tls *tls;
     struct retention *retention;
     struct server_delivery delivery;
+    struct group_keeper *groups;
     struct inject *inject; /* NULL: neither --inject nor --dev */
     struct service service;
     struct admin *admin;
@@ -253,6 +255,18 @@ static void close_delivery(struct server *s)
     server_delivery_close(&s->delivery);
 }
 
+static enum status open_groups(struct server *s, struct fault *f)
+{
+    const struct group_keeper_settings to = {
+        .folder = s->folder.groups, .streams = s->streams, .clock = s->clock};
+    return group_keeper_open(&to, &s->groups, f);
+}
+
+static void close_groups(struct server *s)
+{
+    group_keeper_close(s->groups);
+}
+
 /* Puts the rules of --inject in force, if it names a file; those before stay when it cannot be read. */
 static enum status read_rules(struct server *s, struct fault *f)
 {
@@ -306,6 +320,7 @@ static enum status open_service(struct server *s, struct fault *f)
         .master_keys = s->master_keys,
         .deliveries = s->delivery.table,
         .delivery_control = s->delivery.control,
+        .groups = s->groups,
         .clock = s->clock,
         .auth = {.keys = s->keys,
                  .home = home_of(from),
@@ -385,6 +400,7 @@ static const struct part {
     {"TLS", open_tls, close_tls},
     {"retention", open_retention, close_retention},
     {"delivery", open_delivery, close_delivery},
+    {"consumer groups", open_groups, close_groups},
     {"faults", open_inject, close_inject},
     {"service", open_service, close_service},
     {"admin socket", open_admin, close_admin},

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "shards/store_wal.h"
 
+#include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { WRITE_BUFFER_BYTES = 1 << 20 };
@@ -75,4 +77,32 @@ enum status row_store_write(struct row_store *r, leveldb_writebatch_t *batch, st
     char *error = NULL;
     leveldb_write(r->db, r->synced, batch, &error);
     return error ? row_store_fault(r, error, "a change could not be written", f) : OK;
+}
+
+enum status row_store_check_format(struct row_store *r, int format, struct fault *f)
+{
+    static const char key[] = "meta/format";
+    char *error = NULL, first[32];
+    size_t len;
+    char *row = leveldb_get(r->db, r->checked, key, sizeof(key) - 1, &len, &error);
+    if (error)
+        return row_store_fault(r, error, "it cannot be read", f);
+    if (!row) {
+        snprintf(first, sizeof(first), "{\"format\":%d}", format);
+        leveldb_writebatch_t *batch = leveldb_writebatch_create();
+        leveldb_writebatch_put(batch, key, sizeof(key) - 1, first, strlen(first));
+        enum status st = row_store_write(r, batch, f);
+        leveldb_writebatch_destroy(batch);
+        return st;
+    }
+    json_t *object = json_loadb(row, len, 0, NULL);
+    json_int_t found = json_integer_value(json_object_get(object, "format"));
+    json_decref(object);
+    leveldb_free(row);
+    if (found == format)
+        return OK;
+    return fault_set(f, found ? UNSUPPORTED : CORRUPT,
+                     "%s: this folder has format %" JSON_INTEGER_FORMAT
+                     ", and this program knows only %d",
+                     r->what, found, format);
 }

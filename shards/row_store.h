@@ -29,6 +29,8 @@ enum status row_store_reopen(struct row_store *r, struct fault *f) MUST_USE;
 /* OK: all of the batch is durable; otherwise some of it may turn out to be. */
 enum status row_store_write(struct row_store *r, leveldb_writebatch_t *batch,
                             struct fault *f) MUST_USE;
+/* The row meta/format: written when there is none. UNSUPPORTED when it is another's than `format`. */
+enum status row_store_check_format(struct row_store *r, int format, struct fault *f) MUST_USE;
 /* What LevelDB said, as a status: NO_SPACE, CORRUPT, NO_MEMORY, IN_USE (open elsewhere), IO_FAILED; and as a fault, which frees it. */
 enum status leveldb_status(const char *error);
 enum status row_store_fault(const struct row_store *r, char *error, const char *what,

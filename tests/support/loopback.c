@@ -1,6 +1,7 @@
 /* loopback.c: see loopback.h. */
 #include "support/loopback.h"
 
+#include "api/group_keeper.h"
 #include "api/inject.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -67,6 +68,19 @@ static void close_deliveries(struct loopback *l)
     delivery_table_free(l->service.deliveries);
 }
 
+static void open_groups(struct loopback *l)
+{
+    struct fault f;
+    char folder[160];
+    snprintf(folder, sizeof(folder), "%s-groups", l->folder);
+    struct group_keeper_settings settings = {
+        .folder = folder, .streams = l->service.streams, .clock = &l->clock.clock};
+    enum status st = group_keeper_open(&settings, &l->service.groups, &f);
+    if (st != OK)
+        fprintf(stderr, "groups: %s\n", f.text);
+    must(st == OK);
+}
+
 static void open_catalog(struct loopback *l)
 {
     struct fault f;
@@ -89,6 +103,7 @@ static void open_catalog(struct loopback *l)
         fprintf(stderr, "catalog: %s\n", f.text);
     must(st == OK);
     open_deliveries(l);
+    open_groups(l);
 }
 
 void loopback_open(struct loopback *l)
@@ -118,6 +133,7 @@ void loopback_open(struct loopback *l)
 
 static void close_catalog(struct loopback *l)
 {
+    group_keeper_close(l->service.groups);
     close_deliveries(l);
     catalog_close(l->service.catalog);
     stream_table_free(l->service.streams);
@@ -153,6 +169,8 @@ void loopback_close(struct loopback *l)
     loop_free(l->loop);
     char folder[160];
     snprintf(folder, sizeof(folder), "%s-delivery", l->folder);
+    must(folder_remove(folder, &f) == OK);
+    snprintf(folder, sizeof(folder), "%s-groups", l->folder);
     must(folder_remove(folder, &f) == OK);
     must(l->catalog_folder || folder_remove(l->folder, &f) == OK);
 }
