@@ -98,9 +98,9 @@ enum sluice_status answer_failure(const struct web_call *call, struct sluice_err
         st = SLUICE_TRANSPORT;
     error_set(error, st, "%s", call->fault.text);
     /* Without a certificate that we trust, and without TLS, there will be no other answer. */
-    error->retryable = st == SLUICE_TIMED_OUT ||
-                       (st == SLUICE_TRANSPORT && call->why != WEB_FAILED_TLS &&
-                        call->why != WEB_FAILED_CERTIFICATE);
+    error->retryable =
+        st == SLUICE_TIMED_OUT || (st == SLUICE_TRANSPORT && call->why != WEB_FAILED_TLS &&
+                                   call->why != WEB_FAILED_CERTIFICATE);
     return st;
 }
 

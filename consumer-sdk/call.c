@@ -137,8 +137,7 @@ static bool try_again(struct sluice_call_handle *c, enum retry_cause cause, uint
     uint64_t now_us = clock_mono_us(loop_clock(c->client->loop));
     if (now_us + *wait_ms * 1000 >= c->deadline.due_us) /* I3 */
         return false;
-    unsigned cost =
-        c->error.status == SLUICE_TIMED_OUT ? RETRY_COST_AFTER_TIMEOUT : RETRY_COST;
+    unsigned cost = c->error.status == SLUICE_TIMED_OUT ? RETRY_COST_AFTER_TIMEOUT : RETRY_COST;
     if (!retry_budget_take(&c->client->budget, cost)) /* I2 */
         return false;
     c->paid = cost;
@@ -257,8 +256,8 @@ enum sluice_status sluice_call(sluice_client *client, const struct sluice_operat
     if (client->inside > 0)
         return error_set(error, SLUICE_STATE,
                          "a completion cannot wait for a call: start it instead");
-    enum sluice_status st = sluice_start(client, operation, input, input_size, options, wait_over,
-                                         &w, NULL, error);
+    enum sluice_status st =
+        sluice_start(client, operation, input, input_size, options, wait_over, &w, NULL, error);
     if (st != SLUICE_OK)
         return st;
     while (!w.over)
@@ -277,8 +276,7 @@ enum sluice_status call_and_wait(struct sluice_client *client,
                                  size_t input_size, sluice_reply **reply, const void **output,
                                  struct sluice_error *error)
 {
-    enum sluice_status st =
-        sluice_call(client, operation, input, input_size, NULL, reply, error);
+    enum sluice_status st = sluice_call(client, operation, input, input_size, NULL, reply, error);
     if (output != NULL)
         *output = st == SLUICE_OK && reply != NULL ? (*reply)->output : NULL;
     return st;

@@ -87,9 +87,8 @@ static const char *copy_said(struct maker *m, const char *text)
 
 static const char *copy_profiled(struct maker *m, const char *name)
 {
-    struct bytes value =
-        profile_value(PROFILE_CONFIG, buf_view(&m->file), bytes_text(m->config->profile),
-                      bytes_text(name));
+    struct bytes value = profile_value(PROFILE_CONFIG, buf_view(&m->file),
+                                       bytes_text(m->config->profile), bytes_text(name));
     return bytes_present(value) ? copy(m, value) : "";
 }
 
@@ -136,8 +135,8 @@ static enum sluice_status take_address(struct maker *m, const char *address, str
                          "the endpoint is not of the form https://host:port");
     const uint8_t *host = (const uint8_t *)address + uri.scheme.len + strlen("://");
     struct bytes authority = bytes_of(host, (size_t)(uri.path.at - host));
-    struct bytes url = arena_printf(m->arena, "%.*s://%.*s/", BYTES_ARGS(uri.scheme),
-                                    BYTES_ARGS(authority));
+    struct bytes url =
+        arena_printf(m->arena, "%.*s://%.*s/", BYTES_ARGS(uri.scheme), BYTES_ARGS(authority));
     if (!bytes_present(url)) {
         m->no_memory = true;
         return SLUICE_OK;
@@ -160,9 +159,9 @@ static enum sluice_status find_endpoint(struct maker *m, enum service service,
     const char *address = first_of(m, m->config->said.endpoint, variables[service],
                                    "AWS_ENDPOINT_URL", "endpoint_url");
     if (address[0] == '\0') {
-        struct bytes own = arena_printf(
-            m->arena, "https://%s.%s.amazonaws.com%s", service_name(service), m->config->region,
-            starts(m->config->region, "cn-") ? ".cn" : "");
+        struct bytes own =
+            arena_printf(m->arena, "https://%s.%s.amazonaws.com%s", service_name(service),
+                         m->config->region, starts(m->config->region, "cn-") ? ".cn" : "");
         m->no_memory = m->no_memory || !bytes_present(own);
         address = (const char *)own.at;
     }

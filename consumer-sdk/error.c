@@ -76,9 +76,9 @@ const char *sluice_status_name(enum sluice_status status)
         const char *name;
     } names[] = {
 #define NAME(status) {status, #status}
-        NAME(SLUICE_OK),          NAME(SLUICE_END),      NAME(SLUICE_INVALID_ARGUMENT),
+        NAME(SLUICE_OK),          NAME(SLUICE_END),       NAME(SLUICE_INVALID_ARGUMENT),
         NAME(SLUICE_SERVICE),     NAME(SLUICE_TRANSPORT), NAME(SLUICE_TIMED_OUT),
-        NAME(SLUICE_CREDENTIALS), NAME(SLUICE_PROTOCOL), NAME(SLUICE_NO_MEMORY),
+        NAME(SLUICE_CREDENTIALS), NAME(SLUICE_PROTOCOL),  NAME(SLUICE_NO_MEMORY),
         NAME(SLUICE_FULL),        NAME(SLUICE_CANCELLED), NAME(SLUICE_FENCED),
         NAME(SLUICE_IO),          NAME(SLUICE_STATE),
 #undef NAME

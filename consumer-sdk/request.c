@@ -92,8 +92,7 @@ static enum sluice_status take_input(const struct shape *s, const void *input, s
     return SLUICE_OK;
 }
 
-static enum sluice_status encode(struct request *r, const void *input,
-                                 struct sluice_error *error)
+static enum sluice_status encode(struct request *r, const void *input, struct sluice_error *error)
 {
     static const struct shape nothing = {.name = "", .kind = SHAPE_STRUCTURE};
     const struct shape *s = r->operation->model->input;
@@ -145,8 +144,7 @@ static enum sluice_status take_headers(struct request *r, const struct sluice_ca
             return error_set(error, SLUICE_INVALID_ARGUMENT,
                              "a header is not of the form Name: value");
         r->extra[r->extra_count++] = (struct sigv4_header){
-            bytes_of(line.at, name_len),
-            bytes_trim(bytes_of(colon + 1, line.len - name_len - 1))};
+            bytes_of(line.at, name_len), bytes_trim(bytes_of(colon + 1, line.len - name_len - 1))};
     }
     return SLUICE_OK;
 }
@@ -203,14 +201,14 @@ static size_t list_headers(const struct request *r, struct bytes timestamp,
 {
     const struct sluice_client *c = r->client;
     size_t count = 0;
-    out[count++] = (struct sigv4_header){
-        BYTES_LITERAL("Content-Type"), r->cbor ? BYTES_LITERAL("application/x-amz-cbor-1.1")
-                                               : BYTES_LITERAL("application/x-amz-json-1.1")};
+    out[count++] = (struct sigv4_header){BYTES_LITERAL("Content-Type"),
+                                         r->cbor ? BYTES_LITERAL("application/x-amz-cbor-1.1")
+                                                 : BYTES_LITERAL("application/x-amz-json-1.1")};
     out[count++] = (struct sigv4_header){BYTES_LITERAL("Host"),
                                          c->config.endpoints[r->operation->service].host};
     out[count++] = (struct sigv4_header){BYTES_LITERAL("X-Amz-Date"), timestamp};
-    out[count++] = (struct sigv4_header){BYTES_LITERAL("X-Amz-Target"),
-                                         bytes_text(r->operation->target)};
+    out[count++] =
+        (struct sigv4_header){BYTES_LITERAL("X-Amz-Target"), bytes_text(r->operation->target)};
     if (c->credentials.token[0] != '\0')
         out[count++] = (struct sigv4_header){BYTES_LITERAL("X-Amz-Security-Token"),
                                              bytes_text(c->credentials.token)};

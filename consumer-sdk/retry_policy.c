@@ -19,14 +19,18 @@ static const char *const throttles[] = {
     "TransactionInProgressException",
 };
 static const char *const transients[] = {
-    "InternalError",     "InternalFailure",  "InternalFailureException",
-    "InternalServerError", "RequestTimeout", "RequestTimeoutException",
-    "ServiceUnavailable", "ServiceUnavailableException",
+    "InternalError",
+    "InternalFailure",
+    "InternalFailureException",
+    "InternalServerError",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
 };
 static const char *const expiries[] = {"ExpiredToken", "ExpiredTokenException",
                                        "TokenRefreshRequired"};
-static const char *const skews[] = {"RequestExpired", "RequestInTheFuture",
-                                    "RequestTimeTooSkewed"};
+static const char *const skews[] = {"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"};
 
 static bool among(const char *type, const char *const *list, size_t count)
 {

@@ -12,9 +12,9 @@
  *
  * Left to others: when to try again (post.c), the API's texts (bulk.c). Thread: the lane's loop. */
 #include "delivery/bulk.h"
-#include "wire/credentials.h"
 #include "delivery/post.h"
 #include "delivery/search_config.h"
+#include "wire/credentials.h"
 
 #include "base/limits.h"
 #include "base/mem.h"

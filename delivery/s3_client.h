@@ -4,9 +4,9 @@
 #ifndef SLUICE_DELIVERY_S3_CLIENT_H
 #define SLUICE_DELIVERY_S3_CLIENT_H
 
-#include "wire/credentials.h"
 #include "delivery/destination.h"
 #include "delivery/engine.h"
+#include "wire/credentials.h"
 #include "wire/sigv4.h"
 #include "wire/uri.h"
 

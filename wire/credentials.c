@@ -39,12 +39,10 @@ enum status credentials_parse(enum profile_file which, struct bytes file, struct
     if (!profile_is_in(which, file, profile))
         return fault_set(f, NOT_FOUND, "the credentials file has no profile %.*s",
                          BYTES_ARGS(profile));
-    struct bytes key =
-        profile_value(which, file, profile, BYTES_LITERAL("aws_access_key_id"));
+    struct bytes key = profile_value(which, file, profile, BYTES_LITERAL("aws_access_key_id"));
     struct bytes secret =
         profile_value(which, file, profile, BYTES_LITERAL("aws_secret_access_key"));
-    struct bytes token =
-        profile_value(which, file, profile, BYTES_LITERAL("aws_session_token"));
+    struct bytes token = profile_value(which, file, profile, BYTES_LITERAL("aws_session_token"));
     if (which == PROFILE_CONFIG && !bytes_present(key) && !bytes_present(secret))
         return fault_set(f, NOT_FOUND, "profile %.*s of the config file has no access key",
                          BYTES_ARGS(profile));

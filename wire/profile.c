@@ -61,8 +61,8 @@ static bool heads(enum profile_file which, struct bytes line, struct bytes profi
     if (line.len < 2 || line.at[line.len - 1] != ']')
         return false;
     struct bytes name = bytes_trim(bytes_of(line.at + 1, line.len - 2));
-    bool worded = which == PROFILE_CONFIG && bytes_starts_with(name, word) &&
-                  name.len > word.len && (name.at[word.len] == ' ' || name.at[word.len] == '\t');
+    bool worded = which == PROFILE_CONFIG && bytes_starts_with(name, word) && name.len > word.len &&
+                  (name.at[word.len] == ' ' || name.at[word.len] == '\t');
     if (worded)
         name = bytes_trim(bytes_of(name.at + word.len, name.len - word.len));
     else if (which == PROFILE_CONFIG && !bytes_equal(name, BYTES_LITERAL("default")))

@@ -393,8 +393,10 @@ static bool set_multi(struct web *w, uint32_t connections_max)
            curl_multi_setopt(w->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
            curl_multi_setopt(w->multi, CURLMOPT_TIMERDATA, w) == CURLM_OK &&
            curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)connections_max) == CURLM_OK &&
-           curl_multi_setopt(w->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)WEB_STREAMS_MAX) ==
-               CURLM_OK;
+           (!w->manner.http2 || (curl_multi_setopt(w->multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
+                                                   (long)WEB_STREAMS_MAX) == CURLM_OK &&
+                                 curl_multi_setopt(w->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+                                                   (long)connections_max) == CURLM_OK));
 }
 
 enum status web_new(const struct web_settings *s, struct web **out, struct fault *f)

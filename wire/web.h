@@ -29,9 +29,10 @@ struct web_settings {
     struct loop *loop;
     const char *ca_file;      /* more CAs to trust than the system's, or "" */
     uint32_t connections_max; /* 0: 256 */
-    uint32_t connect_ms;      /* names, TCP and TLS together: who needs longer counts as away; 0: 15 s */
-    bool one_side;            /* all calls go to one far side, which may have all connections */
-    bool http2;               /* by ALPN over TLS, else HTTP/1.1; with prior knowledge over plain HTTP */
+    uint32_t connect_ms; /* names, TCP and TLS together: who needs longer counts as away; 0: 15 s */
+    bool one_side;       /* all calls go to one far side, which may have all connections */
+    bool
+        http2; /* by ALPN over TLS, else HTTP/1.1; over plain HTTP with prior knowledge (libcurl 8) */
 };
 enum status web_new(const struct web_settings *s, struct web **out, struct fault *f) MUST_USE;
 /* Calls under way end with CLOSING first. Not from within `done`. */

@@ -222,14 +222,22 @@ static bool set_method(CURL *easy, const struct web_call *c)
     return fine && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, c->method) == CURLE_OK;
 }
 
-/* Plain HTTP has no ALPN: whoever asks for HTTP/2 there knows that the far side has it. */
+/* Plain HTTP has no ALPN: whoever asks for HTTP/2 there knows that the far side has it. libcurl before version 8 sends the preface
+ * again on a kept connection, which ends it: so there plain HTTP stays HTTP/1.1. */
+static long version_of(const struct web_call *c, const struct web_manner *m)
+{
+    if (!m->http2)
+        return CURL_HTTP_VERSION_1_1;
+    if (bytes_starts_with(bytes_text(c->url), BYTES_LITERAL("https")))
+        return CURL_HTTP_VERSION_2TLS;
+    return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000
+               ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+               : CURL_HTTP_VERSION_1_1;
+}
+
 static bool set_manner(struct web_transfer *t, const struct web_manner *m)
 {
-    long version = CURL_HTTP_VERSION_1_1;
-    if (m->http2)
-        version = bytes_starts_with(bytes_text(t->call->url), BYTES_LITERAL("https"))
-                      ? CURL_HTTP_VERSION_2TLS
-                      : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    long version = version_of(t->call, m);
     return curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, version) == CURLE_OK &&
            curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, m->http2 ? 1L : 0L) == CURLE_OK &&
            curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, m->connect_ms) == CURLE_OK &&

@@ -111,9 +111,9 @@ static void a_record_put_is_read_in_cbor(void **state)
 static void a_record_put_is_read_over_tls(void **state)
 {
     (void)state;
-    round_trip((struct sluice_client_options){.endpoint = served.tls_endpoint,
-                                              .ca_file = served.ca_file},
-               "tls");
+    round_trip(
+        (struct sluice_client_options){.endpoint = served.tls_endpoint, .ca_file = served.ca_file},
+        "tls");
 }
 
 static void a_record_put_is_read_over_http2(void **state)
@@ -151,16 +151,17 @@ static void the_services_errors_come_with_their_names(void **state)
 static void broken_bounds_are_told_before_anything_is_sent(void **state)
 {
     (void)state;
-    sluice_client *c = client_with((struct sluice_client_options){.endpoint = "http://127.0.0.1:1"});
+    sluice_client *c =
+        client_with((struct sluice_client_options){.endpoint = "http://127.0.0.1:1"});
     struct sluice_error e = {0};
     const struct sluice_kinesis_put_record_input in = {.stream_name = sluice_text("a b"),
                                                        .data = sluice_text("x")};
     assert_int_equal(sluice_kinesis_put_record(c, &in, NULL, NULL, &e), SLUICE_INVALID_ARGUMENT);
-    assert_string_equal(e.message,
-                        "2 validation errors detected: Value 'a b' at 'streamName' failed to satisfy "
-                        "constraint: Member must satisfy regular expression pattern: "
-                        "[a-zA-Z0-9_.-]+; Value null at 'partitionKey' failed to satisfy "
-                        "constraint: Member must not be null");
+    assert_string_equal(
+        e.message, "2 validation errors detected: Value 'a b' at 'streamName' failed to satisfy "
+                   "constraint: Member must satisfy regular expression pattern: "
+                   "[a-zA-Z0-9_.-]+; Value null at 'partitionKey' failed to satisfy "
+                   "constraint: Member must not be null");
     assert_int_equal(e.attempts, 0);
     sluice_client_free(c);
 }
@@ -177,8 +178,8 @@ static void firehose_and_our_own_operations_answer(void **state)
     assert_int_equal(out->delivery_stream_names.count, 0);
     assert_true(out->has_more_delivery_streams.present);
     sluice_reply_free(reply);
-    const struct sluice_service_flush_delivery_stream_input flush = {
-        .delivery_stream_name = sluice_text("none")};
+    const struct sluice_service_flush_delivery_stream_input flush = {.delivery_stream_name =
+                                                                         sluice_text("none")};
     assert_int_equal(sluice_service_flush_delivery_stream(c, &flush, NULL, &e), SLUICE_SERVICE);
     assert_string_equal(e.type, "ResourceNotFoundException");
     sluice_client_free(c);
@@ -230,8 +231,8 @@ static void a_callers_loop_drives_many_calls(void **state)
 {
     (void)state;
     many_calls_at_once((struct sluice_client_options){.connections_max = 8}, "many");
-    many_calls_at_once(
-        (struct sluice_client_options){.connections_max = 2, .http = SLUICE_HTTP_2}, "many2");
+    many_calls_at_once((struct sluice_client_options){.connections_max = 2, .http = SLUICE_HTTP_2},
+                       "many2");
 }
 
 static int start(void **state)

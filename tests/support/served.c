@@ -8,8 +8,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include <cmocka.h>
 #include <arpa/inet.h>
+#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -27,9 +27,8 @@ enum { READY_MS = 60000, LOOK_EVERY_US = 5000 };
 
 static struct sockaddr_in address(uint16_t port)
 {
-    return (struct sockaddr_in){.sin_family = AF_INET,
-                                .sin_port = htons(port),
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
 static uint16_t free_port(void)
@@ -46,7 +45,8 @@ static uint16_t free_port(void)
 /* Whether GET /health is answered with 200. */
 static bool healthy(uint16_t port)
 {
-    static const char request[] = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    static const char request[] =
+        "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     struct sockaddr_in at = address(port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char answer[16] = {0};
@@ -62,8 +62,8 @@ static bool healthy(uint16_t port)
 static void become_server(const struct served *s)
 {
     char port[8];
-    const char *words[8 + SERVED_FLAGS_MAX] = {SLUICE_BINARY, "serve", "--dev", "--data",
-                                               s->folder, "--listen-port", port};
+    const char *words[8 + SERVED_FLAGS_MAX] = {SLUICE_BINARY, "serve",         "--dev", "--data",
+                                               s->folder,     "--listen-port", port};
     size_t count = 7;
     snprintf(port, sizeof(port), "%u", s->port);
     for (size_t i = 0; i < SERVED_FLAGS_MAX && s->flags[i] != NULL; i++)

@@ -11,9 +11,9 @@ enum { SERVED_FLAGS_MAX = 8 };
 struct served {
     const char *flags[SERVED_FLAGS_MAX]; /* more of them; set before served_start */
     uint16_t port;
-    char folder[64];        /* its data */
-    char endpoint[64];      /* "http://127.0.0.1:PORT" */
-    char tls_endpoint[64];  /* the same port */
+    char folder[64];       /* its data */
+    char endpoint[64];     /* "http://127.0.0.1:PORT" */
+    char tls_endpoint[64]; /* the same port */
     char ca_file[96];
     pid_t pid; /* 0: it does not run */
 };

@@ -34,17 +34,23 @@ static void a_profile_is_read(void **state)
     (void)state;
     struct credentials c;
     struct fault f;
-    assert_int_equal(credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text), BYTES_LITERAL("default"), &c, &f), OK);
+    assert_int_equal(credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text),
+                                       BYTES_LITERAL("default"), &c, &f),
+                     OK);
     assert_string_equal(c.access_key, "AKIA1");
     assert_string_equal(c.secret_key, "s/1+");
     assert_string_equal(c.token, "");
-    assert_int_equal(credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text), BYTES_LITERAL("other"), &c, &f), OK);
+    assert_int_equal(
+        credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text), BYTES_LITERAL("other"), &c, &f),
+        OK);
     assert_string_equal(c.access_key, "AKIA2");
     assert_string_equal(c.token, "t==");
-    assert_int_equal(credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text), BYTES_LITERAL("none"), &c, &f),
-                     NOT_FOUND);
-    assert_int_equal(credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text), BYTES_LITERAL("half"), &c, &f),
-                     INVALID_VALUE);
+    assert_int_equal(
+        credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text), BYTES_LITERAL("none"), &c, &f),
+        NOT_FOUND);
+    assert_int_equal(
+        credentials_parse(PROFILE_CREDENTIALS, BYTES_LITERAL(text), BYTES_LITERAL("half"), &c, &f),
+        INVALID_VALUE);
     assert_string_equal(c.access_key, "");
 }
 

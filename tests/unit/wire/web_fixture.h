@@ -3,9 +3,9 @@
 #define SLUICE_TESTS_UNIT_WIRE_WEB_FIXTURE_H
 
 #include "base/mem.h"
-#include "wire/web.h"
 #include "support/far_side.h"
 #include "unit/base/cmocka_all.h"
+#include "wire/web.h"
 
 #include <stdio.h>
 #include <stdlib.h>
