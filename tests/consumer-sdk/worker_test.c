@@ -259,6 +259,16 @@ static void one_worker_with_a_file_reads_all_over_a_split_and_a_merge(void **sta
     sluice_file_leases_free(store);
 }
 
+static void one_worker_of_a_group_of_the_service_reads_all_over_a_split_and_a_merge(void **state)
+{
+    (void)state;
+    struct run r;
+    run_init(&r, "split-service", "g");
+    r.options.threads = 3;
+    r.checkpoint_batches = true;
+    split_and_merge(&r, "split-service", 100000);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -277,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_worker_with_a_file_reads_all_over_a_split_and_a_merge),
+        cmocka_unit_test(one_worker_of_a_group_of_the_service_reads_all_over_a_split_and_a_merge),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
