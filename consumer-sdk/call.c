@@ -112,17 +112,21 @@ static void pause_passed(struct loop_timer *timer)
         finish(c, NULL);
 }
 
+bool call_put_right(struct sluice_client *client, enum retry_cause cause,
+                    const struct web_call *web)
+{
+    if (cause == RETRY_SKEW)
+        return client_clock_set(client, web->answer_date);
+    return cause == RETRY_EXPIRED && client_credentials_renew(client);
+}
+
+/* Each cause once a call. */
 static bool put_right(struct sluice_call_handle *c, enum retry_cause cause)
 {
-    if (cause == RETRY_SKEW && !c->clock_was_set) {
-        c->clock_was_set = true;
-        return client_clock_set(c->client, c->web.answer_date);
-    }
-    if (cause == RETRY_EXPIRED && !c->credentials_were_renewed) {
-        c->credentials_were_renewed = true;
-        return client_credentials_renew(c->client);
-    }
-    return false;
+    bool *done = cause == RETRY_SKEW ? &c->clock_was_set : &c->credentials_were_renewed;
+    bool first = !*done;
+    *done = true;
+    return first && call_put_right(c->client, cause, &c->web);
 }
 
 /* Whether there will be another attempt, and after how long. */

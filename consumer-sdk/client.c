@@ -70,6 +70,7 @@ void sluice_client_free(sluice_client *client)
         return;
     client->closing = true;
     calls_cancel_all(client);
+    subscriptions_cancel_all(client);
     web_free(client->web);
     loop_free(client->loop);
     credentials_wipe(&client->credentials);

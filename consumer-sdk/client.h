@@ -35,8 +35,8 @@ struct sluice_client {
     struct random chance;
     struct retry_budget budget;
     struct list calls, subscriptions; /* by their `node` */
-    unsigned call_count;              /* both */
-    unsigned inside;                  /* callbacks of the user's under way */
+    unsigned call_count;
+    unsigned inside; /* callbacks of the user's under way */
     bool closing;
 };
 

@@ -1,7 +1,6 @@
 /* web.c: HTTP to the outside on one loop.
  *
- * libcurl says which sockets it waits for and when it wants to be called (its multi socket interface); the loop has both already. A call is
- * first a line in a queue: of each far side (scheme, host, port) at most host_max calls run, of all together connections_max.
+ * A call is first a line in a queue: of each far side (scheme, host, port) at most host_max calls run, of all together connections_max.
  * The queues are ours and not libcurl's, so that giving up a waiting call is taking it out of a list, and far sides get their turns.
  *
  *   web_start -> waiting -> pump -> running -> harvest -> done
@@ -10,10 +9,9 @@
  *
  * I1. `done` and `arrived` are called only from the loop's turns (a socket, a timer) and from web_free, never inside libcurl's
  *     callbacks: so they may start and cancel calls.
- * I2. Timers may fire earlier than libcurl's own clock says (its clock is the system's, the loop's may be another): after each the
- *     next is asked for again.
+ * I2. A channel that belonged to a streamed call outlives it, until nothing of ours stands in it any more: closed in a harvest.
  *
- * Left to others: what an outcome means (web_transfer.c), trying again (destinations). Thread: the loop's own. */
+ * Left to others: libcurl's sockets and timers (web_channel.c), what an outcome means (web_transfer.c), trying again (destinations). Thread: the loop's own. */
 #include "wire/web_internal.h"
 
 #include "base/limits.h"
@@ -22,7 +20,6 @@
 #include "wire/uri.h"
 
 #include <pthread.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 enum { CONNECT_MS = 15000 };
@@ -30,105 +27,19 @@ enum { CONNECT_MS = 15000 };
 struct web {
     /* fixed at birth */
     struct loop *loop;
-    CURLM *multi;
+    struct web_channel channel; /* of all calls that are not streamed */
     struct web_manner manner;
     uint32_t calls_max, host_max; /* that run, streamed ones left aside */
     /* the loop's own */
-    struct loop_timer timer; /* libcurl's */
-    struct list transfers;   /* all under way, in order of arrival */
-    struct list hosts;       /* those with calls; who was served last is last */
-    struct list fresh;       /* web_transfer.fresh_node: of whose answer something has arrived */
+    struct list transfers; /* all under way, in order of arrival */
+    struct list hosts;     /* those with calls; who was served last is last */
+    struct list fresh;     /* web_transfer.fresh_node: of whose answer something has arrived */
+    struct list spent;     /* web_channel.node: their calls are over, I2 */
     uint32_t running, waiting;
     bool closing;
 };
 
-/* A socket that libcurl watches. */
-struct web_socket {
-    struct loop_watch watch;
-    struct web *web;
-};
-
-static void harvest(struct web *w);
 static void end_with(struct web_transfer *t, enum status status);
-
-/* ---- libcurl's wishes */
-
-static void socket_ready(struct loop_watch *watch, uint32_t events)
-{
-    struct web *w = ((struct web_socket *)watch)->web;
-    int seen = ((events & EPOLLIN) ? CURL_CSELECT_IN : 0) |
-               ((events & EPOLLOUT) ? CURL_CSELECT_OUT : 0) |
-               ((events & (EPOLLERR | EPOLLHUP)) ? CURL_CSELECT_ERR : 0);
-    int running;
-    curl_multi_socket_action(w->multi, watch->fd, seen, &running); /* may free the watch */
-    harvest(w);
-}
-
-/* The call of that handle ends in the next turn: here we are inside libcurl. */
-static void refuse_later(struct web *w, CURL *easy, enum status why)
-{
-    struct web_transfer *t = NULL;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
-    if (t == NULL)
-        return;
-    t->refused = fault_set(&t->call->fault, why, "a socket cannot be watched");
-    loop_timer_set(w->loop, &t->timer, 0);
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int wanted, void *arg, void *socket_arg)
-{
-    struct web *w = arg;
-    struct web_socket *s = socket_arg;
-    if (wanted == CURL_POLL_REMOVE) {
-        if (s != NULL) {
-            loop_unwatch(w->loop, &s->watch);
-            curl_multi_assign(w->multi, fd, NULL);
-            mem_free(s);
-        }
-        return 0;
-    }
-    uint32_t events =
-        ((wanted & CURL_POLL_IN) ? EPOLLIN : 0u) | ((wanted & CURL_POLL_OUT) ? EPOLLOUT : 0u);
-    struct fault f;
-    enum status st;
-    if (s == NULL) {
-        s = mem_try(sizeof(*s));
-        if (s == NULL) {
-            refuse_later(w, easy, NO_MEMORY);
-            return 0;
-        }
-        *s = (struct web_socket){.watch = {.fd = fd, .ready = socket_ready}, .web = w};
-        curl_multi_assign(w->multi, fd, s);
-        st = loop_watch(w->loop, &s->watch, events, &f);
-    } else {
-        st = s->watch.watched ? loop_rewatch(w->loop, &s->watch, events, &f) : IO_FAILED;
-    }
-    if (st != OK) /* answering -1 would end every call of this multi handle */
-        refuse_later(w, easy, st);
-    return 0;
-}
-
-static int on_timer(CURLM *multi, long in_ms, void *arg)
-{
-    (void)multi;
-    struct web *w = arg;
-    if (in_ms < 0)
-        loop_timer_cancel(w->loop, &w->timer);
-    else
-        loop_timer_set(w->loop, &w->timer, (uint64_t)in_ms);
-    return 0;
-}
-
-static void timer_fired(struct loop_timer *timer)
-{
-    struct web *w = LIST_OWNER(timer, struct web, timer);
-    int running;
-    curl_multi_socket_action(w->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    long in_ms = -1;
-    if (!w->timer.armed && curl_multi_timeout(w->multi, &in_ms) == CURLM_OK && in_ms >= 0)
-        loop_timer_set(w->loop, &w->timer, in_ms == 0 ? 1 : (uint64_t)in_ms); /* I2 */
-    harvest(w);
-}
 
 /* ---- far sides and their queues */
 
@@ -174,6 +85,25 @@ static void stop_waiting(struct web_transfer *t)
     t->web->waiting--;
 }
 
+/* Streamed calls have one each, the others share one. */
+static bool add_to_channel(struct web_transfer *t)
+{
+    struct web *w = t->web;
+    t->channel = &w->channel;
+    if (t->call->arrived != NULL) {
+        t->channel = MEM_TRY_NEW(struct web_channel);
+        if (t->channel == NULL)
+            return false;
+        if (!web_channel_open(t->channel, w, w->loop, 1, w->manner.http2)) {
+            web_channel_close(t->channel);
+            mem_free(t->channel);
+            t->channel = NULL;
+            return false;
+        }
+    }
+    return curl_multi_add_handle(t->channel->multi, t->easy) == CURLM_OK;
+}
+
 static void run(struct web_transfer *t)
 {
     struct web *w = t->web;
@@ -186,7 +116,7 @@ static void run(struct web_transfer *t)
     if (t->call->timeout_runs && t->call->timeout_ms > 0)
         loop_timer_set(w->loop, &t->timer, t->call->timeout_ms);
     t->refused = web_transfer_prepare(t, &w->manner);
-    if (t->refused == OK && curl_multi_add_handle(w->multi, t->easy) != CURLM_OK)
+    if (t->refused == OK && !add_to_channel(t))
         t->refused = fault_set(&t->call->fault, NO_MEMORY, "no memory for a request");
     if (t->refused != OK)
         loop_timer_set(w->loop, &t->timer, 0);
@@ -200,6 +130,19 @@ static void pump(struct web *w)
 
 /* ---- ends */
 
+static void leave_channel(struct web_transfer *t)
+{
+    struct web *w = t->web;
+    struct web_channel *channel = t->channel;
+    if (channel == NULL)
+        return;
+    curl_multi_remove_handle(channel->multi, t->easy);
+    if (channel == &w->channel)
+        return;
+    list_append(&w->spent, &channel->node);
+    loop_timer_set(w->loop, &w->channel.timer, 0); /* a harvest */
+}
+
 /* Out of every list. The call is its owner's again. */
 static void detach(struct web_transfer *t)
 {
@@ -209,8 +152,7 @@ static void detach(struct web_transfer *t)
     list_remove(&t->fresh_node);
     loop_timer_cancel(w->loop, &t->timer);
     if (t->running) {
-        if (t->easy != NULL)
-            curl_multi_remove_handle(w->multi, t->easy);
+        leave_channel(t);
         if (t->call->arrived == NULL) {
             w->running--;
             h->running--;
@@ -244,21 +186,32 @@ static void end_with(struct web_transfer *t, enum status status)
 
 void web_transfer_arrived(struct web_transfer *t)
 {
-    loop_timer_cancel(t->web->loop, &t->timer);
+    if (t->refused == OK) /* else its end is set already */
+        loop_timer_cancel(t->web->loop, &t->timer);
     list_remove(&t->fresh_node);
     list_append(&t->web->fresh, &t->fresh_node);
 }
 
-/* Tells the owners of what has arrived, and of what libcurl has ended. */
-static void harvest(struct web *w)
+static void close_spent(struct web *w)
 {
+    for (struct list *node; (node = list_first(&w->spent)) != NULL;) {
+        struct web_channel *channel = LIST_OWNER(node, struct web_channel, node);
+        list_remove(node);
+        web_channel_close(channel);
+        mem_free(channel);
+    }
+}
+
+void web_harvest(struct web_channel *channel)
+{
+    struct web *w = channel->web;
     for (struct list *node; (node = list_first(&w->fresh)) != NULL;) {
         struct web_transfer *t = LIST_OWNER(node, struct web_transfer, fresh_node);
         list_remove(node);
         t->call->arrived(t->call);
     }
     int left;
-    for (CURLMsg *message; (message = curl_multi_info_read(w->multi, &left)) != NULL;) {
+    for (CURLMsg *message; (message = curl_multi_info_read(channel->multi, &left)) != NULL;) {
         if (message->msg != CURLMSG_DONE)
             continue;
         struct web_transfer *t = NULL;
@@ -267,6 +220,7 @@ static void harvest(struct web *w)
         web_transfer_judge(t, message->data.result);
         finish(t);
     }
+    close_spent(w);
 }
 
 static void transfer_fired(struct loop_timer *timer)
@@ -356,10 +310,10 @@ void web_pause(struct web *w, struct web_call *c, bool paused)
     if (t == NULL || t->paused == paused)
         return;
     t->paused = paused; /* libcurl hears of it when it has something */
-    if (paused || t->easy == NULL)
+    if (paused || t->channel == NULL)
         return;
     curl_easy_pause(t->easy, CURLPAUSE_CONT);
-    loop_timer_set(w->loop, &w->timer, 0); /* what it kept is harvested in the next turn */
+    loop_timer_set(w->loop, &t->channel->timer, 0); /* what it kept is harvested in the next turn */
 }
 
 /* ---- birth and death */
@@ -385,20 +339,6 @@ static enum status check_libcurl(struct fault *f)
     return OK;
 }
 
-static bool set_multi(struct web *w, uint32_t connections_max)
-{
-    return w->multi != NULL &&
-           curl_multi_setopt(w->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
-           curl_multi_setopt(w->multi, CURLMOPT_SOCKETDATA, w) == CURLM_OK &&
-           curl_multi_setopt(w->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
-           curl_multi_setopt(w->multi, CURLMOPT_TIMERDATA, w) == CURLM_OK &&
-           curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)connections_max) == CURLM_OK &&
-           (!w->manner.http2 || (curl_multi_setopt(w->multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
-                                                   (long)WEB_STREAMS_MAX) == CURLM_OK &&
-                                 curl_multi_setopt(w->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
-                                                   (long)connections_max) == CURLM_OK));
-}
-
 enum status web_new(const struct web_settings *s, struct web **out, struct fault *f)
 {
     *out = NULL;
@@ -420,14 +360,14 @@ enum status web_new(const struct web_settings *s, struct web **out, struct fault
     };
     w->calls_max = s->http2 ? connections_max * WEB_STREAMS_MAX : connections_max;
     w->host_max = s->one_side ? w->calls_max : (w->calls_max + 1) / 2;
-    w->timer.fire = timer_fired;
     list_init(&w->transfers);
     list_init(&w->hosts);
     list_init(&w->fresh);
-    w->multi = curl_multi_init();
+    list_init(&w->spent);
     if (w->manner.ca_file != NULL)
         memcpy(w->manner.ca_file, s->ca_file, strlen(s->ca_file) + 1);
-    if (w->manner.ca_file == NULL || !set_multi(w, connections_max)) {
+    if (w->manner.ca_file == NULL ||
+        !web_channel_open(&w->channel, w, w->loop, connections_max, s->http2)) {
         web_free(w);
         return fault_set(f, NO_MEMORY, "no memory for HTTP calls");
     }
@@ -446,8 +386,8 @@ void web_free(struct web *w)
         end_with(t, CLOSING);
     }
     must(list_empty(&w->hosts) && w->running == 0 && w->waiting == 0);
-    curl_multi_cleanup(w->multi);
-    loop_timer_cancel(w->loop, &w->timer);
+    close_spent(w);
+    web_channel_close(&w->channel);
     mem_free(w->manner.ca_file);
     mem_free(w);
 }

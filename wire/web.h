@@ -72,7 +72,8 @@ struct web_transfer {
     enum status refused; /* not OK: what it ends with when the timer fires; call->fault is set */
     bool running;        /* libcurl has it */
     bool paused;
-    void *easy; /* libcurl's handle */
+    void *easy;                  /* libcurl's handle */
+    struct web_channel *channel; /* in which libcurl has it; NULL: it has not */
     struct curl_slist *headers;
     bool too_large;
     uint64_t thrown_away; /* bytes of an error's body that nobody wants */

@@ -1,4 +1,5 @@
-/* web_internal.h: between web.c (turns, queues) and web_transfer.c (one call as libcurl's easy handle). */
+/* web_internal.h: between web.c (queues, ends), web_channel.c (libcurl's sockets and timers, its multi handle) and web_transfer.c (one
+ * call as its easy handle). */
 #ifndef SLUICE_WIRE_WEB_INTERNAL_H
 #define SLUICE_WIRE_WEB_INTERNAL_H
 
@@ -16,6 +17,22 @@ struct web_host {
 };
 
 _Static_assert(WEB_WORDS_BYTES == CURL_ERROR_SIZE, "libcurl writes its words there");
+
+/* A multi handle of libcurl's: calls that share connections. */
+struct web_channel {
+    struct web *web;
+    struct loop *loop;
+    CURLM *multi;
+    struct loop_timer timer; /* libcurl's */
+    struct list node;        /* in web.spent, or in none */
+};
+/* False: no memory; close it all the same. */
+bool web_channel_open(struct web_channel *channel, struct web *w, struct loop *loop,
+                      uint32_t connections_max, bool http2);
+/* All its calls have left it. */
+void web_channel_close(struct web_channel *channel);
+/* Tells owners of what has arrived, and of what libcurl has ended in that channel. In web.c; called outside libcurl. */
+void web_harvest(struct web_channel *channel);
 
 /* What of web's settings a call needs. */
 struct web_manner {

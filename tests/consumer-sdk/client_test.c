@@ -1,68 +1,10 @@
 /* client_test.c: the SDK's client against a real server. */
-#include "support/served.h"
-#include "unit/base/cmocka_all.h"
+#include "consumer-sdk/given.h"
 
 #include <poll.h>
 #include <sluice/firehose.h>
-#include <sluice/kinesis.h>
 #include <sluice/service.h>
 #include <stdio.h>
-
-static struct served served;
-
-static sluice_client *client_with(struct sluice_client_options o)
-{
-    sluice_client *c = NULL;
-    struct sluice_error e = {0};
-    o.size = sizeof(o);
-    o.endpoint = o.endpoint != NULL ? o.endpoint : served.endpoint;
-    o.region = "us-east-1";
-    o.access_key_id = "AKIDEXAMPLE";
-    o.secret_access_key = "secret";
-    enum sluice_status st = sluice_client_new(&o, &c, &e);
-    if (st != SLUICE_OK)
-        fail_msg("%s: %s", sluice_status_name(st), e.message);
-    return c;
-}
-
-static void must_be_ok(enum sluice_status st, const struct sluice_error *e)
-{
-    if (st != SLUICE_OK)
-        fail_msg("%s %d %s: %s", sluice_status_name(st), e->http_status, e->type, e->message);
-}
-
-static void make_stream(sluice_client *c, const char *name, int64_t shards)
-{
-    struct sluice_error e = {0};
-    const struct sluice_kinesis_create_stream_input in = {.stream_name = sluice_text(name),
-                                                          .shard_count = sluice_int(shards)};
-    must_be_ok(sluice_kinesis_create_stream(c, &in, NULL, &e), &e);
-    const struct sluice_kinesis_describe_stream_summary_input ask = {.stream_name =
-                                                                         sluice_text(name)};
-    for (bool active = false; !active;) {
-        sluice_reply *reply;
-        const struct sluice_kinesis_describe_stream_summary_output *out;
-        must_be_ok(sluice_kinesis_describe_stream_summary(c, &ask, &reply, &out, &e), &e);
-        struct sluice_bytes status = out->stream_description_summary->stream_status;
-        active = status.len == strlen(SLUICE_KINESIS_STREAM_STATUS_ACTIVE) &&
-                 memcmp(status.at, SLUICE_KINESIS_STREAM_STATUS_ACTIVE, status.len) == 0;
-        sluice_reply_free(reply);
-    }
-}
-
-static void put(sluice_client *c, const char *stream, const char *key, const char *data)
-{
-    struct sluice_error e = {0};
-    sluice_reply *reply;
-    const struct sluice_kinesis_put_record_output *out;
-    const struct sluice_kinesis_put_record_input in = {.stream_name = sluice_text(stream),
-                                                       .partition_key = sluice_text(key),
-                                                       .data = sluice_text(data)};
-    must_be_ok(sluice_kinesis_put_record(c, &in, &reply, &out, &e), &e);
-    assert_true(out->sequence_number.len > 40);
-    assert_true(strlen(sluice_reply_request_id(reply)) > 30);
-    sluice_reply_free(reply);
-}
 
 /* The text of the first record of the only shard. */
 static void expect_first(sluice_client *c, const char *stream, const char *data)
@@ -233,20 +175,6 @@ static void a_callers_loop_drives_many_calls(void **state)
     many_calls_at_once((struct sluice_client_options){.connections_max = 8}, "many");
     many_calls_at_once((struct sluice_client_options){.connections_max = 2, .http = SLUICE_HTTP_2},
                        "many2");
-}
-
-static int start(void **state)
-{
-    (void)state;
-    served_start(&served);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    served_stop(&served);
-    return 0;
 }
 
 int main(void)
