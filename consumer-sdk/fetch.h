@@ -12,7 +12,7 @@
 #ifndef SLUICE_CONSUMER_SDK_FETCH_H
 #define SLUICE_CONSUMER_SDK_FETCH_H
 
-#include "consumer-sdk/batch.h"
+#include "consumer-sdk/fetched.h"
 
 enum fetch_place { FETCH_HORIZON, FETCH_LATEST, FETCH_TIME, FETCH_AT, FETCH_AFTER };
 struct fetch_from {
@@ -35,7 +35,7 @@ enum fetch_trouble {
 struct fetch;
 struct fetch_sink {
     /* Takes the batch over. An empty one: nothing new, at the tip. */
-    void (*batch)(struct fetch *, struct batch *);
+    void (*batch)(struct fetch *, struct fetched *);
     /* The last two: nothing comes after them. The sink closes it, later. */
     void (*ended)(struct fetch *);
     void (*failed)(struct fetch *, enum fetch_trouble, const struct sluice_error *);

@@ -168,11 +168,11 @@ static bool hand_over(struct fetch_poll *p, const struct sluice_kinesis_get_reco
                       sluice_reply *reply)
 {
     uint32_t count = out->records.count;
-    struct batch *b =
-        batch_new(out->records.at, count, out->millis_behind_latest.value, reply, free_reply);
+    struct fetched *b =
+        fetched_new(out->records.at, count, out->millis_behind_latest.value, reply, free_reply);
     if (!b)
         return false;
-    if (count > 0) /* what is no number, batch_open will complain of */
+    if (count > 0) /* what is no number, fetched_open will complain of */
         (void)fetch_after(&p->fetch.from, out->records.at[count - 1].sequence_number);
     p->fetch.sink->batch(&p->fetch, b);
     return true;

@@ -53,8 +53,8 @@ static void on_event(void *context, const struct sluice_kinesis_subscribe_to_sha
     struct fetch_push *p = context;
     if (p->closed || p->no_memory || p->shard_ended)
         return;
-    struct batch *b =
-        batch_copy(event->records.at, event->records.count, event->millis_behind_latest.value);
+    struct fetched *b =
+        fetched_copy(event->records.at, event->records.count, event->millis_behind_latest.value);
     if (!b) { /* F2: from the same place again */
         p->no_memory = true;
         sluice_subscription_cancel(p->subscription);

@@ -34,7 +34,7 @@ void shard_callback_end(struct callback_task *task)
 
 static void place_of(const struct sluice_received *r, struct sluice_checkpoint_at *at)
 {
-    /* batch_open looked at it: it fits */
+    /* fetched_open looked at it: it fits */
     memcpy(at->sequence_number, r->sequence_number, strlen(r->sequence_number) + 1);
     at->sub_sequence_number = r->sub_sequence_number;
 }
@@ -60,8 +60,8 @@ static enum sluice_status hand_slice(struct sluice_shard *s, size_t count)
 void shard_callback_records(struct callback_task *task)
 {
     struct sluice_shard *s = shard_of(task);
-    const struct batch_rules rules = {&s->progress.handed, s->host->keep_aggregated};
-    s->result = batch_open(s->batch, &rules, &s->error);
+    const struct fetched_rules rules = {&s->progress.handed, s->host->keep_aggregated};
+    s->result = fetched_open(s->batch, &rules, &s->error);
     if (s->result == SLUICE_NO_MEMORY)
         return; /* the batch stays, and is tried again */
     s->behind_ms = s->batch->behind_ms;
@@ -72,7 +72,7 @@ void shard_callback_records(struct callback_task *task)
         s->result = hand_slice(s, rest < s->host->records_max ? rest : s->host->records_max);
         tip = false;
     }
-    batch_free(s->batch);
+    fetched_free(s->batch);
     s->batch = NULL;
 }
 

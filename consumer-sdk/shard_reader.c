@@ -28,7 +28,7 @@ static void note(struct sluice_shard *s, const char *text)
 
 /* ---- what the fetch says ---- */
 
-static void on_batch(struct fetch *f, struct batch *b)
+static void on_batch(struct fetch *f, struct fetched *b)
 {
     struct sluice_shard *s = f->owner;
     if (b->stored_count > 0 || b->behind_ms == 0 || b->behind_ms < s->fetched_behind_ms)
@@ -37,7 +37,7 @@ static void on_batch(struct fetch *f, struct batch *b)
     backoff_reset(&s->open_backoff);
     /* News of nothing is for a handler that has nothing else to do. */
     if (b->stored_count == 0 && (s->busy || s->ahead_count > 0)) {
-        batch_free(b);
+        fetched_free(b);
         return;
     }
     list_append(&s->ahead, &b->node);
@@ -101,7 +101,7 @@ static void first_place(struct sluice_shard *s)
             (struct fetch_from){.place = FETCH_TIME, .time_ms = (int64_t)at->sub_sequence_number};
         return;
     }
-    /* AT, not AFTER: the rest of an aggregated record is still to be handled; batch_open leaves out what was. */
+    /* AT, not AFTER: the rest of an aggregated record is still to be handled; fetched_open leaves out what was. */
     s->from = (struct fetch_from){.place = FETCH_AT};
     memcpy(s->from.sequence, at->sequence_number, sizeof(s->from.sequence));
 }
@@ -151,11 +151,11 @@ static void drop_ahead(struct sluice_shard *s)
     LIST_EACH(node, keep, &s->ahead)
     {
         list_remove(node);
-        batch_free(LIST_OWNER(node, struct batch, node));
+        fetched_free(LIST_OWNER(node, struct fetched, node));
     }
     s->ahead_count = 0;
     if (!s->busy) {
-        batch_free(s->batch);
+        fetched_free(s->batch);
         s->batch = NULL;
     }
 }
@@ -225,11 +225,17 @@ static void save_last(struct sluice_shard *s)
     s->save_us = later(s, backoff_next_ms(&s->save_backoff, &s->host->random));
 }
 
+/* What happened while a step was under way lies after its now_us. */
+static bool is_past(uint64_t since_us, uint64_t for_us, uint64_t now_us)
+{
+    return now_us > since_us && now_us - since_us >= for_us;
+}
+
 /* Between two callbacks. */
 static void save_sometimes(struct sluice_shard *s, uint64_t now_us)
 {
     uint64_t every_us = s->host->checkpoint_every_ms * 1000ull;
-    if (!saves_by_itself(s) || now_us - s->saved_us < every_us || now_us < s->save_us ||
+    if (!saves_by_itself(s) || !is_past(s->saved_us, every_us, now_us) || now_us < s->save_us ||
         place_compare(&s->progress.handled, &s->progress.saved) <= 0)
         return;
     struct sluice_error error;
@@ -291,7 +297,7 @@ static uint64_t watch(struct sluice_shard *s, uint64_t now_us)
 {
     uint64_t stuck_us = s->host->stuck_ms * 1000ull;
     char text[160];
-    if (s->fetch && now_us - s->moved_us >= stuck_us) {
+    if (s->fetch && is_past(s->moved_us, stuck_us, now_us)) {
         snprintf(text, sizeof(text),
                  "nothing came for %u ms although there is more: reading begins anew",
                  s->host->stuck_ms);
@@ -300,7 +306,7 @@ static uint64_t watch(struct sluice_shard *s, uint64_t now_us)
         s->moved_us = now_us;
         return now_us;
     }
-    if (s->busy && now_us - s->busy_us >= stuck_us) {
+    if (s->busy && is_past(s->busy_us, stuck_us, now_us)) {
         snprintf(text, sizeof(text), "its handler has not returned for %u ms", s->host->stuck_ms);
         note(s, text);
         s->busy_us = now_us;
@@ -320,7 +326,7 @@ static bool hand_out(struct sluice_shard *s)
         return false;
     list_remove(first);
     s->ahead_count--;
-    s->batch = LIST_OWNER(first, struct batch, node);
+    s->batch = LIST_OWNER(first, struct fetched, node);
     submit(s, shard_callback_records);
     return true;
 }

@@ -84,9 +84,9 @@ struct sluice_shard {
 
     /* the callback's while one is under way */
     struct progress progress;
-    struct batch *batch;  /* that is being handed out */
-    size_t batch_at;      /* how many of its records were */
-    enum sluice_end told; /* why, as shard_end hears it */
+    struct fetched *batch; /* that is being handed out */
+    size_t batch_at;       /* how many of its records were */
+    enum sluice_end told;  /* why, as shard_end hears it */
     enum sluice_status result;
     struct sluice_error error;
 

@@ -125,7 +125,7 @@ static uint64_t step_shards(struct sluice_worker *w, uint64_t now)
 {
     uint64_t next = UINT64_MAX;
     bool stops = worker_stops(w);
-    bool paused = now - w->alive_us >= w->options.session_timeout_ms * 1000ull;
+    bool paused = now > w->alive_us && now - w->alive_us >= w->options.session_timeout_ms * 1000ull;
     LIST_EACH(node, keep, &w->shards)
     {
         struct sluice_shard *s = LIST_OWNER(node, struct sluice_shard, node);

@@ -245,6 +245,8 @@ def test_workers_and_the_server_are_killed_and_each_record_is_committed_once(tal
     writer.end()
     check_exactly_once(kinesis, workers)
     check_fencing(workers)
+    assert "has not returned" not in workers.notices() and "begins anew" not in workers.notices()
+    assert "polled" not in workers.notices()
     workers.stop()
 
 

@@ -1,4 +1,4 @@
-/* batch.c: stored records into those that a program wrote.
+/* fetched.c: stored records into those that a program wrote.
  *
  * Data and keys stay where the answer has them; only sequence numbers are copied, since the handler is promised a C string. What looks
  * aggregated and is not, is somebody's own data, and passes as it is.
@@ -10,7 +10,7 @@
  * else will hand them out.
  *
  * Thread: the batch's owner's. */
-#include "consumer-sdk/batch.h"
+#include "consumer-sdk/fetched.h"
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -22,13 +22,13 @@
 #define BATCH_ARENA_BYTES_MAX MIB(512)
 enum { FIRST_ROOM = 64 };
 
-struct batch *batch_new(const struct sluice_kinesis_record *stored, uint32_t count,
-                        int64_t behind_ms, void *source, void (*free_source)(void *source))
+struct fetched *fetched_new(const struct sluice_kinesis_record *stored, uint32_t count,
+                            int64_t behind_ms, void *source, void (*free_source)(void *source))
 {
-    struct batch *b = mem_try(sizeof(*b));
+    struct fetched *b = mem_try(sizeof(*b));
     if (!b)
         return NULL;
-    *b = (struct batch){
+    *b = (struct fetched){
         .stored = stored,
         .stored_count = count,
         .behind_ms = behind_ms,
@@ -40,7 +40,7 @@ struct batch *batch_new(const struct sluice_kinesis_record *stored, uint32_t cou
     return b;
 }
 
-void batch_free(struct batch *b)
+void fetched_free(struct fetched *b)
 {
     if (!b)
         return;
@@ -69,8 +69,8 @@ static struct sluice_bytes copy_to(uint8_t **at, struct sluice_bytes from)
     return copy;
 }
 
-struct batch *batch_copy(const struct sluice_kinesis_record *stored, uint32_t count,
-                         int64_t behind_ms)
+struct fetched *fetched_copy(const struct sluice_kinesis_record *stored, uint32_t count,
+                             int64_t behind_ms)
 {
     size_t bytes = count * sizeof(*stored) + 1;
     for (uint32_t i = 0; i < count; i++)
@@ -87,7 +87,7 @@ struct batch *batch_copy(const struct sluice_kinesis_record *stored, uint32_t co
             .approximate_arrival_timestamp = stored[i].approximate_arrival_timestamp,
         };
     }
-    struct batch *b = batch_new(copies, count, behind_ms, copies, mem_free);
+    struct fetched *b = fetched_new(copies, count, behind_ms, copies, mem_free);
     if (!b)
         mem_free(copies);
     return b;
@@ -97,9 +97,9 @@ struct batch *batch_copy(const struct sluice_kinesis_record *stored, uint32_t co
 
 /* What is known of the stored record that is being opened. */
 struct opening {
-    struct batch *b;
+    struct fetched *b;
     size_t room;
-    const struct batch_rules *rules;
+    const struct fetched_rules *rules;
     struct sluice_checkpoint_at at;
     struct sluice_received like; /* what all that come out of it have in common */
 };
@@ -122,7 +122,7 @@ static bool is_new(const struct opening *o)
 
 static bool add(struct opening *o, const struct aggregate_record *r)
 {
-    struct batch *b = o->b;
+    struct fetched *b = o->b;
     if (!is_new(o))
         return true;
     if (b->count == o->room) {
@@ -180,7 +180,7 @@ static bool add_parts(struct opening *o, const struct sluice_kinesis_record *sto
     return true;
 }
 
-static void close_again(struct batch *b)
+static void close_again(struct fetched *b)
 {
     arena_fini(&b->arena);
     arena_init(&b->arena, BATCH_ARENA_BYTES_MAX);
@@ -189,8 +189,8 @@ static void close_again(struct batch *b)
     b->count = 0;
 }
 
-enum sluice_status batch_open(struct batch *b, const struct batch_rules *rules,
-                              struct sluice_error *error)
+enum sluice_status fetched_open(struct fetched *b, const struct fetched_rules *rules,
+                                struct sluice_error *error)
 {
     struct opening o = {.b = b, .rules = rules};
     for (uint32_t i = 0; i < b->stored_count; i++) {
