@@ -2,9 +2,9 @@
 #include "consumer-sdk/given.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { PATIENCE_MS = 60000 };
 
@@ -89,14 +89,14 @@ static void turn_until(sluice_client *c, const unsigned *number, unsigned least)
 static void put_numbered(sluice_client *c, const char *stream, unsigned from, unsigned count,
                          size_t size)
 {
-    char *data = calloc(1, size + 1); /* a test's own */
+    char *data = mem_must(size + 1);
     memset(data, 'x', size);
     for (unsigned i = from; i < from + count; i++) {
         char key[16];
         snprintf(key, sizeof(key), "k%u", i);
         put(c, stream, key, data);
     }
-    free(data);
+    mem_free(data);
 }
 
 static void records_are_pushed(struct sluice_client_options o, const char *stream)
