@@ -75,10 +75,10 @@ static enum status no_memory(struct opened *o)
 
 static enum status parse(struct opened *o, struct bytes text)
 {
-    json_error_t error;
+    json_error_t error = {0};
     o->root = json_loadb((const char *)text.at, text.len, JSON_REJECT_DUPLICATES, &error);
-    if (!o->root)
-        return json_error_code(&error) == json_error_out_of_memory ? no_memory(o) : not_ours(o);
+    if (!o->root) /* without memory jansson says nothing */
+        return error.text[0] ? not_ours(o) : no_memory(o);
     const char *said = json_string_value(json_object_get(o->root, "format"));
     bool fine =
         said && strcmp(said, format) == 0 && json_is_array(json_object_get(o->root, "groups"));

@@ -297,19 +297,18 @@ static uint64_t watch(struct sluice_shard *s, uint64_t now_us)
 {
     uint64_t stuck_us = s->host->stuck_ms * 1000ull;
     char text[160];
+    if (s->busy && is_past(s->busy_us, stuck_us, now_us)) {
+        snprintf(text, sizeof(text), "its handler has not returned for %u ms", s->host->stuck_ms);
+        note(s, text);
+        s->busy_us = now_us;
+    }
     if (s->fetch && is_past(s->moved_us, stuck_us, now_us)) {
-        snprintf(text, sizeof(text),
-                 "nothing came for %u ms although there is more: reading begins anew",
+        snprintf(text, sizeof(text), "reading got no further for %u ms, and begins anew",
                  s->host->stuck_ms);
         note(s, text);
         drop_fetch(s);
         s->moved_us = now_us;
         return now_us;
-    }
-    if (s->busy && is_past(s->busy_us, stuck_us, now_us)) {
-        snprintf(text, sizeof(text), "its handler has not returned for %u ms", s->host->stuck_ms);
-        note(s, text);
-        s->busy_us = now_us;
     }
     return s->moved_us + stuck_us;
 }
