@@ -1,7 +1,7 @@
 /* s3_answer_fuzz.c: any bytes as S3's XML, and as a credentials file and a stored plan, which are read by the same hands. */
-#include "wire/credentials.h"
 #include "delivery/plan.h"
 #include "delivery/s3_answer.h"
+#include "wire/credentials.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -17,9 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_fini(&a);
     struct credentials c;
     struct fault f;
-    (void)!credentials_parse(PROFILE_CREDENTIALS, bytes_of(data, size), BYTES_LITERAL("default"), &c,
+    (void)!credentials_parse(PROFILE_CREDENTIALS, bytes_of(data, size), BYTES_LITERAL("default"),
+                             &c, &f);
+    (void)!credentials_parse(PROFILE_CONFIG, bytes_of(data, size), BYTES_LITERAL("default"), &c,
                              &f);
-    (void)!credentials_parse(PROFILE_CONFIG, bytes_of(data, size), BYTES_LITERAL("default"), &c, &f);
     struct plan_facts facts;
     if (plan_read(bytes_of(data, size), &facts, &f) == OK)
         arena_fini(&facts.arena);

@@ -26,12 +26,15 @@ typedef struct sluice_client sluice_client;
 typedef struct sluice_call_handle sluice_call_handle;
 typedef struct sluice_reply sluice_reply;
 
-enum sluice_codec { SLUICE_JSON, SLUICE_CBOR };          /* CBOR: where the operation's service has it (Kinesis) */
-enum sluice_http { SLUICE_HTTP_1_1, SLUICE_HTTP_2 };     /* 2: by ALPN over TLS, with prior knowledge over plain HTTP */
+/* CBOR: where the operation's service has it (Kinesis). */
+enum sluice_codec { SLUICE_JSON, SLUICE_CBOR };
+/* 2: by ALPN over TLS (HTTP/1.1 where the service does not have it); with prior knowledge over plain HTTP, for which libcurl must
+ * be of version 8 or later: with older ones plain HTTP stays HTTP/1.1. */
+enum sluice_http { SLUICE_HTTP_1_1, SLUICE_HTTP_2 };
 
 /* All texts are copied by sluice_client_new. Zero and NULL mean the default that is named. */
 struct sluice_client_options {
-    size_t size; /* of the struct that the caller was compiled with: by sluice_client_options_init */
+    size_t size; /* of the caller's struct: by sluice_client_options_init */
     /* Where: an address like "https://localhost:4567", or NULL: AWS_ENDPOINT_URL_KINESIS / _FIREHOSE, AWS_ENDPOINT_URL, the profile's
      * endpoint_url, else AWS's own for the region (https://kinesis.<region>.amazonaws.com, .com.cn for cn-*). */
     const char *endpoint;
@@ -40,23 +43,26 @@ struct sluice_client_options {
     /* NULL: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, then ~/.aws/credentials and ~/.aws/config (or
      * AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE), read again when the service says that they have expired. */
     const char *access_key_id, *secret_access_key, *session_token;
-    const char *ca_file; /* more CAs to trust than the system's; NULL: AWS_CA_BUNDLE, the profile's ca_bundle */
+    /* More CAs to trust than the system's. NULL: AWS_CA_BUNDLE, the profile's ca_bundle. */
+    const char *ca_file;
     enum sluice_http http;
     enum sluice_codec codec;
-    unsigned connections_max;     /* 64; calls beyond wait in order */
-    unsigned connect_timeout_ms;  /* 3,000 */
-    unsigned attempt_timeout_ms;  /* of one attempt: 30,000 */
-    unsigned timeout_ms;          /* of the whole call, its retries included: 120,000 */
-    unsigned attempts_max;        /* 3; 1: no retries */
-    unsigned backoff_ms;          /* the first wait is at random up to this: 50; doubled each time */
-    unsigned backoff_max_ms;      /* 20,000 */
-    unsigned retry_tokens;        /* 500 */
+    /* 64; calls beyond wait in order. Subscriptions have connections of their own besides. */
+    unsigned connections_max;
+    unsigned connect_timeout_ms; /* 3,000 */
+    unsigned attempt_timeout_ms; /* of one attempt: 30,000 */
+    unsigned timeout_ms;         /* of the whole call, its retries included: 120,000 */
+    unsigned attempts_max;       /* 3; 1: no retries */
+    unsigned backoff_ms;         /* the first wait is at random up to this, doubled each time: 50 */
+    unsigned backoff_max_ms;     /* 20,000 */
+    unsigned retry_tokens;       /* 500 */
 };
 SLUICE_API void sluice_client_options_init(struct sluice_client_options *options);
 
 /* options may be NULL. Credentials are looked for at the first call, not here.
  * SLUICE_INVALID_ARGUMENT (words in *error), SLUICE_NO_MEMORY, SLUICE_IO. */
-SLUICE_API enum sluice_status sluice_client_new(const struct sluice_client_options *options, sluice_client **client,
+SLUICE_API enum sluice_status sluice_client_new(const struct sluice_client_options *options,
+                                                sluice_client **client,
                                                 struct sluice_error *error) SLUICE_MUST_USE;
 /* Calls under way end with SLUICE_CANCELLED first. NULL is fine. Not from within a completion. */
 SLUICE_API void sluice_client_free(sluice_client *client);
@@ -72,42 +78,47 @@ SLUICE_API int sluice_client_fd(const sluice_client *client);
 SLUICE_API int sluice_client_timeout(const sluice_client *client);
 /* Ends a sluice_client_turn that waits. Thread: any; also signal handlers. */
 SLUICE_API void sluice_client_wake(sluice_client *client);
-/* Calls that have not ended. */
+/* Calls that have not ended; subscriptions are none. */
 SLUICE_API unsigned sluice_client_calls(const sluice_client *client);
 
 /* --- Calling --- */
 
-/* An operation of a model: SLUICE_KINESIS_PUT_RECORD and so on, from the generated headers. */
+/* An operation of a model: sluice_kinesis_put_record_operation and so on, from the generated headers. */
 struct sluice_operation;
 
 /* What a single call may want otherwise than the client. NULL, or zero in a member: as the client. */
 struct sluice_call_options {
     size_t size;
     unsigned timeout_ms, attempt_timeout_ms, attempts_max;
-    /* More headers, signed too: "Name: value" each. At most 8. */
+    /* More headers, signed too: "Name: value" each. At most 8. They may go when sluice_start returns. */
     const char *const *headers;
     unsigned header_count;
 };
 
-/* The call has ended. SLUICE_OK: output is the operation's output struct (NULL when it has none), in the reply's memory. Otherwise
+/* The call has ended; error->status says how. SLUICE_OK: output is the operation's output struct (NULL when it has none), in the reply's memory. Otherwise
  * error says why, and reply is NULL. The reply is the callee's to free, now or later, on any thread (it may outlive the client).
  * The call's handle is no longer valid. */
-typedef void sluice_completion(void *context, const void *output, sluice_reply *reply, const struct sluice_error *error);
+typedef void sluice_completion(void *context, const void *output, sluice_reply *reply,
+                               const struct sluice_error *error);
 
 /* Encodes, signs and sends. `input` is the operation's input struct of input_size bytes; it and what it points to may go when this
  * returns. SLUICE_OK: `done` will be called. Otherwise it will not: SLUICE_INVALID_ARGUMENT (a bound of the model is broken: the
  * words are AWS's own), SLUICE_NO_MEMORY, SLUICE_CREDENTIALS. `handle` may be NULL. */
-SLUICE_API enum sluice_status sluice_start(sluice_client *client, const struct sluice_operation *operation, const void *input,
-                                           size_t input_size, const struct sluice_call_options *options, sluice_completion *done,
-                                           void *context, sluice_call_handle **handle, struct sluice_error *error) SLUICE_MUST_USE;
-/* Ends it; `done` comes with SLUICE_CANCELLED from a later turn. The service may have done the work all the same. */
+SLUICE_API enum sluice_status
+sluice_start(sluice_client *client, const struct sluice_operation *operation, const void *input,
+             size_t input_size, const struct sluice_call_options *options, sluice_completion *done,
+             void *context, sluice_call_handle **handle,
+             struct sluice_error *error) SLUICE_MUST_USE;
+/* Ends it; `done` comes with SLUICE_CANCELLED from a later turn, until when the handle stays valid. The service may have done the work all the same. */
 SLUICE_API void sluice_call_cancel(sluice_call_handle *handle);
 
-/* The same, and waits; other calls of the client proceed meanwhile. On SLUICE_OK *reply is the caller's to free.
+/* The same, and waits; other calls of the client proceed meanwhile. On SLUICE_OK *reply is the caller's to free; `reply` may be
+ * NULL.
  * Not from within a completion (SLUICE_STATE). */
-SLUICE_API enum sluice_status sluice_call(sluice_client *client, const struct sluice_operation *operation, const void *input,
-                                          size_t input_size, const struct sluice_call_options *options, sluice_reply **reply,
-                                          struct sluice_error *error) SLUICE_MUST_USE;
+SLUICE_API enum sluice_status
+sluice_call(sluice_client *client, const struct sluice_operation *operation, const void *input,
+            size_t input_size, const struct sluice_call_options *options, sluice_reply **reply,
+            struct sluice_error *error) SLUICE_MUST_USE;
 
 /* The operation's output struct, or NULL when it has none. Lives as long as the reply. */
 SLUICE_API const void *sluice_reply_output(const sluice_reply *reply);
@@ -128,12 +139,12 @@ struct sluice_subscription_events {
      * subscription is no longer valid. Nothing is resumed by itself: the caller knows its continuation sequence number. */
     void (*end)(void *context, const struct sluice_error *error);
 };
-/* One attempt, no retries: whoever subscribes knows from where to go on. While it is paused no more is read than a window (HTTP/2) or
+/* One attempt, no retries: whoever subscribes knows from where to go on. It has a connection for itself. While it is paused no more is read than a window (HTTP/2) or
  * a socket buffer (HTTP/1.1) holds: the service keeps the rest. */
-SLUICE_API enum sluice_status sluice_subscribe(sluice_client *client,
-                                               const struct sluice_kinesis_subscribe_to_shard_input *input, size_t input_size,
-                                               const struct sluice_subscription_events *events, void *context,
-                                               sluice_subscription **subscription, struct sluice_error *error) SLUICE_MUST_USE;
+SLUICE_API enum sluice_status
+sluice_subscribe(sluice_client *client, const struct sluice_kinesis_subscribe_to_shard_input *input,
+                 size_t input_size, const struct sluice_subscription_events *events, void *context,
+                 sluice_subscription **subscription, struct sluice_error *error) SLUICE_MUST_USE;
 SLUICE_API void sluice_subscription_pause(sluice_subscription *subscription, bool paused);
 /* `end` comes with SLUICE_CANCELLED from a later turn. */
 SLUICE_API void sluice_subscription_cancel(sluice_subscription *subscription);

@@ -14,8 +14,8 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define SLUICE_API       __attribute__((visibility("default")))
-#define SLUICE_MUST_USE  __attribute__((warn_unused_result))
+#define SLUICE_API      __attribute__((visibility("default")))
+#define SLUICE_MUST_USE __attribute__((warn_unused_result))
 #else
 #define SLUICE_API
 #define SLUICE_MUST_USE
@@ -65,27 +65,29 @@ enum sluice_status {
     SLUICE_END = 1,               /* nothing more: of a shard, of a stream of events */
     SLUICE_INVALID_ARGUMENT = -1, /* the call breaks a bound that is known here: it was not sent */
     SLUICE_SERVICE = -2,          /* the service answered with an error: see type and http_status */
-    SLUICE_TRANSPORT = -3,        /* no answer: no connection, or it ended before the answer was whole */
-    SLUICE_TIMED_OUT = -4,        /* no answer in the time that the call had */
-    SLUICE_CREDENTIALS = -5,      /* none were found, or what was found cannot be used */
-    SLUICE_PROTOCOL = -6,         /* an answer that is not of the shape that the service promises */
-    SLUICE_NO_MEMORY = -7,        /* an allocation failed; nothing was lost that was not yet answered */
-    SLUICE_FULL = -8,             /* a bound of memory is reached: try again when something was completed */
-    SLUICE_CANCELLED = -9,        /* by sluice_call_cancel, or because its owner was freed */
-    SLUICE_FENCED = -10,          /* somebody else has the lease now: what was done under it must not be committed */
-    SLUICE_IO = -11,              /* a local file or descriptor failed */
-    SLUICE_STATE = -12            /* not in this state of the object: closed, running, on a wrong thread */
+    SLUICE_TRANSPORT = -3,   /* no answer: no connection, or it ended before the answer was whole */
+    SLUICE_TIMED_OUT = -4,   /* no answer in the time that the call had */
+    SLUICE_CREDENTIALS = -5, /* none were found, or what was found cannot be used */
+    SLUICE_PROTOCOL = -6,    /* an answer that is not of the shape that the service promises */
+    SLUICE_NO_MEMORY = -7,   /* an allocation failed; nothing was lost that was not yet answered */
+    SLUICE_FULL = -8,        /* a bound of memory is reached: try again when something completes */
+    SLUICE_CANCELLED = -9,   /* by sluice_call_cancel, or because its owner was freed */
+    SLUICE_FENCED = -10, /* another has the lease now: what was done under it is not committed */
+    SLUICE_IO = -11,     /* a local file or descriptor failed */
+    SLUICE_STATE = -12   /* not in this state of the object: closed, running, on a wrong thread */
 };
 
 /* Why something failed. Filled by whoever takes one (NULL where nobody wants it). Never holds a secret. */
 struct sluice_error {
     enum sluice_status status;
-    int http_status;       /* of the answer; 0: there was none */
-    bool retryable;        /* the same call may well succeed later (throttled, server error, transport); attempts were used up */
-    unsigned attempts;     /* that were sent */
-    char type[64];         /* of a SLUICE_SERVICE error, the exception's name: "ResourceNotFoundException"; else "" */
-    char request_id[64];   /* x-amzn-RequestId; "" when there was no answer */
-    char message[512];     /* one sentence; cut when longer */
+    int http_status; /* of the answer; 0: there was none */
+    /* The same call may well succeed later (throttled, server error, transport); attempts were used up. */
+    bool retryable;
+    unsigned attempts; /* that were sent */
+    /* Of a SLUICE_SERVICE error, the exception's name: "ResourceNotFoundException"; else "". */
+    char type[64];
+    char request_id[64]; /* x-amzn-RequestId; "" when there was no answer */
+    char message[512];   /* one sentence; cut when longer */
 };
 
 /* The status's own name: "SLUICE_TIMED_OUT". Never NULL. */
