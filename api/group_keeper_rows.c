@@ -132,7 +132,7 @@ static enum status each_row(struct group_keeper *k, const char *prefix,
 
 static enum status row_fault(struct bytes key, struct fault *f)
 {
-    return fault_set(f, CORRUPT, "groups: the row %.*s cannot be read", BYTES_ARGS(key));
+    return fault_set(f, CORRUPT, "group store: the row %.*s cannot be read", BYTES_ARGS(key));
 }
 
 static enum status parse_row(struct bytes key, struct bytes value, struct group_row *row,
@@ -224,7 +224,7 @@ static enum status sort_row(void *arg, struct bytes key, struct bytes value, str
 enum status group_rows_open(struct group_keeper *k, struct fault *f)
 {
     k->batch = leveldb_writebatch_create();
-    enum status st = row_store_open(&k->rows, "groups", k->settings.folder, f);
+    enum status st = row_store_open(&k->rows, "group store", k->settings.folder, f);
     if (st == OK)
         st = row_store_check_format(&k->rows, GROUPS_FORMAT, f);
     if (st == OK)

@@ -11,12 +11,13 @@
  * Thread: any. */
 #include "api/inject_rules.h"
 
+#include "api/target.h"
+
 #include "base/limits.h"
 #include "base/mem.h"
 #include "shards/stream_view.h"
 #include "wire/check.h"
 #include "wire/json.h"
-#include "wire/model/firehose.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -136,14 +137,10 @@ static const struct common_error {
     {"ValidationException", 400},
 };
 
-/* Every operation that a rule may name: Kinesis's, then Firehose's; NULL behind them. */
+/* Every operation that a rule may name; NULL behind them. */
 static const struct operation_model *known(size_t i)
 {
-    if (i < KINESIS_OPERATIONS)
-        return &kinesis_operations[i];
-    return i < KINESIS_OPERATIONS + FIREHOSE_OPERATIONS
-               ? &firehose_operations[i - KINESIS_OPERATIONS]
-               : NULL;
+    return i < target_places() ? target_row_at(i)->model : NULL;
 }
 
 /* The HTTP status that goes with an error's name; 0: there is no such error. */

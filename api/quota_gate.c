@@ -6,12 +6,12 @@
 
 #include "shards/stream_fault.h"
 
-/* AWS names the stream of Kinesis's; of a delivery stream only the account. */
+/* AWS names the stream of Kinesis's, and so do we of ours; of a delivery stream only the account. */
 enum status quota_refusal(const struct exchange *x, const struct request_target *target,
                           struct fault *f)
 {
-    bool kinesis = x->service == SERVICE_KINESIS;
-    return fault_rate_exceeded(f, kinesis ? target->stream : BYTES_NONE, target->scope.account);
+    bool of_stream = x->service != SERVICE_FIREHOSE;
+    return fault_rate_exceeded(f, of_stream ? target->stream : BYTES_NONE, target->scope.account);
 }
 
 void quota_gate(struct service *s, struct exchange *x, const struct operation_model *operation,

@@ -75,11 +75,11 @@ static const struct target {
 } targets[] = {
     {BYTES_LITERAL("Kinesis_20131202."), kinesis_rows, COUNT(kinesis_rows), always},
     {BYTES_LITERAL("Firehose_20150804."), firehose_rows, COUNT(firehose_rows), with_deliveries},
+    {BYTES_LITERAL(SLUICE_TARGET_PREFIX "."), group_rows, COUNT(group_rows), with_groups},
     {BYTES_LITERAL(SLUICE_TARGET_PREFIX "."), fault_rows, COUNT(fault_rows), with_faults},
     {BYTES_LITERAL(SLUICE_TARGET_PREFIX "."), delivery_rows, COUNT(delivery_rows), with_deliveries},
-    {BYTES_LITERAL(SLUICE_TARGET_PREFIX "."), group_rows, COUNT(group_rows), with_groups},
 };
-enum { AWS_TARGETS = 2 };
+enum { PLACED_TARGETS = 3 }; /* the first of them */
 
 static const struct operation_row *row_of(const struct target *t, struct bytes name)
 {
@@ -102,24 +102,30 @@ const struct operation_row *target_row(const struct service *s, struct bytes tar
 
 size_t target_places(void)
 {
-    return COUNT(kinesis_rows) + COUNT(firehose_rows);
+    size_t count = 0;
+    for (size_t i = 0; i < PLACED_TARGETS; i++)
+        count += targets[i].count;
+    return count;
 }
 
 bool target_place(const struct operation_row *row, size_t *place)
 {
     *place = 0;
-    for (size_t i = 0; i < AWS_TARGETS; i++) {
-        if (row->service == targets[i].rows[0].service) {
-            *place += (size_t)(row - targets[i].rows);
+    for (size_t i = 0; i < PLACED_TARGETS; i++) {
+        const struct target *t = &targets[i];
+        if ((uintptr_t)row - (uintptr_t)t->rows < t->count * sizeof(*row)) {
+            *place += (size_t)(row - t->rows);
             return true;
         }
-        *place += targets[i].count;
+        *place += t->count;
     }
     return false;
 }
 
 const struct operation_row *target_row_at(size_t place)
 {
-    return place < COUNT(kinesis_rows) ? &kinesis_rows[place]
-                                       : &firehose_rows[place - COUNT(kinesis_rows)];
+    size_t i = 0;
+    while (place >= targets[i].count)
+        place -= targets[i++].count;
+    return &targets[i].rows[place];
 }

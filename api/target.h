@@ -13,7 +13,8 @@ struct operation_row {
 
 /* NULL when there is none, or it is not served here. */
 const struct operation_row *target_row(const struct service *s, struct bytes target);
-/* AWS's operations have places from 0, for their metrics; others none. */
+/* The operations of Kinesis, of Firehose and of consumer groups have places from 0, in that order: they are measured, and faults may be
+ * injected into them. Others have none. */
 size_t target_places(void);
 bool target_place(const struct operation_row *row, size_t *place);
 const struct operation_row *target_row_at(size_t place);

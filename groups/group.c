@@ -31,6 +31,7 @@ struct group *group_new(uint64_t created_ms)
                         .changed = true};
     list_init(&g->members);
     list_init(&g->free_leases);
+    list_init(&g->changed_leases);
     list_init(&g->gone_members);
     list_init(&g->gone_leases);
     return g;
@@ -134,6 +135,27 @@ static enum status give_gone(const struct group *g, row_fn *each, void *arg)
     return st;
 }
 
+static enum status give_lease(const struct lease *l, row_fn *each, void *arg)
+{
+    struct group_row row = {.kind = GROUP_ROW_LEASE, .lease = group_lease_values(l)};
+    return each(arg, &row);
+}
+
+static enum status give_leases(const struct group *g, enum group_which which, row_fn *each,
+                               void *arg)
+{
+    enum status st = OK;
+    for (size_t i = 0; which == GROUP_ALL && i < g->lease_count && st == OK; i++)
+        st = give_lease(g->leases[i], each, arg);
+    if (which == GROUP_ALL)
+        return st;
+    LIST_EACH(node, keep, &g->changed_leases)
+    {
+        st = st == OK ? give_lease(LIST_OWNER(node, struct lease, changed), each, arg) : st;
+    }
+    return st;
+}
+
 static enum status give_live(const struct group *g, enum group_which which, row_fn *each, void *arg)
 {
     enum status st = OK;
@@ -148,14 +170,7 @@ static enum status give_live(const struct group *g, enum group_which which, row_
         if (st == OK && (which == GROUP_ALL || m->changed))
             st = each(arg, &row);
     }
-    row.kind = GROUP_ROW_LEASE;
-    for (size_t i = 0; i < g->lease_count && st == OK; i++) {
-        if (which == GROUP_CHANGED && !g->leases[i]->changed)
-            continue;
-        row.lease = group_lease_values(g->leases[i]);
-        st = each(arg, &row);
-    }
-    return st;
+    return st == OK ? give_leases(g, which, each, arg) : st;
 }
 
 enum status group_rows(const struct group *g, enum group_which which, row_fn *each, void *arg)
@@ -181,15 +196,19 @@ void group_settle(struct group *g)
     {
         LIST_OWNER(node, struct member, node)->changed = false;
     }
-    for (size_t i = 0; i < g->lease_count; i++)
-        g->leases[i]->changed = false;
+    LIST_EACH(at, next, &g->changed_leases)
+    {
+        list_remove(at);
+    }
 }
 
 /* ---- leases ---- */
 
 void group_lease_changed(struct group *g, struct lease *l)
 {
-    l->changed = g->changed = true;
+    list_remove(&l->changed);
+    list_append(&g->changed_leases, &l->changed);
+    g->changed = true;
 }
 
 void group_let_go(struct group *g, struct lease *l)

@@ -19,8 +19,8 @@ struct lease {
     struct group_lease values; /* without owner */
     struct member *owner;      /* NULL: nobody */
     struct lease *parents[2];  /* NULL: none, or not there any more */
-    bool changed;
-    bool listed; /* by the list of shards that is being taken in */
+    struct list changed;       /* of the group's: its row is to be written */
+    bool listed;               /* by the list of shards that is being taken in */
 };
 struct group {
     struct group_head head;
@@ -30,7 +30,8 @@ struct group {
     struct list free_leases;
     struct lease **leases; /* all, by shard id */
     size_t lease_count;
-    struct list gone_members, gone_leases; /* until the group is settled */
+    /* until the group is settled */
+    struct list changed_leases, gone_members, gone_leases;
     bool head_changed, changed;
     bool
         known; /* the list of shards was seen since it was loaded: before, no parents are known, and nothing is given (G3) */

@@ -93,6 +93,7 @@ static enum status find_session(struct group *g, const struct group_session *who
                                 struct member **out, struct fault *f)
 {
     struct member *m = group_find_member(g, who->member);
+    *out = m;
     if (!m || m->values.session != who->session)
         return fault_set(f, FENCED,
                          "Session %" PRIu64
@@ -100,7 +101,6 @@ static enum status find_session(struct group *g, const struct group_session *who
                          "joined again.",
                          who->session, who->member);
     m->values.heartbeat_ms = g->now_ms;
-    *out = m;
     return OK;
 }
 

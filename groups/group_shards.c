@@ -22,6 +22,7 @@ static struct lease *lease_new(const struct group_lease *values)
     *l = (struct lease){.values = *values};
     memset(l->values.owner, 0, sizeof(l->values.owner));
     list_init(&l->node);
+    list_init(&l->changed);
     return l;
 }
 
@@ -115,7 +116,7 @@ static enum status make_new(const struct group *g, const struct group_shard *sha
         l = lease_new(&values);
         if (!l)
             return NO_MEMORY;
-        l->listed = l->changed = true;
+        l->listed = true;
         all[(*total)++] = l;
     }
     return OK;
@@ -127,16 +128,18 @@ static void take_over(struct group *g, struct lease **all, size_t total)
     size_t kept = 0;
     for (size_t i = 0; i < total; i++) {
         struct lease *l = all[i];
-        g->changed |= l->changed;
         if (l->listed) {
             all[kept++] = l;
             l->listed = false;
-            if (i >= g->lease_count)
+            if (i >= g->lease_count) {
                 list_append(&g->free_leases, &l->node);
+                group_lease_changed(g, l);
+            }
             continue;
         }
         group_let_go(g, l);
         list_remove(&l->node);
+        list_remove(&l->changed);
         list_append(&g->gone_leases, &l->node);
         g->changed = true;
     }

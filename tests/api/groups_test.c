@@ -1,4 +1,5 @@
 /* groups_test.c: consumer groups over a loopback exchange: their life, what members do, restarts, resharding, who may. */
+#include "api/inject.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "support/answers.h"
@@ -525,6 +526,23 @@ static void another_account_needs_the_streams_policy(void **state)
     mem_free(text);
 }
 
+/* ---- faults ---- */
+
+static void faults_are_injected_as_into_any_operation(void **state)
+{
+    struct loopback *l = *state;
+    l->service.inject = inject_new();
+    answer_empty(l, OURS "PutFaultRules",
+                 "{\"Rules\":[{\"Operation\":\"JoinConsumerGroup\",\"Times\":1,\"Error\":"
+                 "{\"Name\":\"FencedException\",\"Message\":\"no\"}},"
+                 "{\"Operation\":\"CreateConsumerGroup\",\"Times\":1,\"Throttle\":true}]}");
+    answer_refused(l, OURS "JoinConsumerGroup", GROUP ",\"MemberName\":\"a\"}", "FencedException",
+                   "no");
+    answer_refused(l, OURS "CreateConsumerGroup", GROUP "}", "LimitExceededException",
+                   "Rate exceeded for stream s under account 000000000000.");
+    answer_empty(l, OURS "CreateConsumerGroup", GROUP "}");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -544,6 +562,7 @@ int main(void)
         TEST(a_group_without_members_is_reset),
         TEST(half_a_position_or_two_are_refused),
         TEST(another_account_needs_the_streams_policy),
+        TEST(faults_are_injected_as_into_any_operation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
