@@ -196,20 +196,26 @@ static enum status add_row(void *arg, const struct group_row *row)
     return object && json_array_append_new(arg, object) == 0 ? OK : NO_MEMORY;
 }
 
+static int add_text(const char *text, size_t len, void *arg)
+{
+    buf_append(arg, bytes_of(text, len));
+    return ((struct buf *)arg)->status == OK ? 0 : -1;
+}
+
 static enum status write_group(struct opened *o)
 {
     json_t *rows = json_array();
     if (!rows || json_object_set_new(o->entry, "rows", rows) != 0 ||
         group_rows(o->group, GROUP_ALL, add_row, rows) != OK)
         return no_memory(o);
-    char *text = json_dumps(o->root, JSON_COMPACT);
-    if (!text)
-        return no_memory(o);
-    enum status st = file_replace(o->file->path, bytes_text(text), &o->fault); /* L2 */
-    json_free_t give_back;
-    json_malloc_t take;
-    json_get_alloc_funcs(&take, &give_back);
-    give_back(text);
+    struct buf text;
+    buf_init(&text, LEASE_FILE_BYTES_MAX);
+    /* The buf latches a piece that did not fit; jansson may go on without it, and call the rest whole. */
+    enum status st =
+        json_dump_callback(o->root, add_text, &text, JSON_COMPACT) == 0 && text.status == OK
+            ? file_replace(o->file->path, buf_view(&text), &o->fault) /* L2 */
+            : no_memory(o);
+    buf_fini(&text);
     return st;
 }
 
