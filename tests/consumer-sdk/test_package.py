@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import boto3
+import layouts
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -113,6 +114,13 @@ def test_what_headers_declare_is_there(installed):
     assert listed() <= every
 
 
+def test_the_structs_lie_as_programs_were_compiled_with(installed):
+    theirs = [h for h in headers(installed) if not declared(h) or declared(h) & listed()]
+    now, before = set(layouts.measure(theirs)), set(layouts.listed())
+    words = "layouts.py says how; what programs have been compiled with may not change under this soname"
+    assert now == before, words
+
+
 # ---- the package
 
 
@@ -185,6 +193,16 @@ def test_configure_delivery_configures_one(examples, server):
         "active: to https://127.0.0.1:1/in, every 1 s or 1 MiB",
         "sent 3 records, 0 refused",
     ]
+
+
+def test_the_documentations_program_works(installed, server, tmp_path):
+    program = re.search(r"```c\n(.*?)```", (ROOT / "docs" / "SDK.md").read_text(), re.S).group(1)
+    env = dict(os.environ, PKG_CONFIG_PATH=str(installed / "lib" / "pkgconfig"))
+    flags = run("pkg-config", "--cflags", "--libs", "sluice", env=env).split()
+    run("cc", "-std=c11", *WARNINGS, *sanitizers(), "-xc", "-", "-xnone", "-o", tmp_path / "put", *flags, f"-Wl,-rpath,{installed}/lib", input=program)
+    said = subprocess.run([tmp_path / "put"], env=environment(server), capture_output=True, text=True, timeout=60)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith("ResourceNotFoundException: Stream orders")
 
 
 @pytest.mark.parametrize("leases", ["service", "file"])
