@@ -268,3 +268,30 @@ def test_the_documentations_program_works(installed, server, tmp_path):
     said = subprocess.run([tmp_path / "put"], env=environment(server), capture_output=True, text=True, timeout=60)
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr.startswith("ResourceNotFoundException: Stream orders")
+
+
+@pytest.mark.parametrize("leases", ["service", "file"])
+def test_worker_prints_each_record_once_over_two_lives(examples, server, tmp_path, leases):
+    kinesis = boto3.client("kinesis", endpoint_url=server.endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    stream = f"worked-{leases}"
+    env = environment(server)
+    if leases == "file":
+        env["SLUICE_LEASES"] = str(tmp_path / "leases.json")
+    kinesis.create_stream(StreamName=stream, ShardCount=2)
+    kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
+    for life in range(2):
+        kinesis.put_records(
+            StreamName=stream, Records=[{"PartitionKey": f"key{i}", "Data": f"record {life} {i}".encode()} for i in range(10)]
+        )
+        worker = subprocess.Popen(
+            [examples / "worker", stream, "readers"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            lines = sorted(worker.stdout.readline().split("\t", 1)[1] for _ in range(10))
+            assert lines == sorted(f"key{i}\trecord {life} {i}\n" for i in range(10))
+            worker.send_signal(signal.SIGINT)
+            out, said = worker.communicate(timeout=30)
+            assert worker.returncode == 0 and out == "", said
+        finally:
+            worker.kill()
+            worker.wait()
