@@ -169,7 +169,7 @@ static void a_clock_that_is_wrong_is_put_right(void **state)
     sluice_client *c = GIVEN(steps);
     assert_int_equal(put_once(c), SLUICE_OK);
     assert_int_equal(error.attempts, 2);
-    assert_non_null(strstr(seen_head, "X-Amz-Date: 21000101T0000"));
+    assert_true(saw("X-Amz-Date: 21000101T0000"));
     assert_int_equal(c->budget.tokens, 500);
     done_with(c);
 }
@@ -208,7 +208,7 @@ static void expired_credentials_are_looked_for_again(void **state)
     sluice_client *c = GIVEN(steps);
     assert_int_equal(put_once(c), SLUICE_OK);
     assert_int_equal(error.attempts, 2);
-    assert_non_null(strstr(seen_head, "Credential=AKIDNEW/"));
+    assert_true(saw("Credential=AKIDNEW/"));
     done_with(c);
 }
 
