@@ -152,7 +152,7 @@ static void an_error_without_words_has_its_status(void **state)
     assert_int_equal(put_once(c), SLUICE_SERVICE);
     assert_int_equal(error.http_status, 403);
     assert_string_equal(error.type, "");
-    assert_string_equal(error.message, "the service gave no reason");
+    assert_string_equal(error.message, "HTTP status 403, and no reason was given");
     done_with(c);
 }
 
@@ -169,7 +169,7 @@ static void a_clock_that_is_wrong_is_put_right(void **state)
     sluice_client *c = GIVEN(steps);
     assert_int_equal(put_once(c), SLUICE_OK);
     assert_int_equal(error.attempts, 2);
-    assert_non_null(strstr(seen_head, "X-Amz-Date: 21000101T0000"));
+    assert_true(saw("X-Amz-Date: 21000101T0000"));
     assert_int_equal(c->budget.tokens, 500);
     done_with(c);
 }
@@ -208,7 +208,7 @@ static void expired_credentials_are_looked_for_again(void **state)
     sluice_client *c = GIVEN(steps);
     assert_int_equal(put_once(c), SLUICE_OK);
     assert_int_equal(error.attempts, 2);
-    assert_non_null(strstr(seen_head, "Credential=AKIDNEW/"));
+    assert_true(saw("Credential=AKIDNEW/"));
     done_with(c);
 }
 
