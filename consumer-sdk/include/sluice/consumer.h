@@ -15,7 +15,8 @@
  * W5. A shard that makes no progress for stuck_ms while there is something to read is restarted, and `notice` says so.
  *
  * Threads: sluice_worker_run works on the thread that calls it, and on `threads` threads for the callbacks when they are asked for
- * (0, the default: on its own). Nothing else is made. */
+ * (0, the default: on its own; then a callback that takes longer than session_timeout_ms costs the worker its leases). Nothing else is
+ * made. `notice` is always called on the thread of sluice_worker_run. */
 #ifndef SLUICE_CONSUMER_H
 #define SLUICE_CONSUMER_H
 
@@ -49,7 +50,9 @@ struct sluice_batch {
 };
 
 enum sluice_end {
-    SLUICE_SHARD_ENDED,   /* all of it was handled: sluice_checkpoint_end hands its children out */
+    /* All of it was handled: sluice_checkpoint_end hands its children out. Without it, or when it fails, the shard is given back, and comes
+     * again; it is called by itself when there is no shard_end, or checkpoint_every_ms is set. */
+    SLUICE_SHARD_ENDED,
     SLUICE_SHARD_REVOKED, /* another worker's share: the last moment to checkpoint */
     SLUICE_SHARD_LOST,    /* the lease is gone: nothing can be committed any more */
     SLUICE_WORKER_STOPS
@@ -85,7 +88,7 @@ struct sluice_worker_options {
     unsigned handover_ms;         /* how long a hand-over may take before the lease is taken: 10,000 */
     unsigned threads;
     bool keep_aggregated;         /* do not take aggregated records apart */
-    const sluice_lease_store *store; /* NULL: the service's groups */
+    const sluice_lease_store *store; /* NULL: the service's groups. Borrowed; of one worker at a time */
     struct sluice_handler handler;
     void *context;
 };
@@ -95,7 +98,8 @@ SLUICE_API enum sluice_status sluice_worker_new(const struct sluice_worker_optio
                                                 struct sluice_error *error) SLUICE_MUST_USE;
 /* Joins the group and works until sluice_worker_stop, or until something fails that does not pass (credentials, no such stream). */
 SLUICE_API enum sluice_status sluice_worker_run(sluice_worker *worker, struct sluice_error *error);
-/* Lets the callbacks under way finish, checkpoints by the settings, leaves the group. Thread: any; also signal handlers. */
+/* Lets the callbacks under way finish, checkpoints by the settings, leaves the group. Before sluice_worker_run: the next run ends at once.
+ * Thread: any; also signal handlers. */
 SLUICE_API void sluice_worker_stop(sluice_worker *worker);
 SLUICE_API void sluice_worker_free(sluice_worker *worker); /* not while it runs */
 
@@ -111,7 +115,7 @@ SLUICE_API int64_t sluice_shard_behind_ms(const sluice_shard *shard);
 SLUICE_API enum sluice_status sluice_checkpoint(sluice_shard *shard, const struct sluice_received *record, struct sluice_error *error);
 /* All of the batch that is being handled, or of the last one. */
 SLUICE_API enum sluice_status sluice_checkpoint_batch(sluice_shard *shard, struct sluice_error *error);
-/* The shard is done, after SLUICE_SHARD_ENDED: its children can begin. By itself when checkpoint_every_ms is set. */
+/* The shard is done: its children can begin. From shard_end, after SLUICE_SHARD_ENDED; before, SLUICE_INVALID_ARGUMENT. */
 SLUICE_API enum sluice_status sluice_checkpoint_end(sluice_shard *shard, struct sluice_error *error);
 
 #ifdef __cplusplus
