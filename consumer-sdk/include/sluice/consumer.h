@@ -81,14 +81,14 @@ struct sluice_worker_options {
     struct sluice_client_options client;
     const char *stream; /* name or ARN */
     const char *group;
-    const char *
-        member; /* this worker's name, unique in the group; NULL: host, process and a random number */
+    /* This worker's name, unique in the group; NULL: host, process and a random number. */
+    const char *member;
     enum sluice_fetch fetch;
     enum sluice_start start;
     int64_t start_ms;            /* SLUICE_AT_TIMESTAMP: milliseconds since 1970 */
     unsigned session_timeout_ms; /* 6,000 */
-    unsigned
-        checkpoint_every_ms; /* 0: only where the handler asks; else what was handled is checkpointed so often, and at the end */
+    /* 0: only where the handler asks; else what was handled is checkpointed so often, and at the end. */
+    unsigned checkpoint_every_ms;
     unsigned poll_ms;     /* between two GetRecords that found nothing: 200 */
     unsigned records_max; /* of a batch: 10,000 */
     unsigned batches_max; /* read ahead in a shard: 2 */
@@ -96,9 +96,8 @@ struct sluice_worker_options {
     unsigned stuck_ms;    /* 60,000 */
     unsigned handover_ms; /* how long a hand-over may take before the lease is taken: 10,000 */
     unsigned threads;
-    bool keep_aggregated; /* do not take aggregated records apart */
-    const sluice_lease_store
-        *store; /* NULL: the service's groups. Borrowed; of one worker at a time */
+    bool keep_aggregated;            /* do not take aggregated records apart */
+    const sluice_lease_store *store; /* NULL: the service's groups. Borrowed; of one worker */
     struct sluice_handler handler;
     void *context;
 };
