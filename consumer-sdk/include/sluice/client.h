@@ -47,7 +47,7 @@ struct sluice_client_options {
     const char *ca_file;
     enum sluice_http http;
     enum sluice_codec codec;
-    /* 64; calls beyond wait in order. Subscriptions have connections of their own besides. */
+    /* 64; with HTTP/2 at most 4, which 100 calls share; calls beyond wait in order. Subscriptions have connections of their own besides. */
     unsigned connections_max;
     unsigned connect_timeout_ms; /* 3,000 */
     unsigned attempt_timeout_ms; /* of one attempt: 30,000 */
@@ -57,6 +57,7 @@ struct sluice_client_options {
     unsigned backoff_max_ms;     /* 20,000 */
     unsigned retry_tokens;       /* 500 */
 };
+/* Every default, and the size: what is not set afterwards is as said above. */
 SLUICE_API void sluice_client_options_init(struct sluice_client_options *options);
 
 /* options may be NULL. Credentials are looked for at the first call, not here.
