@@ -34,6 +34,14 @@ static void free_all(struct intake *in, struct list *parcels)
     }
 }
 
+static void take_all(struct intake *in, struct list *out)
+{
+    lock_take(&in->mu);
+    struct chunk *detached = intake_detach(in);
+    lock_drop(&in->mu);
+    intake_take(detached, out);
+}
+
 static size_t held(struct intake *in)
 {
     lock_take(&in->mu);
@@ -53,7 +61,7 @@ static void what_is_put_is_taken_in_its_order(void **state)
     list_init(&taken);
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(put(&in, i, i * 13), OK);
-    intake_take(&in, &taken);
+    take_all(&in, &taken);
     LIST_EACH(node, keep, &taken)
     {
         char key[16];
@@ -89,7 +97,7 @@ static void it_is_full_before_it_holds_too_much(void **state)
         assert_true(intake_reserve(&in, RESERVE)); /* what puts left */
         assert_false(intake_reserve(&in, RESERVE));
         intake_return(&in, RESERVE);
-        intake_take(&in, &taken);
+        take_all(&in, &taken);
         free_all(&in, &taken);
         lock_take(&in.mu);
         in.roomier = false;
