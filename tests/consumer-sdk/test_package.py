@@ -39,7 +39,7 @@ def run(*words, **more):
 
 @pytest.fixture(scope="session", autouse=True)
 def built():
-    run("cmake", "--build", BUILD, "--target", "sluice_shared", "sluice_static")
+    run("cmake", "--build", BUILD, "--target", "sluice_shared", "sluice_static", "sluice_man")
 
 
 @pytest.fixture(scope="session")
@@ -120,6 +120,19 @@ def test_the_structs_lie_as_programs_were_compiled_with(installed):
     now, before = set(layouts.measure(theirs)), set(layouts.listed())
     words = "layouts.py says how; what programs have been compiled with may not change under this soname"
     assert now == before, words
+
+
+# ---- the manual
+
+
+def test_each_function_has_its_page(installed):
+    pages = {p.name.removesuffix(".3"): p.read_text() for p in (installed / "share" / "man" / "man3").glob("*.3")}
+    assert listed() <= set(pages)
+    for name in listed():
+        assert "See <sluice/" not in pages[name], f"{name} has no comment"
+    assert "SLUICE_STATE" in pages["sluice_call"]
+    text = run("nroff", "-man", "-Tascii", input=pages["sluice_kinesis_put_record"])
+    assert "ProvisionedThroughputExceededException" in text
 
 
 # ---- the package
