@@ -14,8 +14,8 @@
 #include "delivery/bulk.h"
 #include "delivery/post.h"
 #include "delivery/search_config.h"
-#include "wire/web_sign.h"
 #include "wire/credentials.h"
+#include "wire/web_sign.h"
 
 #include "base/limits.h"
 #include "base/mem.h"

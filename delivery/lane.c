@@ -191,22 +191,29 @@ static bool may_come_again(enum status st)
            st == KEY_NOT_FOUND || st == KEY_DISABLED || st == KEY_DENIED || st == KEY_INVALID;
 }
 
+/* What it gave is not wanted now; `again`: it may be read at once. */
+static bool is_void(struct lane *l, bool *again)
+{
+    const struct log_read *read = &l->read;
+    bool came = read->status == OK || read->status == END;
+    *again = read->kind == LOG_READ_FROM && read->from != l->next; /* lane_read_again */
+    if (!*again && !(came && is_early(l)))
+        return false;
+    if (came)
+        log_read_release(&l->read);
+    return true;
+}
+
 /* False: not now. */
 static bool take_read(struct lane *l)
 {
     struct log_read *read = &l->read;
     struct fault f = read->fault;
     enum status st = read->status;
+    bool again;
     read_ended(l);
-    if (read->kind == LOG_READ_FROM && read->from != l->next) { /* lane_read_again */
-        if (st == OK)
-            log_read_release(read);
-        return true;
-    }
-    if ((st == OK || st == END) && is_early(l)) {
-        log_read_release(read);
-        return false;
-    }
+    if (is_void(l, &again))
+        return again;
     if (st == OK && read->kind == LOG_READ_FROM) {
         st = take_records(l, &f);
     } else if (read->kind == LOG_FIND_TIME && (st == OK || st == END)) {

@@ -7,8 +7,8 @@
 #include "base/digest.h"
 #include "base/list.h"
 #include "delivery/s3_answer.h"
-#include "wire/web_sign.h"
 #include "wire/uri.h"
+#include "wire/web_sign.h"
 
 #include <stdio.h>
 

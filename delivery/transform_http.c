@@ -6,8 +6,8 @@
 #include "delivery/transform.h"
 
 #include "base/mem.h"
-#include "wire/web_sign.h"
 #include "wire/credentials.h"
+#include "wire/web_sign.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,5 @@
-/* engine_update_test.c: UpdateDestination while records are under way, and crashes around it: each record goes the way of one version of the settings,
+/* engine_update_test.c: UpdateDestination while records are under way, and crashes around it: each record goes the way of one version. */
 /* link: -Wl,-u,support_as_helper */
- * once. */
-/* link: -Wl,--wrap=delivery_store_submit -Wl,-u,__wrap_delivery_store_submit */
 #include "delivery/engine.h"
 
 #include "base/limits.h"
