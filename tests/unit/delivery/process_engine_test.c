@@ -1,6 +1,5 @@
 /* process_engine_test.c: records that become several, from logs to a bucket, whatever happens on the way: objects begin and end within records. */
-/* link: -Wl,-u,support_as_helper */
-/* link: -Wl,--wrap=delivery_store_submit -Wl,-u,__wrap_delivery_store_submit -Wl,--wrap=process_cut_all */
+/* link: -Wl,-u,support_as_helper -Wl,--wrap=delivery_store_submit -Wl,-u,__wrap_delivery_store_submit -Wl,--wrap=process_cut_all */
 #include "delivery/engine.h"
 
 #include "base/limits.h"
