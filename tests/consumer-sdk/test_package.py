@@ -252,10 +252,10 @@ def test_produce_says_which_line_failed(examples, server):
 
 
 def test_configure_delivery_configures_one(examples, server):
-    said = run(examples / "configure_delivery", "configured", "https://127.0.0.1:1/in", "bucket", env=environment(server))
+    said = run(examples / "configure_delivery", "configured", "https://127.0.0.1/in", "bucket", env=environment(server))
     assert said.splitlines() == [
         "made arn:aws:firehose:us-east-1:000000000000:deliverystream/configured",
-        "active: to https://127.0.0.1:1/in, every 1 s or 1 MiB",
+        "active: to https://127.0.0.1/in, every 1 s or 1 MiB",
         "sent 3 records, 0 refused",
     ]
 

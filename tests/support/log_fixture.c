@@ -108,14 +108,24 @@ void assert_log_is(struct log *l, const char *prefix, unsigned count)
     mem_free(all);
 }
 
+/* A copy at one moment: made anew until nothing changed while it was made, since the sealer goes on beside it. */
+static void copy_folder(const char *folder)
+{
+    char command[512];
+    snprintf(command, sizeof(command),
+             "look() { find %.64s -printf '%%p %%i %%s %%T@\\n' | sort; }; before=$(look);"
+             "rm -rf %.64s.crash; cp -a %.64s %.64s.crash 2>/dev/null && "
+             "[ \"$before\" = \"$(look)\" ]",
+             folder, folder, folder, folder);
+    while (system(command) != 0)
+        continue;
+}
+
 void log_fixture_crash(struct log_fixture *x, void (*work)(struct log_fixture *x))
 {
     char command[300];
     work(x);
-    snprintf(command, sizeof(command), "rm -rf %s.crash && cp -a %s %s.crash 2>/dev/null",
-             x->folder, x->folder, x->folder);
-    while (system(command) != 0) /* a file went while it was copied */
-        continue;
+    copy_folder(x->folder);
     log_fixture_close(x);
     snprintf(command, sizeof(command), "rm -rf %s && mv %s.crash %s", x->folder, x->folder,
              x->folder);
