@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 enum { SKEW_MS = 4 * 60 * 1000 }; /* as AWS's SDKs: less is no reason for a refusal */
+static const uint64_t date_ms_max = 7258118400000; /* the year 2200: later ones are no service's */
 
 static enum sluice_status open_parts(struct sluice_client *c, struct sluice_error *error)
 {
@@ -78,6 +79,8 @@ void sluice_client_free(sluice_client *client)
     if (client->config.secret_access_key != NULL) /* a copy of ours */
         explicit_bzero((char *)(uintptr_t)client->config.secret_access_key,
                        strlen(client->config.secret_access_key));
+    while (client->spare_count > 0)
+        buf_fini(&client->spares[--client->spare_count]);
     arena_fini(&client->texts);
     mem_free(client);
 }
@@ -161,7 +164,8 @@ bool client_credentials_renew(struct sluice_client *client)
 bool client_clock_set(struct sluice_client *client, struct bytes http_date)
 {
     uint64_t theirs;
-    if (!bytes_present(http_date) || !sigv4_time_from_rfc1123(http_date, &theirs))
+    if (!bytes_present(http_date) || !sigv4_time_from_rfc1123(http_date, &theirs) ||
+        theirs > date_ms_max)
         return false;
     int64_t wrong = (int64_t)theirs - (int64_t)client_now_ms(client);
     if (llabs(wrong) < SKEW_MS)

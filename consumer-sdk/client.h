@@ -12,7 +12,12 @@
 #include "wire/sigv4.h"
 #include "wire/web.h"
 
-enum { SIGNING_DAY_BYTES = 9, CLIENT_MEMORY_MAX = 1 << 20 };
+enum {
+    SIGNING_DAY_BYTES = 9,
+    CLIENT_MEMORY_MAX = 1 << 20,
+    CLIENT_SPARES_MAX = 8, /* bodies of requests that are over, kept for the next */
+    CLIENT_SPARE_BYTES_MIN = 64 * 1024
+};
 
 /* A derived key, good for a day and its credentials. */
 struct signing_key {
@@ -33,6 +38,8 @@ struct sluice_client {
     struct signing_key keys[SERVICES];
     int64_t skew_ms; /* what the services' clock is ahead of ours, once they complained */
     struct random chance;
+    struct buf spares[CLIENT_SPARES_MAX];
+    unsigned spare_count;
     struct retry_budget budget;
     struct list calls, subscriptions; /* by their `node` */
     unsigned call_count;

@@ -10,12 +10,15 @@
 /* Each has an endpoint of its own, and a name that signatures carry. */
 enum service { SERVICE_KINESIS, SERVICE_FIREHOSE, SERVICES };
 
+/* Programs hold copies of these rows (the linker copies data of shared libraries into them): the size stays as long as the soname
+ * does. What more there is to say of an operation goes into its model. */
 struct sluice_operation {
     const struct operation_model *model;
     const char *target; /* X-Amz-Target */
     enum service service;
     bool has_cbor;
 };
+_Static_assert(sizeof(struct sluice_operation) == 2 * sizeof(void *) + 8, "programs hold copies");
 
 /* sluice_call, for the typed functions; `output` may be NULL. In call.c. */
 enum sluice_status call_and_wait(struct sluice_client *client,

@@ -113,6 +113,13 @@ static enum sluice_status encode(struct request *r, const void *input, struct sl
                                 : error_set(error, SLUICE_NO_MEMORY, "no memory for a request");
 }
 
+static void body_take(struct sluice_client *c, struct buf *body)
+{
+    buf_init(body, REQUEST_BODY_BYTES_MAX);
+    if (c->spare_count > 0)
+        *body = c->spares[--c->spare_count];
+}
+
 /* ---- headers of the caller's ---- */
 
 static bool is_token(struct bytes name)
@@ -161,7 +168,7 @@ enum sluice_status request_init(struct request *r, struct sluice_client *client,
     };
     arena_init(&r->kept, REQUEST_ARENA_BYTES_MAX);
     arena_init(&r->attempt, REQUEST_ARENA_BYTES_MAX);
-    buf_init(&r->body, REQUEST_BODY_BYTES_MAX);
+    body_take(client, &r->body);
     const void *whole = NULL;
     const struct shape *s = operation->model->input;
     enum sluice_status st =
@@ -173,11 +180,22 @@ enum sluice_status request_init(struct request *r, struct sluice_client *client,
     return st;
 }
 
+/* Bodies of large requests come and go by the hundred a second, and fresh memory costs a page fault each 4 KiB: a few are kept. */
+static void body_keep(struct sluice_client *c, struct buf *body)
+{
+    if (body->room < CLIENT_SPARE_BYTES_MIN || c->spare_count == CLIENT_SPARES_MAX) {
+        buf_fini(body);
+        return;
+    }
+    buf_clear(body);
+    c->spares[c->spare_count++] = *body;
+}
+
 void request_fini(struct request *r)
 {
     arena_fini(&r->kept);
     arena_fini(&r->attempt);
-    buf_fini(&r->body);
+    body_keep(r->client, &r->body);
 }
 
 /* ---- one attempt ---- */

@@ -358,6 +358,8 @@ enum status web_new(const struct web_settings *s, struct web **out, struct fault
         .connect_ms = s->connect_ms > 0 ? (long)s->connect_ms : CONNECT_MS,
         .http2 = s->http2,
     };
+    if (s->http2 && connections_max > WEB_SHARED_CONNECTIONS_MAX)
+        connections_max = WEB_SHARED_CONNECTIONS_MAX;
     w->calls_max = s->http2 ? connections_max * WEB_STREAMS_MAX : connections_max;
     w->host_max = s->one_side ? w->calls_max : (w->calls_max + 1) / 2;
     list_init(&w->transfers);

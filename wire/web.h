@@ -13,7 +13,7 @@
  * W6. No memory is an outcome (NO_MEMORY), never the end.
  *
  * HTTP/1.1, where a call has its connection for itself, so that a stalled one holds up nobody; or, where it is asked for, HTTP/2,
- * where WEB_STREAMS_MAX calls share one, but streamed ones have theirs for themselves: a paused one would hold up the others.
+ * where WEB_STREAMS_MAX calls share one of a few, but streamed ones have theirs for themselves: a paused one would hold up the others.
  * Proxies: from the environment, as curl takes them (https_proxy, http_proxy, ALL_PROXY, NO_PROXY).
  * A kept connection that turns out to be dead before a byte of the answer came is replaced, and the call sent again, by libcurl.
  *
@@ -41,7 +41,9 @@ void web_free(struct web *w);
 enum {
     WEB_HEADERS_MAX = 24,
     WEB_ANSWER_HEAD_BYTES = 640,
-    WEB_STREAMS_MAX = 100,
+    WEB_STREAMS_MAX = 100, /* of a connection of HTTP/2 */
+    WEB_SHARED_CONNECTIONS_MAX =
+        4, /* libcurl opens one for each call of a burst that finds the others full */
     WEB_WORDS_BYTES = 256 /* CURL_ERROR_SIZE */
 };
 struct web_header {

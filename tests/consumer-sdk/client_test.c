@@ -1,10 +1,12 @@
 /* client_test.c: the SDK's client against a real server. */
 #include "consumer-sdk/given.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <sluice/firehose.h>
 #include <sluice/service.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* The text of the first record of the only shard. */
 static void expect_first(sluice_client *c, const char *stream, const char *data)
@@ -142,10 +144,28 @@ static void count(void *context, const void *output, sluice_reply *reply,
     sluice_reply_free(reply);
 }
 
-static void many_calls_at_once(struct sluice_client_options o, const char *stream)
+/* How many sockets the process has. */
+static unsigned sockets(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    unsigned count = 0;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        struct stat is;
+        count += fstatat(dirfd(folder), entry->d_name, &is, 0) == 0 && S_ISSOCK(is.st_mode);
+    }
+    closedir(folder);
+    return count;
+}
+
+/* They use at most so many connections. */
+static void many_calls_at_once(struct sluice_client_options o, const char *stream,
+                               unsigned connections)
 {
     enum { CALLS = 200 };
+    unsigned first = sockets();
     sluice_client *c = client_with(o);
+    unsigned before = sockets(); /* libcurl has a pair to wake itself */
     make_stream(c, stream, 2);
     struct counted n = {0};
     struct sluice_error e = {0};
@@ -166,15 +186,24 @@ static void many_calls_at_once(struct sluice_client_options o, const char *strea
     }
     assert_int_equal(n.failed, 0);
     assert_int_equal(sluice_client_calls(c), 0);
+    assert_in_range(sockets() - before, 1, connections);
     sluice_client_free(c);
+    assert_int_equal(sockets(), first);
 }
 
 static void a_callers_loop_drives_many_calls(void **state)
 {
     (void)state;
-    many_calls_at_once((struct sluice_client_options){.connections_max = 8}, "many");
-    many_calls_at_once((struct sluice_client_options){.connections_max = 2, .http = SLUICE_HTTP_2},
-                       "many2");
+    many_calls_at_once((struct sluice_client_options){.connections_max = 8}, "many", 8);
+}
+
+static void calls_share_a_connection_over_http2(void **state)
+{
+    (void)state;
+    many_calls_at_once((struct sluice_client_options){.endpoint = served.tls_endpoint,
+                                                      .ca_file = served.ca_file,
+                                                      .http = SLUICE_HTTP_2},
+                       "many2", 4);
 }
 
 int main(void)
@@ -188,6 +217,7 @@ int main(void)
         cmocka_unit_test(broken_bounds_are_told_before_anything_is_sent),
         cmocka_unit_test(firehose_and_our_own_operations_answer),
         cmocka_unit_test(a_callers_loop_drives_many_calls),
+        cmocka_unit_test(calls_share_a_connection_over_http2),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -4,6 +4,7 @@ pkg-config and CMake find, examples that build against it and work.
 What is tested lies beside the server's binary (SLUICE_BINARY): build/dev/libsluice.so and so on.
 """
 
+import base64
 import os
 import pathlib
 import re
@@ -12,6 +13,7 @@ import subprocess
 import sys
 
 import boto3
+import layouts
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -113,6 +115,13 @@ def test_what_headers_declare_is_there(installed):
     assert listed() <= every
 
 
+def test_the_structs_lie_as_programs_were_compiled_with(installed):
+    theirs = [h for h in headers(installed) if not declared(h) or declared(h) & listed()]
+    now, before = set(layouts.measure(theirs)), set(layouts.listed())
+    words = "layouts.py says how; what programs have been compiled with may not change under this soname"
+    assert now == before, words
+
+
 # ---- the package
 
 
@@ -178,6 +187,57 @@ def test_tail_says_what_is_wrong(examples, server):
     assert done.stderr == "ListShards: SLUICE_SERVICE ResourceNotFoundException: Stream nowhere under account 000000000000 not found.\n"
 
 
+def records_of(kinesis, stream):
+    """All that lies in the stream, taken apart: (key, data), by shard."""
+    found = []
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        at = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        while True:
+            answer = kinesis.get_records(ShardIterator=at)
+            found += answer["Records"]
+            if not answer["Records"] and not answer["MillisBehindLatest"]:
+                break
+            at = answer["NextShardIterator"]
+    return found
+
+
+def test_produce_stores_lines_as_awss_own_library_reads_them(examples, server):
+    """The aggregated records are taken apart by AWS's Python module, made from the KPL's own protobuf."""
+    deaggregator = pytest.importorskip("aws_kinesis_agg.deaggregator")
+    kinesis = boto3.client("kinesis", endpoint_url=server.endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    kinesis.create_stream(StreamName="produced", ShardCount=3)
+    kinesis.get_waiter("stream_exists").wait(StreamName="produced", WaiterConfig={"Delay": 1})
+    lines = [(f"key{i % 7}", f"record {i}") for i in range(1000)]
+    text = "".join(f"{key}\t{data}\n" for key, data in lines)
+    assert run(examples / "produce", "produced", env=environment(server), input=text) == "1000 stored, 0 failed\n"
+    stored = records_of(kinesis, "produced")
+    assert len(stored) < 100
+    # as Lambda hands them over, which is what the module reads
+    raw = [
+        {
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "data": base64.b64encode(r["Data"]).decode(),
+                "partitionKey": r["PartitionKey"],
+                "sequenceNumber": r["SequenceNumber"],
+                "approximateArrivalTimestamp": r["ApproximateArrivalTimestamp"].timestamp(),
+            }
+        }
+        for r in stored
+    ]
+    found = deaggregator.deaggregate_records(raw)
+    pairs = [(r["kinesis"]["partitionKey"], base64.b64decode(r["kinesis"]["data"]).decode()) for r in found]
+    assert sorted(pairs) == sorted(lines)
+    for key in {key for key, _ in lines}:  # in the order of the lines
+        assert [p for p in pairs if p[0] == key] == [line for line in lines if line[0] == key]
+
+
+def test_produce_says_which_line_failed(examples, server):
+    done = subprocess.run([examples / "produce", "nowhere"], env=environment(server), input="a\n", capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "0 stored, 1 failed\n")
+    assert done.stderr == "line 1: SLUICE_SERVICE ResourceNotFoundException: Stream nowhere under account 000000000000 not found.\n"
+
+
 def test_configure_delivery_configures_one(examples, server):
     said = run(examples / "configure_delivery", "configured", "https://127.0.0.1:1/in", "bucket", env=environment(server))
     assert said.splitlines() == [
@@ -212,3 +272,13 @@ def test_worker_prints_each_record_once_over_two_lives(examples, server, tmp_pat
         finally:
             worker.kill()
             worker.wait()
+
+
+def test_the_documentations_program_works(installed, server, tmp_path):
+    program = re.search(r"```c\n(.*?)```", (ROOT / "docs" / "SDK.md").read_text(), re.S).group(1)
+    env = dict(os.environ, PKG_CONFIG_PATH=str(installed / "lib" / "pkgconfig"))
+    flags = run("pkg-config", "--cflags", "--libs", "sluice", env=env).split()
+    run("cc", "-std=c11", *WARNINGS, *sanitizers(), "-xc", "-", "-xnone", "-o", tmp_path / "put", *flags, f"-Wl,-rpath,{installed}/lib", input=program)
+    said = subprocess.run([tmp_path / "put"], env=environment(server), capture_output=True, text=True, timeout=60)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith("ResourceNotFoundException: Stream orders")

@@ -47,7 +47,7 @@ struct sluice_client_options {
     const char *ca_file;
     enum sluice_http http;
     enum sluice_codec codec;
-    /* 64; calls beyond wait in order. Subscriptions have connections of their own besides. */
+    /* 64; with HTTP/2 at most 4, which 100 calls share; calls beyond wait in order. Subscriptions have connections of their own besides. */
     unsigned connections_max;
     unsigned connect_timeout_ms; /* 3,000 */
     unsigned attempt_timeout_ms; /* of one attempt: 30,000 */

@@ -1,0 +1,218 @@
+/* producer_bench.c: the SDK's producer: what it takes away from the server's own figure, and what a record costs the program that puts it.
+ *
+ * The limit of each round is PutRecords of 500 records of 1 KiB, made and signed before the clock starts (figure a's load), on the same
+ * server and stream. The producer makes its requests as it goes, over its own client, in CBOR: one thread puts, one works. Client and server
+ * share the cores, so what the client spends the server lacks. */
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/random.h"
+#include "bench/support/disk.h"
+#include "bench/support/process.h"
+#include "bench/support/report.h"
+#include "bench/support/ring.h"
+#include "bench/support/server.h"
+
+#include <sluice/producer.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+enum {
+    SHARDS = 16,
+    RECORDS = 500,
+    RECORD_BYTES = 1024,
+    BODIES = 48,
+    KEY_BYTES = 16,
+    DIFFERENT = 1024
+};
+
+struct producing {
+    _Atomic uint64_t stored, failed;
+    const struct caller *caller;
+    uint16_t port;
+    bool aggregate;
+    double seconds;
+    uint8_t data[DIFFERENT][RECORD_BYTES];
+    char keys[DIFFERENT][KEY_BYTES + 1];
+    /* found */
+    double records_per_s, us_per_record;
+    uint64_t calls, kinesis_records;
+};
+
+static void delivered(void *context, void *record_context, const struct sluice_delivered *result)
+{
+    (void)record_context;
+    struct producing *g = context;
+    atomic_fetch_add_explicit(result->status == SLUICE_OK ? &g->stored : &g->failed, 1,
+                              memory_order_relaxed);
+}
+
+static double own_cpu_s(void)
+{
+    struct rusage u;
+    must(getrusage(RUSAGE_SELF, &u) == 0);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static double now_s(void)
+{
+    return (double)clock_mono_us(&clock_system) / 1e6;
+}
+
+static void put_for(struct producing *g, sluice_producer *p, double seconds)
+{
+    uint64_t n = 0;
+    for (double end_s = now_s() + seconds; (n & 255) || now_s() < end_s; n++) {
+        const struct sluice_record r = {.data = sluice_view(g->data[n % DIFFERENT], RECORD_BYTES),
+                                        .partition_key =
+                                            sluice_view(g->keys[n % DIFFERENT], KEY_BYTES)};
+        must(sluice_producer_put(p, &r, NULL) == SLUICE_OK);
+    }
+}
+
+/* Ends the benchmark when anything failed. */
+static void produce(struct producing *g)
+{
+    struct sluice_producer_options o;
+    struct sluice_error e = {0};
+    sluice_producer *p;
+    sluice_producer_options_init(&o);
+    o.client.endpoint = text_of("http://127.0.0.1:%u", g->port);
+    o.client.region = "us-east-1";
+    o.client.access_key_id = g->caller->access_key;
+    o.client.secret_access_key = g->caller->secret;
+    o.client.codec = SLUICE_CBOR;
+    o.stream = "put-0";
+    o.aggregate = g->aggregate;
+    o.run_thread = true;
+    o.delivered = delivered;
+    o.context = g;
+    g->stored = g->failed = 0;
+    if (sluice_producer_new(&o, &p, &e) != SLUICE_OK)
+        die("producer: %s", e.message);
+    put_for(g, p, 0.5); /* warm */
+    double cpu_s = own_cpu_s(), begin_s = now_s();
+    uint64_t before = g->stored;
+    put_for(g, p, g->seconds);
+    g->records_per_s = (double)(g->stored - before) / (now_s() - begin_s);
+    must(sluice_producer_flush(p, 60000) == SLUICE_OK);
+    struct sluice_producer_metrics m = {.size = sizeof(m)};
+    sluice_producer_metrics(p, &m);
+    g->us_per_record = (own_cpu_s() - cpu_s) * 1e6 / (double)(g->stored - before);
+    g->calls = m.calls;
+    g->kinesis_records = m.kinesis_records;
+    must(sluice_producer_close(p, 60000) == SLUICE_OK);
+    if (g->failed || m.records_retried)
+        die("%llu records failed, %llu were sent again", (unsigned long long)g->failed,
+            (unsigned long long)m.records_retried);
+}
+
+struct figures {
+    struct series limit, plain, packed, plain_us, packed_us;
+};
+
+static void round_of(struct producing *g, bool aggregate, struct series *rate, struct series *us,
+                     const struct bench *b)
+{
+    g->aggregate = aggregate;
+    produce(g);
+    disk_settle(b->folder, 5);
+    series_add(rate, g->records_per_s);
+    series_add(us, g->us_per_record);
+    printf("  %s: %.0f records/s, %.2f us of client processor time a record, %.0f records a call\n",
+           aggregate ? "aggregated" : "one by one", g->records_per_s, g->us_per_record,
+           (double)g->stored / (double)g->calls);
+}
+
+static void report_rate(const char *what, const struct series *s, const struct figures *f,
+                        enum figure_kind kind)
+{
+    report(&(struct figure){.id = "",
+                            .what = what,
+                            .value = series_median(s),
+                            .unit = "records/s",
+                            .limit_what = "PutRecords made before",
+                            .limit = series_median(&f->limit),
+                            .ratio = series_ratio(s, &f->limit),
+                            .kind = kind,
+                            .target = 0.9,
+                            .note = spread("", s, "records/s")});
+}
+
+static void report_all(const struct figures *f)
+{
+    report_rate("producer, 1 KiB records, aggregated", &f->packed, f, FIGURE_RATIO_LEAST);
+    report_rate("producer, 1 KiB records", &f->plain, f, FIGURE_RATIO_LEAST);
+    report(&(struct figure){.id = "",
+                            .what = "producer, client processor time, aggregated",
+                            .value = series_median(&f->packed_us),
+                            .unit = "us/record",
+                            .kind = FIGURE_VALUE_MOST,
+                            .target = 1.5});
+    report(&(struct figure){.id = "",
+                            .what = "producer, client processor time",
+                            .value = series_median(&f->plain_us),
+                            .unit = "us/record"});
+}
+
+static void measure(struct bench *b, const struct server *server, struct ring *ring,
+                    struct producing *g, struct figures *f)
+{
+    struct load_result *r = mem_must(sizeof(*r));
+    const struct load_settings load = {.port = server->port,
+                                       .connections = b->connections,
+                                       .warm_s = 0.5,
+                                       .seconds = b->seconds,
+                                       .answer_bytes_max = MIB(1),
+                                       .server_pid = server->pid};
+    for (unsigned i = 0; i < b->rounds; i++) {
+        load_run(&load, &ring->source, r);
+        load_must_be_right(r, "PutRecords");
+        disk_settle(b->folder, 5);
+        series_add(&f->limit, r->records_per_s);
+        printf("round %u: PutRecords made before: %.0f records/s\n", i + 1, r->records_per_s);
+        round_of(g, true, &f->packed, &f->packed_us, b);
+        round_of(g, false, &f->plain, &f->plain_us, b);
+    }
+    mem_free(r);
+}
+
+static void run(struct bench *b)
+{
+    struct server server;
+    struct ring ring;
+    struct figures figures = {0};
+    struct producing *g = mem_must(sizeof(*g));
+    const struct put_plan plan = {.prefix = "put",
+                                  .streams = 1,
+                                  .records = RECORDS,
+                                  .record_bytes = RECORD_BYTES,
+                                  .bodies = BODIES,
+                                  .requests = BODIES};
+    server_init(&server, b, "server");
+    server_start(&server);
+    caller_create_stream(&server.caller, "put-0", SHARDS);
+    ring_put(&ring, &server.caller, &plan);
+    random_noise(g->data, sizeof(g->data));
+    for (unsigned i = 0; i < DIFFERENT; i++)
+        hex_print(bytes_of(g->data[i], KEY_BYTES / 2), g->keys[i]);
+    g->caller = &server.caller;
+    g->port = server.port;
+    g->seconds = b->seconds;
+    measure(b, &server, &ring, g, &figures);
+    report_all(&figures);
+    mem_free(g);
+    ring_fini(&ring);
+    server_stop(&server);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b = {.seconds = 2, .rounds = 3, .connections = 16, .limit_s = 120};
+    return bench_main(&b, "the producer beside PutRecords made before", argc, argv, run);
+}

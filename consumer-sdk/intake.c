@@ -1,0 +1,164 @@
+/* intake.c: where puts come in.
+ *
+ * Chunks are of a size that the allocator gives from its lists. A record that does not fit into a fresh one has a chunk of its own size.
+ *
+ * Thread: any. */
+#include "consumer-sdk/intake.h"
+
+#include "base/mem.h"
+
+#include <stdalign.h>
+
+enum { CHUNK_BYTES = 32 * 1024 };
+#define ALIGNMENT (alignof(struct parcel))
+
+static size_t aligned(size_t n)
+{
+    return (n + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+}
+
+static size_t chunk_head(void)
+{
+    return aligned(sizeof(struct chunk));
+}
+
+size_t parcel_room(const struct parcel *record)
+{
+    return aligned(sizeof(*record) + record->partition_key.len + record->explicit_hash_key.len +
+                   record->data.len);
+}
+
+void intake_init(struct intake *in, size_t most, size_t reserve)
+{
+    *in = (struct intake){.most = most, .reserve = reserve};
+    lock_init(&in->mu, LOCK_SDK_INTAKE);
+}
+
+void intake_fini(struct intake *in)
+{
+    while (in->oldest) {
+        struct chunk *c = in->oldest;
+        in->oldest = c->next;
+        mem_free(c);
+    }
+    lock_fini(&in->mu);
+}
+
+static struct chunk *chunk_new(size_t size)
+{
+    struct chunk *c = mem_try(size);
+    if (!c)
+        return NULL;
+    *c = (struct chunk){.size = size, .used = chunk_head()};
+    list_init(&c->parcels);
+    return c;
+}
+
+static struct bytes copy(uint8_t **at, struct bytes from)
+{
+    if (!bytes_present(from))
+        return BYTES_NONE;
+    struct bytes to = bytes_of(*at, from.len);
+    if (from.len)
+        memcpy(*at, from.at, from.len);
+    *at += from.len;
+    return to;
+}
+
+struct parcel *chunk_add(struct chunk *c, const struct parcel *record)
+{
+    struct parcel *p = (struct parcel *)(void *)((uint8_t *)c + c->used);
+    uint8_t *at = (uint8_t *)(p + 1);
+    c->used += parcel_room(record);
+    *p = *record;
+    p->partition_key = copy(&at, record->partition_key);
+    p->explicit_hash_key = copy(&at, record->explicit_hash_key);
+    p->data = copy(&at, record->data);
+    p->count = 1;
+    p->chunk = c;
+    c->refs++;
+    list_init(&p->numbered_node);
+    list_append(&c->parcels, &p->node);
+    return p;
+}
+
+static enum status open_chunk(struct intake *in, size_t room)
+{
+    size_t puts_max = in->most - in->reserve;
+    size_t size = chunk_head() + room;
+    if (size < CHUNK_BYTES && in->held + CHUNK_BYTES <= puts_max)
+        size = CHUNK_BYTES;
+    if (size > puts_max)
+        return TOO_LARGE;
+    if (in->held + size > puts_max) /* P2 */
+        return THROTTLED;
+    struct chunk *c = chunk_new(size);
+    if (!c)
+        return NO_MEMORY;
+    if (in->newest)
+        in->newest->next = c;
+    else
+        in->oldest = c;
+    in->newest = c;
+    in->held += size;
+    return OK;
+}
+
+enum status intake_put(struct intake *in, const struct parcel *record)
+{
+    size_t room = parcel_room(record);
+    if (!in->newest || in->newest->size - in->newest->used < room) {
+        enum status st = open_chunk(in, room);
+        if (st != OK)
+            return st;
+    }
+    struct parcel *p = chunk_add(in->newest, record);
+    p->order = ++in->order;
+    if (!in->waiting)
+        in->first_us = p->put_us;
+    in->waiting += room;
+    return OK;
+}
+
+void intake_take(struct intake *in, struct list *out)
+{
+    lock_take(&in->mu);
+    struct chunk *c = in->oldest;
+    in->oldest = in->newest = NULL;
+    in->waiting = 0;
+    lock_drop(&in->mu);
+    while (c) {
+        struct chunk *next = c->next; /* c lives on in its parcels */
+        list_splice(out, &c->parcels);
+        c = next;
+    }
+}
+
+bool intake_reserve(struct intake *in, size_t bytes)
+{
+    lock_take(&in->mu);
+    intake_settle(in);
+    bool room = bytes <= in->most && in->held <= in->most - bytes;
+    if (room)
+        in->held += bytes;
+    lock_drop(&in->mu);
+    return room;
+}
+
+void intake_settle(struct intake *in)
+{
+    in->roomier |= in->returned > 0;
+    in->held -= in->returned;
+    in->returned = 0;
+}
+
+struct chunk *intake_chunk(struct intake *in, size_t bytes)
+{
+    size_t size = chunk_head() + bytes;
+    if (!intake_reserve(in, size))
+        return NULL;
+    struct chunk *c = chunk_new(size);
+    if (!c)
+        intake_return(in, size);
+    return c;
+}
