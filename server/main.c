@@ -14,6 +14,7 @@
  * Thread: main. */
 #include "base/mem.h"
 #include "base/trace.h"
+#include "cli/cli.h"
 #include "server/banner.h"
 #include "server/keys_command.h"
 
@@ -308,9 +309,17 @@ static int help(int argc, char **argv)
     const struct command *about = argc > 0 ? command_find(argv[0]) : NULL;
     if (about && about->run != help && about->run != version)
         return about->run(1, words);
+    if (argc > 0 && cli_has(argv[0])) {
+        char *asked[] = {argv[0], argc > 1 ? argv[1] : flag, flag};
+        return cli_run(argc > 1 ? 3 : 2, asked);
+    }
     fputs("sluice: Kinesis Data Streams on your own machines.\n\n", stdout);
     for (size_t i = 0; i < COMMANDS; i++)
-        printf("  sluice %-9s %s\n", commands[i].name, commands[i].what);
+        printf("  sluice %-10s %s\n", commands[i].name, commands[i].what);
+    fputs("\nClients of a service, Sluice's or AWS's (--local: of `sluice serve --dev` on this "
+          "machine):\n\n",
+          stdout);
+    cli_list(stdout);
     return DONE;
 }
 
@@ -347,6 +356,8 @@ int main(int argc, char **argv)
         help(0, NULL);
         return MISUSED;
     }
+    if (cli_has(argv[1]))
+        return cli_run(argc - 1, argv + 1);
     const struct command *command = command_find(argv[1]);
     return command ? command->run(argc - 2, argv + 2) : unknown(argv[1]);
 }
