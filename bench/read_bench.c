@@ -30,20 +30,13 @@ struct reading {
 
 static void put(struct reading *t, const char *prefix, uint64_t requests)
 {
-    struct ring ring;
     const struct put_plan plan = {.prefix = prefix,
                                   .streams = 1,
                                   .records = RECORDS,
                                   .record_bytes = RECORD_BYTES,
                                   .bodies = BODIES,
                                   .requests = BODIES};
-    struct load_settings load = {
-        .port = t->server.port, .connections = 8, .answer_bytes_max = MIB(1)};
-    ring_put(&ring, &t->server.caller, &plan);
-    ring.left = requests;
-    load_run(&load, &ring.source, &t->result);
-    load_must_be_right(&t->result, "PutRecords");
-    ring_fini(&ring);
+    ring_put_all(&t->server.caller, &plan, requests, &t->result);
 }
 
 static void tail_round(struct reading *t, const struct load_settings *load,

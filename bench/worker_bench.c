@@ -51,7 +51,6 @@ struct run {
 
 static void put(struct reading *t)
 {
-    struct ring ring;
     uint64_t requests = t->bench->mib * 1024 / RECORDS;
     const struct put_plan plan = {.prefix = "worked",
                                   .streams = 1,
@@ -59,13 +58,7 @@ static void put(struct reading *t)
                                   .record_bytes = RECORD_BYTES,
                                   .bodies = BODIES,
                                   .requests = BODIES};
-    struct load_settings load = {
-        .port = t->server.port, .connections = 8, .answer_bytes_max = MIB(1)};
-    ring_put(&ring, &t->server.caller, &plan);
-    ring.left = requests;
-    load_run(&load, &ring.source, &t->result);
-    load_must_be_right(&t->result, "PutRecords");
-    ring_fini(&ring);
+    ring_put_all(&t->server.caller, &plan, requests, &t->result);
     t->total = requests * RECORDS;
 }
 

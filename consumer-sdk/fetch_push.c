@@ -3,8 +3,7 @@
  *   IDLE        fetch_step, due and wanted             SUBSCRIBED
  *   SUBSCRIBED  the subscription ended, 5 minutes      IDLE, due at once
  *   SUBSCRIBED  it broke, or was refused               IDLE, due after a back-off; OVER (NO_PUSH) when TRIES_MAX in a row brought no event
- *   SUBSCRIBED  an event with ChildShards and without  OVER, the shard's end
- *               a continuation sequence number
+ *   SUBSCRIBED  an event with ChildShards              OVER, the shard's end
  *
  * The service sends without being asked; what stops it is the transport, when the subscription is paused: F3 by that.
  *
@@ -64,10 +63,13 @@ static void on_event(void *context, const struct sluice_kinesis_subscribe_to_sha
     p->told = false;
     backoff_reset(&p->backoff);
     bool goes_on = fetch_after(&p->fetch.from, event->continuation_sequence_number);
-    p->shard_ended = !goes_on && event->child_shards.present;
     if (!goes_on && event->records.count > 0)
         (void)fetch_after(&p->fetch.from,
                           event->records.at[event->records.count - 1].sequence_number);
+    /* Children stand in the last event only. AWS leaves the continuation out there; others do not, and go on sending. */
+    p->shard_ended = event->child_shards.count > 0 || (event->child_shards.present && !goes_on);
+    if (p->shard_ended)
+        sluice_subscription_cancel(p->subscription);
     p->fetch.sink->batch(&p->fetch, b);
 }
 

@@ -19,7 +19,7 @@
 #include "wire/aggregate.h"
 
 /* Sequence numbers of 10,000 records, and what it takes to take 10 MiB of aggregated ones apart: at most half as many records as bytes. */
-#define BATCH_ARENA_BYTES_MAX MIB(512)
+#define OPENED_ARENA_BYTES_MAX MIB(512)
 enum { FIRST_ROOM = 64 };
 
 struct fetched *fetched_new(const struct sluice_kinesis_record *stored, uint32_t count,
@@ -36,7 +36,7 @@ struct fetched *fetched_new(const struct sluice_kinesis_record *stored, uint32_t
         .free_source = free_source,
     };
     list_init(&b->node);
-    arena_init(&b->arena, BATCH_ARENA_BYTES_MAX);
+    arena_init(&b->arena, OPENED_ARENA_BYTES_MAX);
     return b;
 }
 
@@ -100,7 +100,9 @@ struct opening {
     struct fetched *b;
     size_t room;
     const struct fetched_rules *rules;
-    struct sluice_checkpoint_at at;
+    bool past;             /* this one, and so all behind it, are after rules->after */
+    struct bytes sequence; /* as it is stored */
+    uint64_t sub;
     struct sluice_received like; /* what all that come out of it have in common */
 };
 
@@ -114,10 +116,27 @@ static struct bytes inner_bytes(struct sluice_bytes b)
     return bytes_of(b.at, b.len);
 }
 
-/* K3 */
-static bool is_new(const struct opening *o)
+/* K3. Records come in order: from the first new one on there is nothing to compare. */
+static bool is_new(struct opening *o)
 {
-    return place_compare(&o->at, o->rules->after) > 0;
+    struct sluice_checkpoint_at at;
+    o->past =
+        o->past || (place_set(&at, o->sequence, o->sub) && place_compare(&at, o->rules->after) > 0);
+    return o->past;
+}
+
+static bool grow(struct opening *o)
+{
+    struct fetched *b = o->b;
+    size_t room = o->room ? 2 * o->room : FIRST_ROOM;
+    if (room < b->stored_count)
+        room = b->stored_count;
+    struct sluice_received *grown = mem_resize_try(b->records, room * sizeof(*grown));
+    if (!grown)
+        return false;
+    b->records = grown;
+    o->room = room;
+    return true;
 }
 
 static bool add(struct opening *o, const struct aggregate_record *r)
@@ -125,18 +144,10 @@ static bool add(struct opening *o, const struct aggregate_record *r)
     struct fetched *b = o->b;
     if (!is_new(o))
         return true;
-    if (b->count == o->room) {
-        size_t room = o->room ? 2 * o->room : FIRST_ROOM;
-        if (!o->room && b->stored_count > room)
-            room = b->stored_count;
-        struct sluice_received *grown = mem_resize_try(b->records, room * sizeof(*grown));
-        if (!grown)
-            return false;
-        b->records = grown;
-        o->room = room;
-    }
+    if (b->count == o->room && !grow(o))
+        return false;
     if (!o->like.sequence_number) { /* once for all that come out of a stored record */
-        struct bytes text = arena_copy(&b->arena, bytes_text(o->at.sequence_number));
+        struct bytes text = arena_copy(&b->arena, o->sequence);
         if (!bytes_present(text))
             return false;
         o->like.sequence_number = (const char *)text.at;
@@ -146,7 +157,7 @@ static bool add(struct opening *o, const struct aggregate_record *r)
     to->data = public_bytes(r->data);
     to->partition_key = public_bytes(r->partition_key);
     to->explicit_hash_key = public_bytes(r->explicit_hash_key);
-    to->sub_sequence_number = o->at.sub_sequence_number;
+    to->sub_sequence_number = o->sub;
     return true;
 }
 
@@ -156,9 +167,9 @@ static bool add_whole(struct opening *o, const struct sluice_kinesis_record *sto
     const struct aggregate_record whole = {.data = inner_bytes(stored->data),
                                            .partition_key = inner_bytes(stored->partition_key)};
     const struct sluice_checkpoint_at *after = o->rules->after;
-    if (after->sub_sequence_number > 0 && aggregate_is(inner_bytes(stored->data)) &&
-        strcmp(after->sequence_number, o->at.sequence_number) == 0)
-        o->at.sub_sequence_number = after->sub_sequence_number + 1;
+    if (!o->past && after->sub_sequence_number > 0 && aggregate_is(whole.data) &&
+        bytes_equal(bytes_text(after->sequence_number), o->sequence))
+        o->sub = after->sub_sequence_number + 1;
     return add(o, &whole);
 }
 
@@ -173,17 +184,33 @@ static bool add_parts(struct opening *o, const struct sluice_kinesis_record *sto
     if (st != OK)
         return add_whole(o, stored);
     for (uint32_t i = 0; i < count; i++) {
-        o->at.sub_sequence_number = i;
+        o->sub = i;
         if (!add(o, &parts[i]))
             return false;
     }
     return true;
 }
 
+static enum sluice_status open_one(struct opening *o, const struct sluice_kinesis_record *stored,
+                                   struct sluice_error *error)
+{
+    o->sequence = inner_bytes(stored->sequence_number);
+    o->sub = 0;
+    o->like = (struct sluice_received){.arrived_ms = stored->approximate_arrival_timestamp.value};
+    if (!place_is_number(o->sequence))
+        return error_set(error, SLUICE_PROTOCOL, "a record's sequence number is none: %.*s",
+                         (int)(o->sequence.len > 64 ? 64 : o->sequence.len),
+                         (const char *)o->sequence.at);
+    bool apart = !o->rules->keep_aggregated && aggregate_is(inner_bytes(stored->data));
+    if (apart ? add_parts(o, stored) : add_whole(o, stored))
+        return SLUICE_OK;
+    return error_set(error, SLUICE_NO_MEMORY, "no memory for %u records", o->b->stored_count);
+}
+
 static void close_again(struct fetched *b)
 {
     arena_fini(&b->arena);
-    arena_init(&b->arena, BATCH_ARENA_BYTES_MAX);
+    arena_init(&b->arena, OPENED_ARENA_BYTES_MAX);
     mem_free(b->records);
     b->records = NULL;
     b->count = 0;
@@ -193,22 +220,10 @@ enum sluice_status fetched_open(struct fetched *b, const struct fetched_rules *r
                                 struct sluice_error *error)
 {
     struct opening o = {.b = b, .rules = rules};
-    for (uint32_t i = 0; i < b->stored_count; i++) {
-        const struct sluice_kinesis_record *stored = &b->stored[i];
-        if (!place_set(&o.at, inner_bytes(stored->sequence_number), 0)) {
-            close_again(b);
-            return error_set(
-                error, SLUICE_PROTOCOL, "a record's sequence number is none: %.*s",
-                (int)(stored->sequence_number.len > 64 ? 64 : stored->sequence_number.len),
-                (const char *)stored->sequence_number.at);
-        }
-        o.like =
-            (struct sluice_received){.arrived_ms = stored->approximate_arrival_timestamp.value};
-        bool apart = !rules->keep_aggregated && aggregate_is(inner_bytes(stored->data));
-        if (!(apart ? add_parts(&o, stored) : add_whole(&o, stored))) {
-            close_again(b);
-            return error_set(error, SLUICE_NO_MEMORY, "no memory for %u records", b->stored_count);
-        }
-    }
-    return SLUICE_OK;
+    enum sluice_status st = SLUICE_OK;
+    for (uint32_t i = 0; i < b->stored_count && st == SLUICE_OK; i++)
+        st = open_one(&o, &b->stored[i], error);
+    if (st != SLUICE_OK)
+        close_again(b);
+    return st;
 }

@@ -23,16 +23,22 @@ int place_compare(const struct sluice_checkpoint_at *a, const struct sluice_chec
     return checkpoint_compare(inner(a), inner(b));
 }
 
+bool place_is_number(struct bytes sequence)
+{
+    bool digits = sequence.len > 0 && sequence.len < SLUICE_SEQUENCE_BYTES &&
+                  (sequence.at[0] != '0' || sequence.len == 1);
+    for (size_t i = 0; digits && i < sequence.len; i++)
+        digits = sequence.at[i] >= '0' && sequence.at[i] <= '9';
+    return digits;
+}
+
 bool place_set(struct sluice_checkpoint_at *at, struct bytes sequence, uint64_t sub)
 {
-    struct sluice_checkpoint_at set = {.sub_sequence_number = sub};
-    if (sequence.len == 0 || sequence.len >= sizeof(set.sequence_number))
+    if (!place_is_number(sequence))
         return false;
-    memcpy(set.sequence_number, sequence.at, sequence.len);
-    if (set.sequence_number[0] < '0' || set.sequence_number[0] > '9' ||
-        !checkpoint_is_valid(inner(&set)))
-        return false;
-    *at = set;
+    memcpy(at->sequence_number, sequence.at, sequence.len);
+    memset(at->sequence_number + sequence.len, 0, sizeof(at->sequence_number) - sequence.len);
+    at->sub_sequence_number = sub;
     return true;
 }
 

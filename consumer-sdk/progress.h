@@ -12,6 +12,8 @@
 
 /* <0, 0, >0 by place. */
 int place_compare(const struct sluice_checkpoint_at *a, const struct sluice_checkpoint_at *b);
+/* Whether it is a record's sequence number: decimal, without leading zeros, not too long. */
+bool place_is_number(struct bytes sequence);
 /* A record's place. false: not a sequence number, or longer than any; then *at is as it was. */
 bool place_set(struct sluice_checkpoint_at *at, struct bytes sequence,
                uint64_t sub) SLUICE_MUST_USE;

@@ -15,6 +15,8 @@
 enum {
     LARGE_BODY_BYTES = 1 << 20,
     LARGE_UPLOAD_BUFFER_BYTES = 256 << 10,
+    LARGE_ANSWER_BYTES = 16 << 20,
+    LARGE_RECEIVE_BUFFER_BYTES = 128 << 10,
     HEADER_BYTES_MAX = 128 << 10 /* X-Amz-Firehose-Common-Attributes: 50 of up to 1280 characters */
 };
 
@@ -246,10 +248,18 @@ static bool set_manner(struct web_transfer *t, const struct web_manner *m)
             curl_easy_setopt(t->easy, CURLOPT_CAINFO, m->ca_file) == CURLE_OK);
 }
 
+/* Answers that may be large are read in larger pieces than libcurl's 16 KiB: fewer calls of the system for each. */
+static bool set_receive_buffer(struct web_transfer *t)
+{
+    return t->call->answer_bytes_max < LARGE_ANSWER_BYTES ||
+           curl_easy_setopt(t->easy, CURLOPT_BUFFERSIZE, (long)LARGE_RECEIVE_BUFFER_BYTES) ==
+               CURLE_OK;
+}
+
 static bool set_own(struct web_transfer *t)
 {
     CURL *easy = t->easy;
-    return curl_easy_setopt(easy, CURLOPT_URL, t->call->url) == CURLE_OK &&
+    return set_receive_buffer(t) && curl_easy_setopt(easy, CURLOPT_URL, t->call->url) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->words) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&

@@ -180,6 +180,18 @@ void ring_put(struct ring *ring, const struct caller *c, const struct put_plan *
     mem_free(tails);
 }
 
+void ring_put_all(const struct caller *c, const struct put_plan *plan, uint64_t requests,
+                  struct load_result *result)
+{
+    struct ring ring;
+    struct load_settings load = {.port = c->port, .connections = 8, .answer_bytes_max = MIB(1)};
+    ring_put(&ring, c, plan);
+    ring.left = requests;
+    load_run(&load, &ring.source, result);
+    load_must_be_right(result, "PutRecords");
+    ring_fini(&ring);
+}
+
 void ring_get(struct ring *ring, const struct caller *c, char (*iterators)[ITERATOR_BYTES_MAX],
               unsigned count, unsigned limit)
 {

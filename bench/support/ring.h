@@ -28,6 +28,9 @@ struct put_plan {
     unsigned requests;
 };
 void ring_put(struct ring *ring, const struct caller *c, const struct put_plan *plan);
+/* The same, and sends so many of them; each must be answered right. */
+void ring_put_all(const struct caller *c, const struct put_plan *plan, uint64_t requests,
+                  struct load_result *result);
 
 /* GetRecords of exactly `limit` records from each of these iterators. */
 void ring_get(struct ring *ring, const struct caller *c, char (*iterators)[ITERATOR_BYTES_MAX],

@@ -22,11 +22,13 @@ static void interrupt(int number)
 static void begins(void *context, sluice_shard *shard)
 {
     (void)context;
-    fprintf(stderr, "%s begins after '%s'\n", sluice_shard_id(shard), sluice_shard_checkpoint(shard, NULL));
+    fprintf(stderr, "%s begins after '%s'\n", sluice_shard_id(shard),
+            sluice_shard_checkpoint(shard, NULL));
 }
 
 /* One batch of a shard at a time, in order. It may be empty: then nothing is new. */
-static enum sluice_status records(void *context, sluice_shard *shard, const struct sluice_batch *batch)
+static enum sluice_status records(void *context, sluice_shard *shard,
+                                  const struct sluice_batch *batch)
 {
     (void)context;
     for (size_t i = 0; i < batch->count; i++) {
@@ -40,8 +42,9 @@ static enum sluice_status records(void *context, sluice_shard *shard, const stru
 
 static void ends(void *context, sluice_shard *shard, enum sluice_end why)
 {
-    static const char *const words[] = {"it was split or merged, and this was all of it", "another worker has it now",
-                                        "its lease was lost", "this worker stops"};
+    static const char *const words[] = {"it was split or merged, and this was all of it",
+                                        "another worker has it now", "its lease was lost",
+                                        "this worker stops"};
     (void)context;
     fprintf(stderr, "%s ends: %s\n", sluice_shard_id(shard), words[why]);
 }

@@ -367,15 +367,20 @@ static void a_deleted_stream_takes_its_groups_along(void **state)
 
 /* ---- resharding ---- */
 
+static void merge_the_two(struct loopback *l)
+{
+    answer_empty(l, "MergeShards",
+                 "{" STREAM ",\"ShardToMerge\":\"shardId-000000000000\","
+                 "\"AdjacentShardToMerge\":\"shardId-000000000001\"}");
+    answer_wait_active(l);
+}
+
 static void children_come_after_their_parents(void **state)
 {
     struct loopback *l = *state;
     struct member a = join(l, "a");
     assert_int_equal(count_of(&a), 2);
-    answer_empty(l, "MergeShards",
-                 "{" STREAM ",\"ShardToMerge\":\"shardId-000000000000\","
-                 "\"AdjacentShardToMerge\":\"shardId-000000000001\"}");
-    answer_wait_active(l);
+    merge_the_two(l);
     assert_int_equal(count_of(&a), 2);
     assert_string_equal(commit(&a, 0, lease_of(&a, 0).epoch, "SHARD_END"), "");
     assert_int_equal(count_of(&a), 1);
@@ -416,10 +421,7 @@ static void a_shard_that_was_trimmed_away_holds_nobody_up(void **state)
     struct loopback *l = *state;
     struct member a = join(l, "a");
     assert_int_equal(count_of(&a), 2);
-    answer_empty(l, "MergeShards",
-                 "{" STREAM ",\"ShardToMerge\":\"shardId-000000000000\","
-                 "\"AdjacentShardToMerge\":\"shardId-000000000001\"}");
-    answer_wait_active(l);
+    merge_the_two(l);
     assert_int_equal(lease_of(&a, 2).epoch, -1);
     reap(l);
     assert_int_equal(count_of(&a), 1);

@@ -39,7 +39,7 @@ def run(*words, **more):
 
 @pytest.fixture(scope="session", autouse=True)
 def built():
-    run("cmake", "--build", BUILD, "--target", "sluice_shared", "sluice_static")
+    run("cmake", "--build", BUILD, "--target", "sluice_shared", "sluice_static", "sluice_man")
 
 
 @pytest.fixture(scope="session")
@@ -120,6 +120,19 @@ def test_the_structs_lie_as_programs_were_compiled_with(installed):
     now, before = set(layouts.measure(theirs)), set(layouts.listed())
     words = "layouts.py says how; what programs have been compiled with may not change under this soname"
     assert now == before, words
+
+
+# ---- the manual
+
+
+def test_each_function_has_its_page(installed):
+    pages = {p.name.removesuffix(".3"): p.read_text() for p in (installed / "share" / "man" / "man3").glob("*.3")}
+    assert listed() <= set(pages)
+    for name in listed():
+        assert "See <sluice/" not in pages[name], f"{name} has no comment"
+    assert "SLUICE_STATE" in pages["sluice_call"]
+    text = run("nroff", "-man", "-Tascii", input=pages["sluice_kinesis_put_record"])
+    assert "ProvisionedThroughputExceededException" in text
 
 
 # ---- the package
@@ -247,6 +260,16 @@ def test_configure_delivery_configures_one(examples, server):
     ]
 
 
+def test_the_documentations_program_works(installed, server, tmp_path):
+    program = re.search(r"```c\n(.*?)```", (ROOT / "docs" / "SDK.md").read_text(), re.S).group(1)
+    env = dict(os.environ, PKG_CONFIG_PATH=str(installed / "lib" / "pkgconfig"))
+    flags = run("pkg-config", "--cflags", "--libs", "sluice", env=env).split()
+    run("cc", "-std=c11", *WARNINGS, *sanitizers(), "-xc", "-", "-xnone", "-o", tmp_path / "put", *flags, f"-Wl,-rpath,{installed}/lib", input=program)
+    said = subprocess.run([tmp_path / "put"], env=environment(server), capture_output=True, text=True, timeout=60)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith("ResourceNotFoundException: Stream orders")
+
+
 @pytest.mark.parametrize("leases", ["service", "file"])
 def test_worker_prints_each_record_once_over_two_lives(examples, server, tmp_path, leases):
     kinesis = boto3.client("kinesis", endpoint_url=server.endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
@@ -272,13 +295,3 @@ def test_worker_prints_each_record_once_over_two_lives(examples, server, tmp_pat
         finally:
             worker.kill()
             worker.wait()
-
-
-def test_the_documentations_program_works(installed, server, tmp_path):
-    program = re.search(r"```c\n(.*?)```", (ROOT / "docs" / "SDK.md").read_text(), re.S).group(1)
-    env = dict(os.environ, PKG_CONFIG_PATH=str(installed / "lib" / "pkgconfig"))
-    flags = run("pkg-config", "--cflags", "--libs", "sluice", env=env).split()
-    run("cc", "-std=c11", *WARNINGS, *sanitizers(), "-xc", "-", "-xnone", "-o", tmp_path / "put", *flags, f"-Wl,-rpath,{installed}/lib", input=program)
-    said = subprocess.run([tmp_path / "put"], env=environment(server), capture_output=True, text=True, timeout=60)
-    assert (said.returncode, said.stdout) == (1, "")
-    assert said.stderr.startswith("ResourceNotFoundException: Stream orders")

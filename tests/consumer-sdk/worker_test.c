@@ -2,6 +2,7 @@
 #include "support/numbered.h"
 #include "support/served.h"
 #include "unit/base/cmocka_all.h"
+#include "wire/aggregate.h"
 
 #include <pthread.h>
 #include <sluice/kinesis.h>
@@ -269,6 +270,240 @@ static void one_worker_of_a_group_of_the_service_reads_all_over_a_split_and_a_me
     split_and_merge(&r, "split-service", 100000);
 }
 
+static void one_worker_reads_all_by_push_over_a_split_and_a_merge(void **state)
+{
+    (void)state;
+    struct run r;
+    run_init(&r, "split-push", "g");
+    r.options.fetch = SLUICE_FETCH_PUSH;
+    r.options.threads = 2;
+    r.checkpoint_batches = true;
+    split_and_merge(&r, "split-push", 20000);
+}
+
+/* A worker that is stopped in the middle hands what it did to the next one; nothing comes twice. */
+static void stop_in_the_middle(const char *stream, unsigned threads, unsigned checkpoint_every_ms)
+{
+    static struct run r;
+    struct numbered n;
+    struct numbered_seen seen = {0};
+    sluice_client *c = client_new();
+    uint64_t total = 0;
+    numbered_make(&n, c, stream, 4);
+    numbered_put(&n, 12000);
+    for (unsigned life = 0; total < n.total && life < 20; life++) {
+        run_init(&r, stream, "g");
+        r.options.records_max = 50;
+        r.options.threads = threads;
+        r.options.checkpoint_every_ms = checkpoint_every_ms;
+        r.checkpoint_batches = checkpoint_every_ms == 0;
+        r.stop_after = life < 4 ? 1500 : n.total - total;
+        r.seen = seen;
+        run_begin(&r);
+        run_join(&r);
+        seen = r.seen;
+        total += r.records;
+    }
+    expect_all(&r, &n);
+    assert_int_equal(seen.repeats, 0);
+    assert_int_equal(total, n.total);
+    sluice_client_free(c);
+}
+
+static void a_worker_stopped_in_the_middle_is_followed_without_a_record_twice(void **state)
+{
+    (void)state;
+    stop_in_the_middle("stop-own", 0, 0);
+    stop_in_the_middle("stop-threads", 4, 0);
+    stop_in_the_middle("stop-interval", 2, 60000);
+}
+
+/* ---- aggregated records ---- */
+
+enum { PACKED = 40 };
+
+static void put_packed(sluice_client *c, const char *stream)
+{
+    static uint8_t whole[8192];
+    static char texts[PACKED][16];
+    struct aggregate_writer w;
+    struct sluice_error e;
+    uint8_t *at = whole;
+    aggregate_writer_init(&w);
+    for (unsigned i = 0; i < PACKED; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "0 %u", i);
+        const struct aggregate_record r = {.partition_key = bytes_text("key"),
+                                           .data = bytes_text(texts[i])};
+        assert_int_equal(aggregate_add(&w, &r, sizeof(whole)), OK);
+    }
+    size_t len = aggregate_bytes(&w);
+    aggregate_write(&w, whole);
+    aggregate_seal(&at, &len, 1);
+    aggregate_writer_fini(&w);
+    const struct sluice_kinesis_put_record_input in = {.stream_name = sluice_text(stream),
+                                                       .partition_key = sluice_text("a"),
+                                                       .data = sluice_view(whole, len)};
+    assert_int_equal(sluice_kinesis_put_record(c, &in, NULL, NULL, &e), SLUICE_OK);
+}
+
+struct partly {
+    struct run run;
+    unsigned stop_at; /* after that many records a checkpoint is taken, and the worker stops */
+    unsigned count, next;
+};
+
+static enum sluice_status take_partly(void *context, sluice_shard *shard,
+                                      const struct sluice_batch *batch)
+{
+    struct partly *p = context;
+    struct sluice_error e;
+    for (size_t i = 0; i < batch->count && p->count < p->stop_at; i++) {
+        const struct sluice_received *r = &batch->records[i];
+        char wanted[16];
+        assert_int_equal(r->sub_sequence_number, p->next);
+        snprintf(wanted, sizeof(wanted), "0 %u", p->next++);
+        assert_int_equal(r->data.len, strlen(wanted));
+        assert_memory_equal(r->data.at, wanted, r->data.len);
+        if (++p->count == p->stop_at) {
+            assert_int_equal(sluice_checkpoint(shard, r, &e), SLUICE_OK);
+            sluice_worker_stop(p->run.worker);
+        }
+    }
+    return SLUICE_OK;
+}
+
+static void the_rest_of_an_aggregated_record_comes_after_a_checkpoint_within_it(void **state)
+{
+    (void)state;
+    static struct partly p;
+    struct numbered n;
+    sluice_client *c = client_new();
+    numbered_make(&n, c, "packed", 1);
+    put_packed(c, "packed");
+    unsigned next = 0;
+    for (unsigned life = 0; life < 4; life++) {
+        run_init(&p.run, "packed", "g");
+        p.run.options.handler = (struct sluice_handler){.records = take_partly};
+        p.run.options.context = &p;
+        p.stop_at = PACKED / 4;
+        p.count = 0;
+        p.next = next;
+        run_begin(&p.run);
+        run_join(&p.run);
+        next = p.next;
+    }
+    assert_int_equal(next, PACKED);
+    sluice_client_free(c);
+}
+
+/* ---- where shards begin ---- */
+
+static void latest_is_where_the_group_began_also_for_the_next_worker(void **state)
+{
+    (void)state;
+    static struct run r;
+    struct numbered n;
+    sluice_client *c = client_new();
+    numbered_make(&n, c, "latest", 2);
+    numbered_put(&n, 640);
+    for (unsigned life = 0; life < 2; life++) {
+        run_init(&r, "latest", "g");
+        r.options.start = SLUICE_LATEST;
+        run_begin(&r);
+        if (life == 0) { /* reads nothing and saves nothing */
+            assert_true(wait_for(&r.tips, 4, 30));
+            run_end(&r);
+            assert_int_equal(r.seen.records, 0);
+            numbered_put(&n, 640);
+        }
+    }
+    assert_true(wait_for(&r.records, 640, 30));
+    run_end(&r);
+    assert_int_equal(r.seen.records, 640);
+    assert_int_equal(r.seen.repeats, 0);
+    sluice_client_free(c);
+}
+
+/* ---- failures ---- */
+
+static void a_stream_that_is_not_there_ends_the_worker(void **state)
+{
+    (void)state;
+    static struct run r;
+    struct sluice_error e;
+    run_init(&r, "nowhere", "g");
+    assert_int_equal(sluice_worker_new(&r.options, &r.worker, &e), SLUICE_OK);
+    assert_int_equal(sluice_worker_run(r.worker, &e), SLUICE_SERVICE);
+    assert_string_equal(e.type, "ResourceNotFoundException");
+    sluice_worker_free(r.worker);
+    r.options.handler.records = NULL;
+    assert_int_equal(sluice_worker_new(&r.options, &r.worker, &e), SLUICE_INVALID_ARGUMENT);
+    assert_null(r.worker);
+}
+
+static enum sluice_status refuse(void *context, sluice_shard *shard,
+                                 const struct sluice_batch *batch)
+{
+    (void)context;
+    (void)shard;
+    return batch->count > 0 ? SLUICE_IO : SLUICE_OK;
+}
+
+static void a_handler_that_fails_ends_the_worker_with_its_status(void **state)
+{
+    (void)state;
+    static struct run r;
+    struct numbered n;
+    struct sluice_error e;
+    sluice_client *c = client_new();
+    numbered_make(&n, c, "refused", 2);
+    numbered_put(&n, 128);
+    for (unsigned threads = 0; threads < 3; threads += 2) {
+        run_init(&r, "refused", "g");
+        r.options.handler.records = refuse;
+        r.options.threads = threads;
+        assert_int_equal(sluice_worker_new(&r.options, &r.worker, &e), SLUICE_OK);
+        assert_int_equal(sluice_worker_run(r.worker, &e), SLUICE_IO);
+        assert_non_null(strstr(e.message, "handler"));
+        sluice_worker_free(r.worker);
+    }
+    sluice_client_free(c);
+}
+
+static void without_a_consumer_to_register_auto_polls_and_push_ends_the_worker(void **state)
+{
+    (void)state;
+    static struct run r;
+    struct numbered n;
+    struct sluice_error e;
+    sluice_client *c = client_new();
+    numbered_make(&n, c, "full", 1);
+    char arn[256];
+    snprintf(arn, sizeof(arn), "arn:aws:kinesis:us-east-1:000000000000:stream/full");
+    for (unsigned i = 0; i < 20; i++) { /* as many as a stream may have */
+        char name[16];
+        snprintf(name, sizeof(name), "c%u", i);
+        const struct sluice_kinesis_register_stream_consumer_input in = {
+            .stream_arn = sluice_text(arn), .consumer_name = sluice_text(name)};
+        while (sluice_kinesis_register_stream_consumer(c, &in, NULL, NULL, &e) != SLUICE_OK)
+            assert_string_equal(e.type, "LimitExceededException"); /* too many in creation */
+    }
+    numbered_put(&n, 128);
+    run_init(&r, "full", "g");
+    r.options.fetch = SLUICE_FETCH_AUTO;
+    run_begin(&r);
+    assert_true(wait_for(&r.records, 128, 30));
+    run_end(&r);
+    assert_non_null(strstr(r.words, "push cannot be had"));
+    run_init(&r, "full", "g");
+    r.options.fetch = SLUICE_FETCH_PUSH;
+    assert_int_equal(sluice_worker_new(&r.options, &r.worker, &e), SLUICE_OK);
+    assert_int_equal(sluice_worker_run(r.worker, &e), SLUICE_SERVICE);
+    assert_string_equal(e.type, "LimitExceededException");
+    sluice_worker_free(r.worker);
+    sluice_client_free(c);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -288,6 +523,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_worker_with_a_file_reads_all_over_a_split_and_a_merge),
         cmocka_unit_test(one_worker_of_a_group_of_the_service_reads_all_over_a_split_and_a_merge),
+        cmocka_unit_test(one_worker_reads_all_by_push_over_a_split_and_a_merge),
+        cmocka_unit_test(a_worker_stopped_in_the_middle_is_followed_without_a_record_twice),
+        cmocka_unit_test(the_rest_of_an_aggregated_record_comes_after_a_checkpoint_within_it),
+        cmocka_unit_test(latest_is_where_the_group_began_also_for_the_next_worker),
+        cmocka_unit_test(a_stream_that_is_not_there_ends_the_worker),
+        cmocka_unit_test(a_handler_that_fails_ends_the_worker_with_its_status),
+        cmocka_unit_test(without_a_consumer_to_register_auto_polls_and_push_ends_the_worker),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

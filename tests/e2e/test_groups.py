@@ -221,7 +221,7 @@ class Committer(threading.Thread):
                 self.member.again()
                 return
             except OSError:
-                time.sleep(0.02)
+                time.sleep(0.02)  # nobody may be listening now
 
 
 def test_nothing_acknowledged_is_lost_by_sigkill(new_server):

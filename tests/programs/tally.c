@@ -169,7 +169,7 @@ static enum sluice_status on_records(void *context, sluice_shard *shard,
     if (skipped > 0)
         event("skipped", shard, more);
     if (slow_us > 0)
-        usleep((useconds_t)slow_us);
+        usleep((useconds_t)slow_us); /* a handler that takes its time, as the test asked */
     if (mine && sluice_checkpoint_batch(shard, &e) != SLUICE_OK)
         event("unsaved", shard, sluice_status_name(e.status));
     return SLUICE_OK;

@@ -57,6 +57,7 @@ struct sluice_client_options {
     unsigned backoff_max_ms;     /* 20,000 */
     unsigned retry_tokens;       /* 500 */
 };
+/* Every default, and the size: what is not set afterwards is as said above. */
 SLUICE_API void sluice_client_options_init(struct sluice_client_options *options);
 
 /* options may be NULL. Credentials are looked for at the first call, not here.

@@ -15,7 +15,8 @@
  * W5. A shard that makes no progress for stuck_ms while there is something to read is restarted, and `notice` says so.
  *
  * Threads: sluice_worker_run works on the thread that calls it, and on `threads` threads for the callbacks when they are asked for
- * (0, the default: on its own). Nothing else is made. */
+ * (0, the default: on its own; then a callback that takes longer than session_timeout_ms costs the worker its leases). Nothing else is
+ * made. `notice` is always called on the thread of sluice_worker_run. */
 #ifndef SLUICE_CONSUMER_H
 #define SLUICE_CONSUMER_H
 
@@ -27,29 +28,37 @@ extern "C" {
 #endif
 
 typedef struct sluice_worker sluice_worker;
-typedef struct sluice_shard sluice_shard; /* a shard under lease here; valid from shard_begin to shard_end */
+typedef struct sluice_shard
+    sluice_shard; /* a shard under lease here; valid from shard_begin to shard_end */
 
 enum sluice_fetch {
     SLUICE_FETCH_AUTO, /* push, and polling where push cannot be had */
     SLUICE_FETCH_POLL, /* GetRecords */
     SLUICE_FETCH_PUSH  /* SubscribeToShard, by a registered consumer named after the group */
 };
-enum sluice_start { SLUICE_TRIM_HORIZON, SLUICE_LATEST, SLUICE_AT_TIMESTAMP }; /* of shards without a checkpoint */
+enum sluice_start {
+    SLUICE_TRIM_HORIZON,
+    SLUICE_LATEST,
+    SLUICE_AT_TIMESTAMP
+}; /* of shards without a checkpoint */
 
 struct sluice_received {
-    struct sluice_bytes data, partition_key, explicit_hash_key; /* the last: only of an aggregated record that has one */
+    struct sluice_bytes data, partition_key,
+        explicit_hash_key; /* the last: only of an aggregated record that has one */
     const char *sequence_number;
     uint64_t sub_sequence_number; /* of a record that came in an aggregated one */
     int64_t arrived_ms;           /* ApproximateArrivalTimestamp */
 };
 struct sluice_batch {
     const struct sluice_received *records;
-    size_t count; /* 0: nothing new; behind_ms is */
+    size_t count;      /* 0: nothing new; behind_ms is */
     int64_t behind_ms; /* MillisBehindLatest */
 };
 
 enum sluice_end {
-    SLUICE_SHARD_ENDED,   /* all of it was handled: sluice_checkpoint_end hands its children out */
+    /* All of it was handled: sluice_checkpoint_end hands its children out. Without it, or when it fails, the shard is given back, and comes
+     * again; it is called by itself when there is no shard_end, or checkpoint_every_ms is set. */
+    SLUICE_SHARD_ENDED,
     SLUICE_SHARD_REVOKED, /* another worker's share: the last moment to checkpoint */
     SLUICE_SHARD_LOST,    /* the lease is gone: nothing can be committed any more */
     SLUICE_WORKER_STOPS
@@ -59,7 +68,8 @@ struct sluice_handler {
     void (*shard_begin)(void *context, sluice_shard *shard); /* may be NULL */
     /* The batch and all it points to live until this returns. Batches of a shard: one at a time. SLUICE_OK: go on. Anything else: the
      * worker stops with it. */
-    enum sluice_status (*records)(void *context, sluice_shard *shard, const struct sluice_batch *batch);
+    enum sluice_status (*records)(void *context, sluice_shard *shard,
+                                  const struct sluice_batch *batch);
     void (*shard_end)(void *context, sluice_shard *shard, enum sluice_end why); /* may be NULL */
     /* Something a person may want to know: a lease taken or lost, a stuck shard restarted, push given up for polling, an error that is
      * being retried. One sentence; may be NULL. */
@@ -71,31 +81,35 @@ struct sluice_worker_options {
     struct sluice_client_options client;
     const char *stream; /* name or ARN */
     const char *group;
-    const char *member;      /* this worker's name, unique in the group; NULL: host, process and a random number */
+    /* This worker's name, unique in the group; NULL: host, process and a random number. */
+    const char *member;
     enum sluice_fetch fetch;
     enum sluice_start start;
-    int64_t start_ms;        /* SLUICE_AT_TIMESTAMP: milliseconds since 1970 */
-    unsigned session_timeout_ms;  /* 6,000 */
-    unsigned checkpoint_every_ms; /* 0: only where the handler asks; else what was handled is checkpointed so often, and at the end */
-    unsigned poll_ms;             /* between two GetRecords that found nothing: 200 */
-    unsigned records_max;         /* of a batch: 10,000 */
-    unsigned batches_max;         /* read ahead in a shard: 2 */
-    unsigned leases_max;          /* 0: no limit */
-    unsigned stuck_ms;            /* 60,000 */
-    unsigned handover_ms;         /* how long a hand-over may take before the lease is taken: 10,000 */
+    int64_t start_ms;            /* SLUICE_AT_TIMESTAMP: milliseconds since 1970 */
+    unsigned session_timeout_ms; /* 6,000 */
+    /* 0: only where the handler asks; else what was handled is checkpointed so often, and at the end. */
+    unsigned checkpoint_every_ms;
+    unsigned poll_ms;     /* between two GetRecords that found nothing: 200 */
+    unsigned records_max; /* of a batch: 10,000 */
+    unsigned batches_max; /* read ahead in a shard: 2 */
+    unsigned leases_max;  /* 0: no limit */
+    unsigned stuck_ms;    /* 60,000 */
+    unsigned handover_ms; /* how long a hand-over may take before the lease is taken: 10,000 */
     unsigned threads;
-    bool keep_aggregated;         /* do not take aggregated records apart */
-    const sluice_lease_store *store; /* NULL: the service's groups */
+    bool keep_aggregated;            /* do not take aggregated records apart */
+    const sluice_lease_store *store; /* NULL: the service's groups. Borrowed; of one worker */
     struct sluice_handler handler;
     void *context;
 };
 SLUICE_API void sluice_worker_options_init(struct sluice_worker_options *options);
 
-SLUICE_API enum sluice_status sluice_worker_new(const struct sluice_worker_options *options, sluice_worker **worker,
+SLUICE_API enum sluice_status sluice_worker_new(const struct sluice_worker_options *options,
+                                                sluice_worker **worker,
                                                 struct sluice_error *error) SLUICE_MUST_USE;
 /* Joins the group and works until sluice_worker_stop, or until something fails that does not pass (credentials, no such stream). */
 SLUICE_API enum sluice_status sluice_worker_run(sluice_worker *worker, struct sluice_error *error);
-/* Lets the callbacks under way finish, checkpoints by the settings, leaves the group. Thread: any; also signal handlers. */
+/* Lets the callbacks under way finish, checkpoints by the settings, leaves the group. Before sluice_worker_run: the next run ends at once.
+ * Thread: any; also signal handlers. */
 SLUICE_API void sluice_worker_stop(sluice_worker *worker);
 SLUICE_API void sluice_worker_free(sluice_worker *worker); /* not while it runs */
 
@@ -103,16 +117,21 @@ SLUICE_API const char *sluice_shard_id(const sluice_shard *shard);
 /* Larger with each change of owner: what a store of the program's own compares before it takes a result. */
 SLUICE_API uint64_t sluice_shard_epoch(const sluice_shard *shard);
 /* Where this lease began: the last checkpoint's sequence number, or "" without one. */
-SLUICE_API const char *sluice_shard_checkpoint(const sluice_shard *shard, uint64_t *sub_sequence_number);
+SLUICE_API const char *sluice_shard_checkpoint(const sluice_shard *shard,
+                                               uint64_t *sub_sequence_number);
 SLUICE_API int64_t sluice_shard_behind_ms(const sluice_shard *shard);
 
 /* All up to and with this record is done. Waits for the lease store. SLUICE_OK; SLUICE_FENCED: the lease is another's; SLUICE_INVALID_ARGUMENT:
  * before an earlier checkpoint, or beyond what was handed out; SLUICE_SERVICE and the like. From the shard's callbacks. */
-SLUICE_API enum sluice_status sluice_checkpoint(sluice_shard *shard, const struct sluice_received *record, struct sluice_error *error);
+SLUICE_API enum sluice_status sluice_checkpoint(sluice_shard *shard,
+                                                const struct sluice_received *record,
+                                                struct sluice_error *error);
 /* All of the batch that is being handled, or of the last one. */
-SLUICE_API enum sluice_status sluice_checkpoint_batch(sluice_shard *shard, struct sluice_error *error);
-/* The shard is done, after SLUICE_SHARD_ENDED: its children can begin. By itself when checkpoint_every_ms is set. */
-SLUICE_API enum sluice_status sluice_checkpoint_end(sluice_shard *shard, struct sluice_error *error);
+SLUICE_API enum sluice_status sluice_checkpoint_batch(sluice_shard *shard,
+                                                      struct sluice_error *error);
+/* The shard is done: its children can begin. From shard_end, after SLUICE_SHARD_ENDED; before, SLUICE_INVALID_ARGUMENT. */
+SLUICE_API enum sluice_status sluice_checkpoint_end(sluice_shard *shard,
+                                                    struct sluice_error *error);
 
 #ifdef __cplusplus
 }

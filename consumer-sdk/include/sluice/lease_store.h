@@ -67,7 +67,8 @@ struct sluice_lease_store {
 };
 
 /* One JSON file, replaced whole and synced with each change, under flock(2): for workers of one machine. Made when it is not there
- * (0600). SLUICE_IO, SLUICE_NO_MEMORY, SLUICE_PROTOCOL (a file that is not one of ours). */
+ * (0600), with PATH.lock beside it. Each worker has its own handle; groups of several streams may share a file. The clock is the machine's wall clock.
+ * SLUICE_IO, SLUICE_NO_MEMORY, SLUICE_PROTOCOL (a file that is not one of ours). */
 SLUICE_API enum sluice_status sluice_file_leases_new(const char *path, sluice_lease_store **store,
                                                      struct sluice_error *error) SLUICE_MUST_USE;
 SLUICE_API void sluice_file_leases_free(sluice_lease_store *store);

@@ -21,21 +21,32 @@ static struct far_side far;
 static const struct scripted *script;
 static unsigned script_len;
 static struct sluice_error error;
-/* Of the latest request; read when the answer is there. */
-static char seen_head[4096], seen_body[512];
+/* Of the latest request; under far.lock. */
+static char latest_head[4096], latest_body[512];
 
 static enum far_next play(struct far_request *r)
 {
     unsigned at = r->number < script_len ? r->number : script_len - 1;
     const struct scripted *s = &script[at];
-    snprintf(seen_head, sizeof(seen_head), "%s", r->head);
-    snprintf(seen_body, sizeof(seen_body), "%.*s", BYTES_ARGS(r->body));
+    lock_take(&far.lock);
+    snprintf(latest_head, sizeof(latest_head), "%s", r->head);
+    snprintf(latest_body, sizeof(latest_body), "%.*s", BYTES_ARGS(r->body));
+    lock_drop(&far.lock);
     if (s->code == 0)
         return s->then;
     const char *body = s->body != NULL ? s->body : "";
     far_printf(r, "HTTP/1.1 %d X\r\n%sContent-Length: %zu\r\nx-amzn-RequestId: the-id\r\n\r\n%s",
                s->code, s->headers != NULL ? s->headers : "", strlen(body), body);
     return s->then;
+}
+
+/* Whether the latest request's head has that text in it. */
+static inline bool saw(const char *text)
+{
+    lock_take(&far.lock);
+    bool found = strstr(latest_head, text) != NULL;
+    lock_drop(&far.lock);
+    return found;
 }
 
 static inline const char *nothing_is_set(const char *name)

@@ -169,7 +169,7 @@ static void a_clock_that_is_wrong_is_put_right(void **state)
     sluice_client *c = GIVEN(steps);
     assert_int_equal(put_once(c), SLUICE_OK);
     assert_int_equal(error.attempts, 2);
-    assert_non_null(strstr(seen_head, "X-Amz-Date: 21000101T0000"));
+    assert_true(saw("X-Amz-Date: 21000101T0000"));
     assert_int_equal(c->budget.tokens, 500);
     done_with(c);
 }
@@ -179,7 +179,10 @@ static void a_wrong_clock_is_not_put_right_twice(void **state)
     (void)state;
     static const struct scripted steps[] = {
         {403, FAR_KEEP, "Date: Fri, 01 Jan 2100 00:00:10 GMT\r\n",
-         "{\"__type\":\"RequestTimeTooSkewed\",\"message\":\"no\"}"}};
+         "{\"__type\":\"RequestTimeTooSkewed\",\"message\":\"no\"}"},
+        {403, FAR_KEEP, "Date: Sat, 01 Jan 2050 00:00:10 GMT\r\n",
+         "{\"__type\":\"RequestTimeTooSkewed\",\"message\":\"no\"}"},
+        GOOD};
     sluice_client *c = GIVEN(steps);
     assert_int_equal(put_once(c), SLUICE_SERVICE);
     assert_int_equal(error.attempts, 2);
@@ -205,7 +208,7 @@ static void expired_credentials_are_looked_for_again(void **state)
     sluice_client *c = GIVEN(steps);
     assert_int_equal(put_once(c), SLUICE_OK);
     assert_int_equal(error.attempts, 2);
-    assert_non_null(strstr(seen_head, "Credential=AKIDNEW/"));
+    assert_true(saw("Credential=AKIDNEW/"));
     done_with(c);
 }
 

@@ -285,6 +285,19 @@ static void leave(struct history *h)
         h->leaver = names[at];
 }
 
+/* G2, G5: of a commit to `l`. */
+static enum status outcome_of(const struct history *h, const struct group_session *who,
+                              const struct group_lease *l, const struct group_lease_id *id,
+                              const struct checkpoint *to)
+{
+    bool again = checkpoint_is_end(to) && checkpoint_is_end(&l->checkpoint);
+    bool owns = strcmp(l->owner, who->member) == 0 || again;
+    bool late = l->revoked && h->now_ms - l->revoked_ms >= HANDOVER_MS;
+    if (is_fenced(h, who) || id->epoch != l->epoch || !owns || late)
+        return FENCED;
+    return checkpoint_compare(to, &l->checkpoint) < 0 ? INVALID_ARGUMENT : OK;
+}
+
 /* Mostly by its owner, mostly ahead. */
 static void commit(struct history *h)
 {
@@ -300,15 +313,8 @@ static void commit(struct history *h)
              (unsigned long long)(strtoull(l->checkpoint.sequence, NULL, 10) + roll(h, 4)));
     if (roll(h, 4) == 0)
         to = (struct checkpoint){.sequence = CHECKPOINT_END};
-    bool again = checkpoint_is_end(&to) && checkpoint_is_end(&l->checkpoint);
-    bool owns = strcmp(l->owner, who.member) == 0 || again;
     enum status st = group_commit(h->group, &who, &id, &to, h->now_ms, NULL);
-    if (is_fenced(h, &who) || id.epoch != l->epoch || !owns)
-        assert_int_equal(st, FENCED); /* G2 */
-    else if (l->revoked && h->now_ms - l->revoked_ms >= HANDOVER_MS)
-        assert_int_equal(st, FENCED);
-    else
-        assert_int_equal(st, checkpoint_compare(&to, &l->checkpoint) < 0 ? INVALID_ARGUMENT : OK);
+    assert_int_equal(st, outcome_of(h, &who, l, &id, &to));
     if (st == OK && checkpoint_is_end(&to))
         snprintf(h->released, sizeof(h->released), "%s", l->shard_id);
 }
@@ -368,7 +374,7 @@ static void check_lease(const struct history *h, const struct group_lease *was,
 /* G3, G6 */
 static bool is_ready(const struct history *h, const struct group_lease *l)
 {
-    const struct stream_shard *s = &h->shards[atoi(l->shard_id + 2)];
+    const struct stream_shard *s = &h->shards[strtol(l->shard_id + 2, NULL, 10)];
     for (int i = 0; i < 2; i++) {
         const struct group_lease *parent =
             s->parents[i] < 0 ? NULL : lease_in(&h->after, h->shards[s->parents[i]].id);

@@ -87,6 +87,37 @@ static void settings_come_before_the_environment_and_that_before_the_file(void *
     assert_non_null(strstr(f.text, path));
 }
 
+static void the_config_file_may_hold_them_where_it_is_asked(void **state)
+{
+    (void)state;
+    static const char config[] = "[profile both]\nregion = x\naws_access_key_id = AKIAC\n"
+                                 "aws_secret_access_key = sc\n[default]\nregion = y\n"
+                                 "[profile\tnested]\naws_access_key_id = AKIAN\nlogin =\n"
+                                 "  aws_secret_access_key = not this one\n";
+    struct credentials c;
+    struct fault f;
+    char path[] = "/tmp/sluice-config-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(file_replace(path, BYTES_LITERAL(config), &f), OK);
+    struct credentials_from from = {.said_where = "these", .profile = "both", .variable = variable};
+    memset(environment, 0, sizeof(environment));
+    set(0, "AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials");
+    set(1, "AWS_CONFIG_FILE", path);
+    assert_int_equal(credentials_find(&from, &c, &f), NOT_FOUND);
+    from.with_config = true;
+    assert_int_equal(credentials_find(&from, &c, &f), OK);
+    assert_string_equal(c.access_key, "AKIAC");
+    from.profile = NULL; /* "default" has none */
+    assert_int_equal(credentials_find(&from, &c, &f), NOT_FOUND);
+    assert_non_null(strstr(f.text, "/nonexistent/credentials"));
+    assert_int_equal(
+        credentials_parse(PROFILE_CONFIG, BYTES_LITERAL(config), BYTES_LITERAL("nested"), &c, &f),
+        INVALID_VALUE); /* a setting of a setting is none of the profile's */
+    assert_int_equal(unlink(path), 0);
+}
+
 static void no_header_gets_a_lines_end(void **state)
 {
     (void)state;
@@ -105,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_profile_is_read),
         cmocka_unit_test(settings_come_before_the_environment_and_that_before_the_file),
+        cmocka_unit_test(the_config_file_may_hold_them_where_it_is_asked),
         cmocka_unit_test(no_header_gets_a_lines_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
