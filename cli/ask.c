@@ -254,7 +254,8 @@ static void show(const struct invocation *words, const json_t *answer)
         object_print(object, stdout);
     else if (ask->said)
         printf("%s %s\n", words->argument_count > 0 ? words->arguments[0] : words->command->group,
-               invocation_has(words, "wait") ? (ask->active[0] ? "is ready" : "is gone") : ask->said);
+               invocation_has(words, "wait") ? (ask->active[0] ? "is ready" : "is gone")
+                                             : ask->said);
 }
 
 int ask_run(struct invocation *words)

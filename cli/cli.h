@@ -25,6 +25,10 @@ enum cli_exit {
 bool cli_has(const char *word);
 /* argv[0] is that word. Returns the program's exit code. */
 int cli_run(int argc, char **argv);
+/* The one of its commands' first words that a mistyped word is likest to, or NULL when none is near. */
+const char *cli_nearest(const char *word);
+/* `name` when the word is near to it, and nearer than to `other` (which may be NULL); else `other`. */
+const char *cli_nearer(const char *word, const char *name, const char *other);
 /* A line for each command, as main's help prints its own. */
 void cli_list(FILE *to);
 

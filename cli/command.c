@@ -53,17 +53,34 @@ static size_t likeness(const char *a, const char *b)
     return front + back;
 }
 
+const char *cli_nearer(const char *word, const char *name, const char *other)
+{
+    size_t like = likeness(word, name);
+    if (like * 2 < strlen(name) || (other && like <= likeness(word, other)))
+        return other;
+    return name;
+}
+
+const char *cli_nearest(const char *word)
+{
+    const char *near = NULL;
+    for (size_t i = 0; i < command_count; i++) {
+        const struct command *c = &command_table[i];
+        near = cli_nearer(word, c->group ? c->group : c->name, near);
+    }
+    return near;
+}
+
 static enum cli_exit complain_of_command(const char *group, const char *name)
 {
     const char *near = NULL;
     for (size_t i = 0; i < command_count; i++) {
         const struct command *c = &command_table[i];
-        if (c->group && strcmp(c->group, group) == 0 &&
-            (near == NULL || likeness(name, c->name) > likeness(name, near)))
-            near = c->name;
+        if (c->group && strcmp(c->group, group) == 0)
+            near = cli_nearer(name, c->name, near);
     }
     fprintf(stderr, "sluice %s: there is no \"%.80s\"", group, name);
-    if (near && likeness(name, near) * 2 >= strlen(near))
+    if (near)
         fprintf(stderr, "; is it \"%s\"?", near);
     fprintf(stderr, "\nTry: sluice %s --help\n", group);
     return CLI_MISUSED;
@@ -82,13 +99,10 @@ static enum cli_exit complain(const struct command *c, const char *what, const c
     return CLI_MISUSED;
 }
 
-static const struct option *nearest(const struct option *options, const char *name,
-                                    const struct option *near)
+static const char *nearest(const struct option *options, const char *name, const char *near)
 {
-    for (const struct option *o = options; o && o->name; o++) {
-        if (near == NULL || likeness(name, o->name) > likeness(name, near->name))
-            near = o;
-    }
+    for (const struct option *o = options; o && o->name; o++)
+        near = cli_nearer(name, o->name, near);
     return near;
 }
 
@@ -96,11 +110,11 @@ static enum cli_exit complain_of_option(const struct command *c, const char *nam
 {
     char word[80];
     snprintf(word, sizeof(word), "%.*s", (int)(len < 79 ? len : 79), name);
-    const struct option *near = nearest(common_options, word, nearest(c->options, word, NULL));
+    const char *near = nearest(common_options, word, nearest(c->options, word, NULL));
     say_command(c);
     fprintf(stderr, ": there is no option --%s", word);
-    if (near && likeness(word, near->name) * 2 >= strlen(near->name))
-        fprintf(stderr, "; is it --%s?", near->name);
+    if (near)
+        fprintf(stderr, "; is it --%s?", near);
     fprintf(stderr, "\nTry: sluice %s%s%s --help\n", c->group ? c->group : "", c->group ? " " : "",
             c->name);
     return CLI_MISUSED;

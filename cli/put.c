@@ -4,11 +4,13 @@
  * line comes to `delivered` on the producer's thread: it counts, prints with --json, and says what failed, the first times.
  *
  * I1. Every line that was read is counted as stored or as failed before the summary, Ctrl-C or not. */
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/key.h"
 #include "cli/lines.h"
 #include "cli/tally.h"
 
+#include <sluice/kinesis.h>
 #include <sluice/producer.h>
 
 #include <errno.h>
@@ -40,6 +42,28 @@ static void delivered(void *context, void *record_context, const struct sluice_d
                "llu}\n",
                (unsigned long long)line, result->shard_id, result->sequence_number,
                (unsigned long long)result->sub_sequence_number);
+}
+
+/* A producer is patient: it would try for two minutes to reach a service that is not there. One call beforehand says so at once. Who may
+ * put but not describe is let through. */
+static enum cli_exit look_first(struct put *p)
+{
+    struct sluice_error error;
+    sluice_client *client;
+    json_t *answer;
+    enum cli_exit done = session_open(p->words, &client);
+    if (done != CLI_DONE)
+        return done;
+    json_t *request = json_object();
+    ask_set_stream(request, p->words->arguments[0]);
+    done = ask_once(p->words, client, &sluice_kinesis_describe_stream_summary_operation, request,
+                    &answer, &error);
+    json_decref(request);
+    json_decref(answer);
+    sluice_client_free(client);
+    if (done == CLI_DONE || strncmp(error.type, "AccessDenied", strlen("AccessDenied")) == 0)
+        return CLI_DONE;
+    return session_failed(p->words, &error);
 }
 
 static enum cli_exit open_producer(struct put *p)
@@ -108,6 +132,8 @@ int put_run(struct invocation *words)
     tally_init(&p.tally, words);
     lines_init(&p.lines, words->arguments + 1, words->argument_count - 1);
     enum cli_exit done = key_init(&p.key, words);
+    if (done == CLI_DONE)
+        done = look_first(&p);
     if (done == CLI_DONE)
         done = open_producer(&p);
     if (done == CLI_DONE) {

@@ -13,6 +13,8 @@
 #include "wire/cbor.h"
 #include "wire/json.h"
 
+#include <stdio.h>
+
 enum { OUTPUT_BYTES_MAX = 256 << 20, ERROR_ARENA_BYTES_MAX = 64 * 1024 };
 
 void answer_text(char *out, size_t room, struct bytes text)
@@ -86,8 +88,11 @@ void answer_error(struct sluice_error *error, uint8_t *body, size_t len, bool cb
     struct bytes message = bytes_present(e.message) ? e.message : e.other_message;
     error->status = SLUICE_SERVICE;
     answer_text(error->type, sizeof(error->type), bare_type(type));
-    answer_text(error->message, sizeof(error->message),
-                bytes_present(message) ? message : BYTES_LITERAL("the service gave no reason"));
+    if (bytes_present(message))
+        answer_text(error->message, sizeof(error->message), message);
+    else
+        snprintf(error->message, sizeof(error->message), "HTTP status %d, and no reason was given",
+                 error->http_status);
     arena_fini(&arena);
 }
 
@@ -183,7 +188,7 @@ enum sluice_status answer_read(const struct sluice_operation *operation, struct 
         if (st == SLUICE_OK)
             return st;
     } else {
-        *error = (struct sluice_error){0};
+        *error = (struct sluice_error){.http_status = call->code};
         answer_error(error, call->answer.at, call->answer.len, answer_is_cbor(call),
                      call->answer_error_type);
     }

@@ -257,7 +257,6 @@ void dispatch_record(struct dispatch *d, struct put_call *call, uint32_t place,
     struct shard_queue *q = p->queue;
     if (result->error_code.len) {
         struct sluice_error e = error_of(result);
-        p->unknown = false;
         failed(d, call, q, p, &e, now_us);
         return;
     }

@@ -120,14 +120,17 @@ enum status intake_put(struct intake *in, const struct parcel *record)
     return OK;
 }
 
-void intake_take(struct intake *in, struct list *out)
+struct chunk *intake_detach(struct intake *in)
 {
-    lock_take(&in->mu);
-    struct chunk *c = in->oldest;
+    struct chunk *all = in->oldest;
     in->oldest = in->newest = NULL;
     in->waiting = 0;
-    lock_drop(&in->mu);
-    while (c) {
+    return all;
+}
+
+void intake_take(struct chunk *detached, struct list *out)
+{
+    for (struct chunk *c = detached; c;) {
         struct chunk *next = c->next; /* c lives on in its parcels */
         list_splice(out, &c->parcels);
         c = next;

@@ -34,8 +34,9 @@ void intake_fini(struct intake *in);
 /* Copies the record: its views lie in the intake afterwards. THROTTLED: no room now; TOO_LARGE: there never will be; NO_MEMORY.
  * Under mu. */
 enum status intake_put(struct intake *in, const struct parcel *record) MUST_USE;
-/* Moves all that has been put to the end of `out`. Takes mu. */
-void intake_take(struct intake *in, struct list *out);
+/* All that has been put, in its order: under mu, for a moment; then, without it, to the end of `out`. */
+struct chunk *intake_detach(struct intake *in);
+void intake_take(struct chunk *detached, struct list *out);
 
 /* Room for something that is packed. Takes mu. */
 bool intake_reserve(struct intake *in, size_t bytes) MUST_USE;

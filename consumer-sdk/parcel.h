@@ -41,8 +41,9 @@ struct parcel {
     size_t bytes;                 /* its memory, when it is packed */
     struct shard_queue *queue;    /* while it is on its way */
     uint32_t count, attempts;
-    bool sealed;  /* a packed one has its digest */
-    bool unknown; /* it may be stored: an answer was lost */
+    bool sealed; /* a packed one has its digest */
+    bool
+        unknown; /* it may be stored: an answer was lost, once; refusals since then prove nothing */
 };
 
 /* What it counts for in a call: key and data, as the service counts. */

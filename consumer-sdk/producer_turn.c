@@ -57,11 +57,12 @@ static void work(struct sluice_producer *p)
 {
     struct list taken;
     list_init(&taken);
-    intake_take(&p->intake, &taken);
     lock_take(&p->intake.mu);
+    struct chunk *detached = intake_detach(&p->intake);
     p->dispatch.flush_order = p->flush_order;
     bool cancelled = p->cancelled;
     lock_drop(&p->intake.mu);
+    intake_take(detached, &taken);
     uint64_t now_us = clock_mono_us(&clock_system);
     if (cancelled && !p->dispatch.cancelled) {
         dispatch_cancel(&p->dispatch, now_us);
@@ -113,6 +114,8 @@ void producer_turn(struct sluice_producer *p, int wait_ms)
     work(p);
     int ms = go_to_sleep(p, wait_ms);
     (void)sluice_client_turn(p->client, ms);
+    if (p->options.run_thread)
+        return; /* it turns again at once */
     work(p);
     (void)go_to_sleep(p, 0); /* for who waits on the descriptor: from now on a put wakes */
 }

@@ -323,29 +323,14 @@ static int help(int argc, char **argv)
     return DONE;
 }
 
-/* How many letters two words have in common at the same place from either end: enough to guess at
- * four commands. */
-static size_t likeness(const char *a, const char *b)
-{
-    size_t front = 0, back = 0, a_len = strlen(a), b_len = strlen(b);
-    while (front < a_len && front < b_len && a[front] == b[front])
-        front++;
-    while (back + front < a_len && back + front < b_len &&
-           a[a_len - 1 - back] == b[b_len - 1 - back])
-        back++;
-    return front + back;
-}
-
 static int unknown(const char *word)
 {
-    const struct command *nearest = &commands[0];
-    for (size_t i = 1; i < COMMANDS; i++) {
-        if (likeness(word, commands[i].name) > likeness(word, nearest->name))
-            nearest = &commands[i];
-    }
+    const char *nearest = cli_nearest(word);
+    for (size_t i = 0; i < COMMANDS; i++)
+        nearest = cli_nearer(word, commands[i].name, nearest);
     fprintf(stderr, "sluice: there is no command \"%.80s\"", word);
-    if (likeness(word, nearest->name) * 2 >= strlen(nearest->name))
-        fprintf(stderr, "; is it \"%s\"?", nearest->name);
+    if (nearest)
+        fprintf(stderr, "; is it \"%s\"?", nearest);
     fputs("\nTry: sluice help\n", stderr);
     return MISUSED;
 }

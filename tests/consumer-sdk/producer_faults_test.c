@@ -42,7 +42,7 @@ static void throttled(const char *stream, bool aggregate, unsigned count, unsign
 static void order_is_kept_under_throttles(void **state)
 {
     (void)state;
-    throttled("throttled", false, 300, 12000);
+    throttled("throttled", false, 80, 60000);
     throttled("throttled-aggregated", true, 6000, 1000);
 }
 

@@ -109,7 +109,7 @@ static inline sluice_producer *producer_open(struct sluice_producer_options o, c
 static inline enum sluice_status put_one(sluice_producer *p, unsigned i, unsigned keys,
                                          unsigned bytes)
 {
-    char key[16], data[16384];
+    char key[16], data[64 * 1024];
     struct sluice_error e = {0};
     snprintf(key, sizeof(key), "key-%u", i % keys);
     int len = snprintf(data, sizeof(data), "%u:", i);

@@ -152,7 +152,7 @@ static void an_error_without_words_has_its_status(void **state)
     assert_int_equal(put_once(c), SLUICE_SERVICE);
     assert_int_equal(error.http_status, 403);
     assert_string_equal(error.type, "");
-    assert_string_equal(error.message, "the service gave no reason");
+    assert_string_equal(error.message, "HTTP status 403, and no reason was given");
     done_with(c);
 }
 

@@ -148,7 +148,10 @@ static inline void fake_take(struct fake *f)
 {
     struct list taken;
     list_init(&taken);
-    intake_take(&f->intake, &taken);
+    lock_take(&f->intake.mu);
+    struct chunk *detached = intake_detach(&f->intake);
+    lock_drop(&f->intake.mu);
+    intake_take(detached, &taken);
     parcel_hash_all(&taken);
     dispatch_put(&f->dispatch, &taken, f->now_us);
 }
