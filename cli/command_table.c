@@ -332,5 +332,12 @@ const struct command command_table[] = {
      .options = OPTIONS(SWITCH("jsonl", NULL, "each line must be JSON; one that is not fails")),
      .examples = "  sluice delivery put archive events.jsonl\n",
      .run = delivery_put_run},
+
+    {.name = "completion",
+     .what = "prints what a shell reads to complete these commands",
+     .arguments = ARGUMENTS({.name = "bash|zsh|fish"}),
+     .examples = "  source <(sluice completion bash)\n"
+                 "  sluice completion fish > ~/.config/fish/completions/sluice.fish\n",
+     .run = completion_run},
 };
 const size_t command_count = sizeof(command_table) / sizeof(command_table[0]);

@@ -11,5 +11,6 @@ int retention_run(struct invocation *words);    /* stream retention */
 int split_run(struct invocation *words);        /* shard split */
 int group_run(struct invocation *words);        /* group describe */
 int update_run(struct invocation *words);       /* delivery update */
+int completion_run(struct invocation *words);   /* completion */
 
 #endif
