@@ -33,6 +33,11 @@
     }
 #define WAIT SWITCH("wait", NULL, "come back when it is done")
 
+#define RATE(w)      NUMBER("rate", NULL, 1, 1000000, "puts a second, each due at its time; " w)
+#define CONNECTIONS  NUMBER("connections", NULL, 1, 64, "puts under way at once; 16 unless said")
+#define RECORD_BYTES NUMBER("record-bytes", NULL, 20, 10485760, "of each record; 1024 unless said")
+#define SECONDS(n)   NUMBER("seconds", NULL, 1, n, "how long; 10 unless said")
+
 #define FROM "trim_horizon|latest|TIME|SEQUENCE"
 #define FROM_WHAT                                                                                  \
     "where to begin: TIME as 2026-11-01T12:00:00Z or seconds since 1970; a sequence number goes "  \
@@ -332,6 +337,37 @@ const struct command command_table[] = {
      .options = OPTIONS(SWITCH("jsonl", NULL, "each line must be JSON; one that is not fails")),
      .examples = "  sluice delivery put archive events.jsonl\n",
      .run = delivery_put_run},
+
+    {.group = "bench",
+     .name = "put",
+     .what = "puts records, and says how many a second and how long each took",
+     .arguments = ARGUMENTS(STREAM),
+     .options =
+         OPTIONS(RATE("as fast as it goes unless said"), CONNECTIONS, RECORD_BYTES, SECONDS(86400)),
+     .examples = "  sluice bench put first --local --rate 1000 --seconds 30\n",
+     .run = bench_put_run},
+    {.group = "bench",
+     .name = "read",
+     .what = "reads what is there by GetRecords, and says how many a second",
+     .arguments = ARGUMENTS(STREAM),
+     .options = OPTIONS(SECONDS(86400)),
+     .examples = "  sluice bench read first --local\n",
+     .run = bench_read_run},
+    {.group = "bench",
+     .name = "latency",
+     .what = "from put to a subscriber: puts at a rate, and says how long each record took",
+     .arguments = ARGUMENTS(STREAM),
+     .options = OPTIONS(RATE("100 unless said"), CONNECTIONS, RECORD_BYTES, SECONDS(270)),
+     .examples = "  sluice bench latency first --local --rate 500\n",
+     .run = bench_push_run},
+    {.group = "bench",
+     .name = "fanout",
+     .what = "the same with several registered consumers, each of which gets all",
+     .arguments = ARGUMENTS(STREAM),
+     .options = OPTIONS(NUMBER("consumers", NULL, 1, 20, "how many; 1 unless said"),
+                        RATE("100 unless said"), CONNECTIONS, RECORD_BYTES, SECONDS(270)),
+     .examples = "  sluice bench fanout first --local --consumers 5\n",
+     .run = bench_push_run},
 
     {.name = "completion",
      .what = "prints what a shell reads to complete these commands",

@@ -11,6 +11,9 @@ int retention_run(struct invocation *words);    /* stream retention */
 int split_run(struct invocation *words);        /* shard split */
 int group_run(struct invocation *words);        /* group describe */
 int update_run(struct invocation *words);       /* delivery update */
+int bench_put_run(struct invocation *words);    /* bench put */
+int bench_read_run(struct invocation *words);   /* bench read */
+int bench_push_run(struct invocation *words);   /* bench latency, bench fanout */
 int completion_run(struct invocation *words);   /* completion */
 
 #endif
