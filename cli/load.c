@@ -98,19 +98,39 @@ static uint64_t due_of(const struct load *l, uint64_t number, uint64_t now)
     return l->rate ? l->begin_us + (uint64_t)((double)number * 1e6 / (double)l->rate) : now;
 }
 
+/* L1: what was due and could not be sent any more counts with the time that it has waited already. */
+static void count_unsent(struct load *l, uint64_t now)
+{
+    uint64_t unsent = 0;
+    for (; l->rate && !session_interrupted() && l->failed == 0; unsent++) {
+        uint64_t due = due_of(l, l->started + unsent, now);
+        if (due >= l->end_us)
+            break;
+        histogram_add(&l->latency, now - due);
+    }
+    if (unsent > 0)
+        session_say(
+            l->words, CLI_DONE,
+            "%llu puts were due and could not be sent in time: the percentiles count them as "
+            "late as they were at the end",
+            (unsigned long long)unsent);
+}
+
 bool load_step(struct load *l)
 {
     uint64_t now = clock_mono_us(&clock_system);
     uint64_t due = due_of(l, l->started, now);
-    bool over = session_interrupted() || l->failed > 0;
+    bool over = session_interrupted() || l->failed > 0 || now >= l->end_us;
     while (!over && due <= now && due < l->end_us && l->under_way < l->connections) {
         start(l, due);
         due = due_of(l, l->started, now);
         over = l->failed > 0;
     }
     over = over || due >= l->end_us;
-    if (over && l->under_way == 0)
+    if (over && l->under_way == 0) {
+        count_unsent(l, now);
         return false;
+    }
     int wait_ms = due > now && !over ? (int)((due - now) / 1000) : TURN_MS;
     wait_ms = l->under_way == l->connections || wait_ms > TURN_MS ? TURN_MS : wait_ms;
     return sluice_client_turn(l->client, wait_ms) == SLUICE_OK;
