@@ -101,8 +101,10 @@ struct sluice_worker_options {
     struct sluice_handler handler;
     void *context;
 };
+/* Every option as it is by default; then set stream, group, handler.records, and what else is to differ. */
 SLUICE_API void sluice_worker_options_init(struct sluice_worker_options *options);
 
+/* Copies the options, texts too. Nothing is called before sluice_worker_run. SLUICE_INVALID_ARGUMENT, SLUICE_NO_MEMORY, SLUICE_IO. */
 SLUICE_API enum sluice_status sluice_worker_new(const struct sluice_worker_options *options,
                                                 sluice_worker **worker,
                                                 struct sluice_error *error) SLUICE_MUST_USE;
@@ -111,14 +113,17 @@ SLUICE_API enum sluice_status sluice_worker_run(sluice_worker *worker, struct sl
 /* Lets the callbacks under way finish, checkpoints by the settings, leaves the group. Before sluice_worker_run: the next run ends at once.
  * Thread: any; also signal handlers. */
 SLUICE_API void sluice_worker_stop(sluice_worker *worker);
-SLUICE_API void sluice_worker_free(sluice_worker *worker); /* not while it runs */
+/* Not while it runs. NULL is fine. */
+SLUICE_API void sluice_worker_free(sluice_worker *worker);
 
+/* "shardId-000000000000". Lives as long as the shard. */
 SLUICE_API const char *sluice_shard_id(const sluice_shard *shard);
 /* Larger with each change of owner: what a store of the program's own compares before it takes a result. */
 SLUICE_API uint64_t sluice_shard_epoch(const sluice_shard *shard);
 /* Where this lease began: the last checkpoint's sequence number, or "" without one. */
 SLUICE_API const char *sluice_shard_checkpoint(const sluice_shard *shard,
                                                uint64_t *sub_sequence_number);
+/* How far the last batch handed out was behind the newest record, in milliseconds. Thread: any, while the shard lives. */
 SLUICE_API int64_t sluice_shard_behind_ms(const sluice_shard *shard);
 
 /* All up to and with this record is done. Waits for the lease store. SLUICE_OK; SLUICE_FENCED: the lease is another's; SLUICE_INVALID_ARGUMENT:

@@ -71,6 +71,7 @@ struct sluice_lease_store {
  * SLUICE_IO, SLUICE_NO_MEMORY, SLUICE_PROTOCOL (a file that is not one of ours). */
 SLUICE_API enum sluice_status sluice_file_leases_new(const char *path, sluice_lease_store **store,
                                                      struct sluice_error *error) SLUICE_MUST_USE;
+/* Closes nothing and forgets nothing: the file stays. NULL is fine. Not while a worker uses it. */
 SLUICE_API void sluice_file_leases_free(sluice_lease_store *store);
 
 #ifdef __cplusplus
