@@ -155,7 +155,7 @@ struct push {
     json_t *arn;           /* {"StreamARN": ...} */
     json_t *consumers;     /* a list of {"ConsumerARN": ...} */
     unsigned open, silent; /* subscriptions; those without an event so far */
-    uint64_t records;
+    uint64_t records, wanted;
     struct sluice_error error; /* why one ended */
     struct histogram latency;
     struct listener {
@@ -248,30 +248,44 @@ static enum cli_exit subscribe_all(struct push *p, const struct sluice_kinesis_s
     return CLI_DONE;
 }
 
+/* Turns the client until `enough` says so, a subscription ends, or the time does. false: a subscription ended. */
+static bool turn_until(struct push *p, bool (*enough)(const struct push *), uint64_t end_us)
+{
+    unsigned all = p->open;
+    while (!enough(p) && p->open == all && !session_interrupted() &&
+           clock_mono_us(&clock_system) < end_us)
+        (void)!sluice_client_turn(p->client, TURN_MS);
+    return p->open == all;
+}
+
+static bool all_heard(const struct push *p)
+{
+    return p->silent == 0;
+}
+
+static bool all_came(const struct push *p)
+{
+    return p->records >= p->wanted;
+}
+
 /* Puts begin when each subscription has had its first event; afterwards the last records have a moment to come. */
 static enum cli_exit drive(struct push *p, struct load *load)
 {
     unsigned all = p->open;
-    while (p->silent > 0 && p->open == all && !session_interrupted())
-        (void)!sluice_client_turn(p->client, TURN_MS);
-    if (p->open < all)
+    if (!turn_until(p, all_heard, UINT64_MAX))
         return session_failed(p->words, &p->error);
     load_begin(load);
     while (load_step(load) && p->open == all) {
     }
-    uint64_t end = clock_mono_us(&clock_system),
-             wanted = load->stored * json_array_size(p->consumers);
-    while (p->records < wanted && p->open == all && !session_interrupted() &&
-           clock_mono_us(&clock_system) < end + LAST_US)
-        (void)!sluice_client_turn(p->client, TURN_MS);
-    if (p->open < all)
+    p->wanted = load->stored * json_array_size(p->consumers);
+    if (p->open < all || !turn_until(p, all_came, clock_mono_us(&clock_system) + LAST_US))
         return session_failed(p->words, &p->error);
     double seconds = (double)(clock_mono_us(&clock_system) - load->begin_us) / 1e6;
-    int done = end_load(load, "put");
-    load_report(p->words, p->words->command->name, p->records, load->record.len,
-                wanted > p->records ? wanted - p->records : 0, seconds, &p->latency);
-    return done == CLI_DONE && p->records < wanted && !session_interrupted() ? CLI_PARTLY
-                                                                             : (enum cli_exit)done;
+    uint64_t missing = p->wanted > p->records ? p->wanted - p->records : 0;
+    enum cli_exit done = (enum cli_exit)end_load(load, "put");
+    load_report(p->words, p->words->command->name, p->records, load->record.len, missing, seconds,
+                &p->latency);
+    return done == CLI_DONE && missing > 0 && !session_interrupted() ? CLI_PARTLY : done;
 }
 
 /* I1 */
