@@ -70,8 +70,11 @@ struct sluice_producer_options {
     void (*room)(void *context);
     void *context;
 };
+/* Everything as the comments above say by default; the stream is to be named. First, always: it says which struct the caller knows. */
 SLUICE_API void sluice_producer_options_init(struct sluice_producer_options *options);
 
+/* Copies the options and their texts. The map of shards is asked for in the first turn, not here.
+ * SLUICE_OK; SLUICE_INVALID_ARGUMENT; SLUICE_NO_MEMORY; what sluice_client_new answers. */
 SLUICE_API enum sluice_status sluice_producer_new(const struct sluice_producer_options *options,
                                                   sluice_producer **producer,
                                                   struct sluice_error *error) SLUICE_MUST_USE;
@@ -80,7 +83,7 @@ SLUICE_API enum sluice_status sluice_producer_put(sluice_producer *producer,
                                                   const struct sluice_record *record,
                                                   struct sluice_error *error) SLUICE_MUST_USE;
 /* Sends what lingers, and waits until all that was put before has its completion, at most timeout_ms (-1: no limit).
- * SLUICE_OK, SLUICE_TIMED_OUT. */
+ * SLUICE_OK, SLUICE_TIMED_OUT; SLUICE_STATE from a completion. */
 SLUICE_API enum sluice_status sluice_producer_flush(sluice_producer *producer, int timeout_ms);
 /* flush, then no more puts; what has no completion by the deadline is completed with SLUICE_CANCELLED. Frees it. */
 SLUICE_API enum sluice_status sluice_producer_close(sluice_producer *producer, int timeout_ms);
@@ -100,6 +103,7 @@ struct sluice_producer_metrics {
     uint64_t latency_us_sum;  /* from put to completion, of records_stored */
     uint64_t latency_us_max;
 };
+/* As they were after the last turn; `memory` and what was put, as they are now. Thread: any. */
 SLUICE_API void sluice_producer_metrics(sluice_producer *producer,
                                         struct sluice_producer_metrics *metrics);
 
