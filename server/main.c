@@ -14,6 +14,7 @@
  * Thread: main. */
 #include "base/mem.h"
 #include "base/trace.h"
+#include "cli/cli.h"
 #include "delivery/query_helper.h"
 #include "server/banner.h"
 #include "server/keys_command.h"
@@ -309,35 +310,28 @@ static int help(int argc, char **argv)
     const struct command *about = argc > 0 ? command_find(argv[0]) : NULL;
     if (about && about->run != help && about->run != version)
         return about->run(1, words);
+    if (argc > 0 && cli_has(argv[0])) {
+        char *asked[] = {argv[0], argc > 1 ? argv[1] : flag, flag};
+        return cli_run(argc > 1 ? 3 : 2, asked);
+    }
     fputs("sluice: Kinesis Data Streams on your own machines.\n\n", stdout);
     for (size_t i = 0; i < COMMANDS; i++)
-        printf("  sluice %-9s %s\n", commands[i].name, commands[i].what);
+        printf("  sluice %-10s %s\n", commands[i].name, commands[i].what);
+    fputs("\nClients of a service, Sluice's or AWS's (--local: of `sluice serve --dev` on this "
+          "machine):\n\n",
+          stdout);
+    cli_list(stdout);
     return DONE;
-}
-
-/* How many letters two words have in common at the same place from either end: enough to guess at
- * four commands. */
-static size_t likeness(const char *a, const char *b)
-{
-    size_t front = 0, back = 0, a_len = strlen(a), b_len = strlen(b);
-    while (front < a_len && front < b_len && a[front] == b[front])
-        front++;
-    while (back + front < a_len && back + front < b_len &&
-           a[a_len - 1 - back] == b[b_len - 1 - back])
-        back++;
-    return front + back;
 }
 
 static int unknown(const char *word)
 {
-    const struct command *nearest = &commands[0];
-    for (size_t i = 1; i < COMMANDS; i++) {
-        if (likeness(word, commands[i].name) > likeness(word, nearest->name))
-            nearest = &commands[i];
-    }
+    const char *nearest = cli_nearest(word);
+    for (size_t i = 0; i < COMMANDS; i++)
+        nearest = cli_nearer(word, commands[i].name, nearest);
     fprintf(stderr, "sluice: there is no command \"%.80s\"", word);
-    if (likeness(word, nearest->name) * 2 >= strlen(nearest->name))
-        fprintf(stderr, "; is it \"%s\"?", nearest->name);
+    if (nearest)
+        fprintf(stderr, "; is it \"%s\"?", nearest);
     fputs("\nTry: sluice help\n", stderr);
     return MISUSED;
 }
@@ -350,6 +344,8 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], QUERY_HELPER_WORD) == 0)
         return query_helper_main(); /* begun by the server itself; not for people */
+    if (cli_has(argv[1]))
+        return cli_run(argc - 1, argv + 1);
     const struct command *command = command_find(argv[1]);
     return command ? command->run(argc - 2, argv + 2) : unknown(argv[1]);
 }

@@ -126,6 +126,19 @@ SLUICE_API const void *sluice_reply_output(const sluice_reply *reply);
 SLUICE_API const char *sluice_reply_request_id(const sluice_reply *reply);
 SLUICE_API void sluice_reply_free(sluice_reply *reply); /* NULL is fine */
 
+/* --- The same by JSON: for tools, and for languages that have no structs of ours --- */
+
+/* sluice_call with its input as the service's own JSON: {"StreamName": "first"}; times as seconds, blobs as base64. Members that the
+ * operation does not know are passed over. The text may go when this returns. Besides: SLUICE_INVALID_ARGUMENT when it is no such JSON. */
+SLUICE_API enum sluice_status
+sluice_call_json(sluice_client *client, const struct sluice_operation *operation, const char *input,
+                 size_t input_len, const struct sluice_call_options *options, sluice_reply **reply,
+                 struct sluice_error *error) SLUICE_MUST_USE;
+/* The output of a call of that operation as such JSON, NUL-terminated, in the reply's memory; "{}" when it has none; NULL: no memory.
+ * `len` may be NULL. */
+SLUICE_API const char *sluice_reply_json(const struct sluice_operation *operation,
+                                         sluice_reply *reply, size_t *len);
+
 /* --- SubscribeToShard: an answer that goes on --- */
 
 struct sluice_kinesis_subscribe_to_shard_input;
