@@ -55,13 +55,13 @@ def small_disk():
 
 def grow(file):
     """Writes until the disk has no byte left."""
-    with open(file, "wb") as f:
-        try:
+    try:
+        with open(file, "wb") as f:
             while True:
                 f.write(bytes(1 << 16))
                 f.flush()
-        except OSError:
-            return
+    except OSError:
+        return
 
 
 def start_without_room(server):
