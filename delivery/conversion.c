@@ -165,16 +165,20 @@ static enum status set_rows(configuration *c, struct conversion *to, struct faul
     return st == OK && !x ? set_hive(d->hive_json_serde, &to->rows, f) : st;
 }
 
-enum status conversion_new(configuration *c, struct bytes columns, struct conversion **out,
-                           struct fault *f)
+enum status conversion_new(configuration *c, struct bytes columns, struct conversions *conversions,
+                           struct conversion **out, struct fault *f)
 {
     struct conversion *to = MEM_NEW(struct conversion);
     arena_init(&to->arena, SIZE_MAX / 2);
+    to->schema = c->schema_configuration;
+    to->columnar.form = &to->form;
     enum status st = columns_parse(columns, &to->arena, &to->rows.columns, f);
     if (st == OK)
         st = set_rows(c, to, f);
     if (st == OK)
         st = set_form(c, to, f);
+    if (st == OK)
+        st = conversions_library(conversions, &to->columnar.library, f);
     if (st != OK) {
         conversion_free(to);
         to = NULL;
@@ -215,18 +219,19 @@ enum status conversion_check(configuration *c, struct conversions *conversions, 
                              struct bytes *columns, struct fault *f)
 {
     struct conversion *made = NULL;
-    const struct columnar_library *library;
     struct fault why = {.text = ""};
     enum status st = check_schema(c->schema_configuration, f);
     if (st == OK)
         st = conversions_columns(conversions, c->schema_configuration, a, columns, f);
-    if (st == OK)
-        st = conversion_new(c, *columns, &made, f);
-    if (st == OK && conversions_library(conversions, &library, &why) != OK)
-        st = fault_set(f, INVALID_ARGUMENT,
-                       "This server does not convert data formats, since %s: "
-                       "DataFormatConversionConfiguration must not be enabled.",
-                       why.text);
+    if (st != OK)
+        return st;
+    st = conversion_new(c, *columns, conversions, &made, &why);
     conversion_free(made);
+    if (st == UNSUPPORTED)
+        return fault_set(f, INVALID_ARGUMENT,
+                         "This server does not convert data formats, since %s: "
+                         "DataFormatConversionConfiguration must not be enabled.",
+                         why.text);
+    *f = why;
     return st;
 }

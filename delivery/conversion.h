@@ -15,6 +15,8 @@ struct conversion {
     struct arena arena; /* of all below */
     struct row_rules rows;
     struct columnar_form form;
+    struct columnar columnar;                           /* the form, and who writes it */
+    const struct firehose_schema_configuration *schema; /* the configuration's */
 };
 
 /* The configuration when it is there and enabled; else NULL. */
@@ -22,9 +24,11 @@ const struct firehose_data_format_conversion_configuration *
 conversion_of(const struct firehose_create_delivery_stream_input *config);
 enum compression
 conversion_compression(const struct firehose_data_format_conversion_configuration *c);
-/* Of columns in their stored form. INVALID_ARGUMENT in a sentence of AWS's kind; NO_MEMORY. */
+/* Of columns in their stored form. The configuration must outlive it. INVALID_ARGUMENT in a sentence of AWS's kind; UNSUPPORTED: nothing here writes such files, and
+ * why; NO_MEMORY. */
 enum status conversion_new(const struct firehose_data_format_conversion_configuration *c,
-                           struct bytes columns, struct conversion **out, struct fault *f) MUST_USE;
+                           struct bytes columns, struct conversions *conversions,
+                           struct conversion **out, struct fault *f) MUST_USE;
 void conversion_free(struct conversion *c);
 
 /* Whether it would run: everything named is there, and the library. INVALID_ARGUMENT. *columns is in the arena. */

@@ -4,6 +4,7 @@
  *
  * With no delay, create goes straight to ACTIVE. */
 #include "delivery/conversion.h"
+#include "delivery/conversions.h"
 #include "delivery/delivery_check.h"
 #include "delivery/delivery_control_internal.h"
 #include "delivery/delivery_update.h"
@@ -21,8 +22,14 @@
 
 void delivery_run(struct delivery_control *c, struct delivery *d)
 {
+    const struct columnar_library *library;
+    struct fault f;
     struct delivery_view *v = delivery_look(d);
     bool ends = v->status != DELIVERY_ACTIVE; /* deleted meanwhile */
+    /* Loaded here: no thread that delivers waits for files. */
+    if (!ends && conversion_of(v->config) &&
+        conversions_library(c->settings.conversions, &library, &f) != OK)
+        trace(TRACE_WARN, "delivery", "%s: %s", v->name, f.text);
     delivery_view_unref(v);
     if (!ends && c->settings.runner.set(c->settings.runner.arg, d) != OK)
         delivery_delay_start(c, d, DELIVERY_AGAIN_MS, delivery_run);

@@ -62,7 +62,8 @@ static enum status open_chain(struct lane *l, struct fault *f)
         .web = t->web,
         .clock = t->engine->settings.clock,
         .transforms = t->engine->settings.transforms,
-        .conversions = t->engine->settings.conversions,
+        .conversion = l->rules->conversion,
+        .no_conversion = l->rules->no_conversion,
         .seed = l->rules->view->number << 20 ^ l->shard->index,
     };
     return l->rules->plain ? OK : process_new(&settings, &l->chain, f);

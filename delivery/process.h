@@ -56,7 +56,7 @@ struct process_batch {
 
 struct process;
 struct transforms;
-struct conversions;
+struct conversion;
 /* What a lane's chain needs of its surroundings. */
 struct process_settings {
     const struct delivery_view *view; /* must outlive it */
@@ -65,7 +65,8 @@ struct process_settings {
     struct web *web; /* HTTP of this loop */
     const struct clock *clock;
     const struct transforms *transforms; /* NULL: none */
-    struct conversions *conversions;     /* NULL: none */
+    const struct conversion *conversion; /* of a view that converts; NULL: it cannot be done, and */
+    const char *no_conversion;           /* why. All three must outlive the chain */
     uint64_t seed;                       /* for jitter */
 };
 /* True when records pass as they are: a lane then needs no chain, and may take data from the log without a copy. */

@@ -3,41 +3,15 @@
  * A record is one JSON object, or several with nothing or white space between (AWS's guide, "Convert input data format"): each is a row. What
  * cannot become rows goes whole to the error output, as format-conversion-failed. */
 #include "delivery/conversion.h"
-#include "delivery/conversions.h"
 #include "delivery/process_internal.h"
-
-#include "base/mem.h"
 
 #include <jansson.h>
 
-struct convert {
-    struct conversion *conversion;
-    const struct firehose_schema_configuration *schema; /* the view's */
-};
-
 static enum status open(const struct process_parameters *p, void **out, struct fault *f)
 {
-    const struct delivery_view *v = p->settings->view;
-    const struct firehose_data_format_conversion_configuration *c = conversion_of(v->config);
-    struct conversion *conversion;
-    const struct columnar_library *library;
-    enum status st = conversions_library(p->settings->conversions, &library, f);
-    if (st == OK)
-        st = conversion_new(c, v->columns, &conversion, f);
-    if (st != OK)
-        return st;
-    struct convert *own = MEM_NEW(struct convert);
-    own->conversion = conversion;
-    own->schema = c->schema_configuration;
-    *out = own;
-    return OK;
-}
-
-static void close(void *own)
-{
-    struct convert *c = own;
-    conversion_free(c->conversion);
-    mem_free(c);
+    const struct conversion *conversion = p->settings->conversion;
+    *out = (void *)(uintptr_t)conversion;
+    return conversion ? OK : fault_set(f, UNSUPPORTED, "%s", p->settings->no_conversion);
 }
 
 static bool only_spaces(struct bytes text)
@@ -69,7 +43,7 @@ static enum status append_rows(const struct row_rules *r, struct bytes data, str
     return st;
 }
 
-static enum status fail(struct process_work *w, struct process_item *i, const struct convert *c,
+static enum status fail(struct process_work *w, struct process_item *i, const struct conversion *c,
                         enum status why, const struct fault *f)
 {
     struct bytes words = arena_copy(&w->batch->arena, bytes_text(f->text));
@@ -84,12 +58,12 @@ static enum status fail(struct process_work *w, struct process_item *i, const st
     return st;
 }
 
-static enum status convert_item(const struct convert *c, struct process_work *w,
+static enum status convert_item(const struct conversion *c, struct process_work *w,
                                 struct process_item *i, struct buf *rows)
 {
     struct fault why = {.text = ""};
     buf_clear(rows);
-    enum status st = append_rows(&c->conversion->rows, i->data, rows, &why);
+    enum status st = append_rows(&c->rows, i->data, rows, &why);
     if (st == MALFORMED || st == INVALID_VALUE)
         return fail(w, i, c, st, &why);
     if (st != OK)
@@ -110,4 +84,4 @@ static enum status run(void *own, struct process_work *w)
     return st;
 }
 
-const struct process_step_kind process_convert = {.open = open, .close = close, .run = run};
+const struct process_step_kind process_convert = {.open = open, .run = run};

@@ -92,10 +92,9 @@ struct pump_rules {
     struct delivery_view *view;
     struct output_rules of[OUTPUT_CHANNELS];
     bool plain, backs_up, names_records;
-    struct conversion *
-        conversion; /* data format conversion; NULL: none, or it cannot be done (a lane's chain then says why) */
-    struct columnar columnar;
-    struct buf text; /* the view as it is stored; empty: not made yet */
+    struct conversion *conversion; /* data format conversion; NULL: none, or */
+    char no_conversion[160];       /* why it cannot be done */
+    struct buf text;               /* the view as it is stored; empty: not made yet */
 };
 
 struct pump {

@@ -4,18 +4,20 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "delivery/conversion.h"
-#include "delivery/conversions.h"
 
-/* What cannot be had here fails the lanes' chains, with its reason (process_convert.c). */
+#include <stdio.h>
+
+/* Lanes whose records cannot be converted say why, and stand still. */
 static void take_conversion(struct pump_rules *r, struct conversions *conversions)
 {
     const struct firehose_data_format_conversion_configuration *c = conversion_of(r->view->config);
     struct fault f = {0};
-    if (!c || conversions_library(conversions, &r->columnar.library, &f) != OK ||
-        conversion_new(c, r->view->columns, &r->conversion, &f) != OK)
+    if (!c)
         return;
-    r->columnar.form = &r->conversion->form;
-    r->of[OUTPUT_MAIN].columnar = &r->columnar;
+    if (conversion_new(c, r->view->columns, conversions, &r->conversion, &f) == OK)
+        r->of[OUTPUT_MAIN].columnar = &r->conversion->columnar;
+    else
+        snprintf(r->no_conversion, sizeof(r->no_conversion), "%.150s", f.text);
 }
 
 struct pump_rules *pump_rules_new(struct delivery_view *v, struct conversions *conversions)
