@@ -9,15 +9,22 @@
 
 static struct served served;
 
-static inline sluice_client *client_with(struct sluice_client_options o)
+/* What reaches the server, with what is wanted otherwise. */
+static inline struct sluice_client_options options_with(struct sluice_client_options o)
 {
-    sluice_client *c = NULL;
-    struct sluice_error e = {0};
     o.size = sizeof(o);
     o.endpoint = o.endpoint != NULL ? o.endpoint : served.endpoint;
     o.region = "us-east-1";
     o.access_key_id = "AKIDEXAMPLE";
     o.secret_access_key = "secret";
+    return o;
+}
+
+static inline sluice_client *client_with(struct sluice_client_options wanted)
+{
+    sluice_client *c = NULL;
+    struct sluice_error e = {0};
+    const struct sluice_client_options o = options_with(wanted);
     enum sluice_status st = sluice_client_new(&o, &c, &e);
     if (st != SLUICE_OK)
         fail_msg("%s: %s", sluice_status_name(st), e.message);
@@ -35,13 +42,9 @@ static inline bool is_text(struct sluice_bytes bytes, const char *text)
     return bytes.len == strlen(text) && memcmp(bytes.at, text, bytes.len) == 0;
 }
 
-/* Made, and active. */
-static inline void make_stream(sluice_client *c, const char *name, int64_t shards)
+static inline void wait_until_active(sluice_client *c, const char *name)
 {
     struct sluice_error e = {0};
-    const struct sluice_kinesis_create_stream_input in = {.stream_name = sluice_text(name),
-                                                          .shard_count = sluice_int(shards)};
-    must_be_ok(sluice_kinesis_create_stream(c, &in, NULL, &e), &e);
     const struct sluice_kinesis_describe_stream_summary_input ask = {.stream_name =
                                                                          sluice_text(name)};
     for (bool active = false; !active;) {
@@ -52,6 +55,16 @@ static inline void make_stream(sluice_client *c, const char *name, int64_t shard
                          SLUICE_KINESIS_STREAM_STATUS_ACTIVE);
         sluice_reply_free(reply);
     }
+}
+
+/* Made, and active. */
+static inline void make_stream(sluice_client *c, const char *name, int64_t shards)
+{
+    struct sluice_error e = {0};
+    const struct sluice_kinesis_create_stream_input in = {.stream_name = sluice_text(name),
+                                                          .shard_count = sluice_int(shards)};
+    must_be_ok(sluice_kinesis_create_stream(c, &in, NULL, &e), &e);
+    wait_until_active(c, name);
 }
 
 static inline void put(sluice_client *c, const char *stream, const char *key, const char *data)

@@ -30,35 +30,10 @@ struct expected {
 
 static struct expected *expected;
 
-static inline struct sluice_client_options client_options(void)
-{
-    struct sluice_client_options o;
-    sluice_client_options_init(&o);
-    o.endpoint = served.endpoint;
-    o.region = "us-east-1";
-    o.access_key_id = "AKIDEXAMPLE";
-    o.secret_access_key = "secret";
-    return o;
-}
-
 static inline sluice_client *client_open(void)
 {
     /* readers are throttled too */
     return client_with((struct sluice_client_options){.attempts_max = 30});
-}
-
-static inline void wait_until_active(sluice_client *c, const char *name)
-{
-    struct sluice_error e = {0};
-    const struct sluice_kinesis_describe_stream_summary_input ask = {.stream_name =
-                                                                         sluice_text(name)};
-    for (bool active = false; !active;) {
-        sluice_reply *reply;
-        const struct sluice_kinesis_describe_stream_summary_output *out;
-        must_be_ok(sluice_kinesis_describe_stream_summary(c, &ask, &reply, &out, &e), &e);
-        active = is_text(out->stream_description_summary->stream_status, "ACTIVE");
-        sluice_reply_free(reply);
-    }
 }
 
 static inline void stream_of(const char *name, int64_t shards)
@@ -96,7 +71,7 @@ static inline sluice_producer *producer_open(struct sluice_producer_options o, c
     o.size = sizeof(o);
     unsigned retry_tokens = o.client.retry_tokens;
     enum sluice_codec codec = o.client.codec;
-    o.client = client_options();
+    o.client = options_with((struct sluice_client_options){0});
     o.client.retry_tokens = retry_tokens;
     o.client.codec = codec;
     o.stream = stream;

@@ -1,7 +1,6 @@
 /* worker_test.c: the SDK's worker against a real server. */
+#include "consumer-sdk/given.h"
 #include "support/numbered.h"
-#include "support/served.h"
-#include "unit/base/cmocka_all.h"
 #include "wire/aggregate.h"
 
 #include <pthread.h>
@@ -13,27 +12,9 @@
 
 enum { SHARDS_MAX = 64 };
 
-static struct served served;
-
-static struct sluice_client_options client_options(void)
-{
-    struct sluice_client_options o;
-    sluice_client_options_init(&o);
-    o.endpoint = served.endpoint;
-    o.region = "us-east-1";
-    o.access_key_id = "AKIDEXAMPLE";
-    o.secret_access_key = "secret";
-    return o;
-}
-
 static sluice_client *client_new(void)
 {
-    struct sluice_client_options o = client_options();
-    struct sluice_error e;
-    sluice_client *c;
-    if (sluice_client_new(&o, &c, &e) != SLUICE_OK)
-        fail_msg("%s", e.message);
-    return c;
+    return client_with((struct sluice_client_options){0});
 }
 
 /* ---- a worker on a thread of its own, and what it saw ---- */
@@ -130,7 +111,7 @@ static void run_init(struct run *r, const char *stream, const char *group)
     *r = (struct run){0};
     pthread_mutex_init(&r->mu, NULL);
     sluice_worker_options_init(&r->options);
-    r->options.client = client_options();
+    r->options.client = options_with((struct sluice_client_options){0});
     r->options.stream = stream;
     r->options.group = group;
     r->options.poll_ms = 20;
@@ -504,20 +485,6 @@ static void without_a_consumer_to_register_auto_polls_and_push_ends_the_worker(v
     sluice_client_free(c);
 }
 
-static int begin(void **state)
-{
-    (void)state;
-    served_start(&served);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    served_stop(&served);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -531,5 +498,5 @@ int main(void)
         cmocka_unit_test(a_handler_that_fails_ends_the_worker_with_its_status),
         cmocka_unit_test(without_a_consumer_to_register_auto_polls_and_push_ends_the_worker),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, start, stop);
 }

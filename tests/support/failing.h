@@ -1,9 +1,11 @@
 /* failing.h: allocations that fail in turn. A program that includes it links with
  *     -Wl,--wrap=mem_try -Wl,--wrap=mem_resize_try
- * Only those of the thread that called failing_begin are counted. Included once, by the test itself. */
+ * Included once, by the test itself. Those count of the thread that called failing_begin; a test of other threads says which before it
+ * includes this: #define FAILING_HERE (thread_role() == THREAD_DELIVERY), or true for all. */
 #ifndef SLUICE_TESTS_SUPPORT_FAILING_H
 #define SLUICE_TESTS_SUPPORT_FAILING_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,17 +14,24 @@ void *__wrap_mem_try(size_t size);
 void *__real_mem_resize_try(void *old, size_t size);
 void *__wrap_mem_resize_try(void *old, size_t size);
 
-static _Thread_local struct {
-    long count, fail_at;
-    bool failed;
+static _Thread_local char failing_self; /* a thread's own place */
+static struct {
+    _Atomic long count, fail_at;
+    _Atomic bool failed;
+    const char *_Atomic whose;
 } failing;
+
+#ifndef FAILING_HERE
+#define FAILING_HERE (failing.whose == &failing_self)
+#endif
 
 /* The which-th allocation from now on fails, and no other. */
 static inline void failing_begin(long which)
 {
+    failing.whose = &failing_self;
     failing.count = 0;
-    failing.fail_at = which;
     failing.failed = false;
+    failing.fail_at = which;
 }
 
 /* Whether it came to that. */
@@ -34,7 +43,7 @@ static inline bool failing_end(void)
 
 static inline bool failing_now(void)
 {
-    if (failing.fail_at == 0 || ++failing.count != failing.fail_at)
+    if (failing.fail_at == 0 || !FAILING_HERE || ++failing.count != failing.fail_at)
         return false;
     failing.failed = true;
     return true;

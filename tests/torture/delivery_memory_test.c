@@ -8,33 +8,8 @@
 #include "support/log_driver.h"
 #include "unit/base/cmocka_all.h"
 
-#include <stdatomic.h>
-
-void *__real_mem_try(size_t size);
-void *__wrap_mem_try(size_t size);
-void *__real_mem_resize_try(void *old, size_t size);
-void *__wrap_mem_resize_try(void *old, size_t size);
-
-static _Atomic long allocations, fail_at;
-static _Atomic bool failed;
-
-static bool refuse(void)
-{
-    if (!fail_at || thread_role() != THREAD_DELIVERY || ++allocations != fail_at)
-        return false;
-    failed = true;
-    return true;
-}
-
-void *__wrap_mem_try(size_t size)
-{
-    return refuse() ? NULL : __real_mem_try(size);
-}
-
-void *__wrap_mem_resize_try(void *old, size_t size)
-{
-    return refuse() ? NULL : __real_mem_resize_try(old, size);
-}
+#define FAILING_HERE (thread_role() == THREAD_DELIVERY)
+#include "support/failing.h"
 
 #define GZIPPED                                                                                    \
     "\"ExtendedS3DestinationConfiguration\":{" RIG_S3                                              \
@@ -50,18 +25,16 @@ enum { RECORDS = 30, PAD = 90000, WITHIN_MS = 60, STEPS_MAX = 5000 };
 static void each_allocation_fails(const char *config, bool refused)
 {
     long step = 1;
-    for (failed = true; failed; step++) {
+    for (bool failed = true; failed; step++) {
         struct rig r = {.threads = 1};
         struct fault f;
         assert_true(step < STEPS_MAX);
         rig_open(&r, config, false, 1);
         bucket_refuse(refused);
-        failed = false;
-        allocations = 0;
-        fail_at = step;
+        failing_begin(step);
         assert_int_equal(driver_append_many(r.logs, r.log[0], "a", RECORDS, PAD), RECORDS);
         enum status st = rig_flush(&r, WITHIN_MS, &f);
-        fail_at = 0;
+        failed = failing_end();
         if (st != OK && !failed)
             st = rig_flush(&r, 20 * 1000, &f);
         assert_true(st == OK || failed);

@@ -13,34 +13,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
-void *__real_mem_try(size_t size);
-void *__wrap_mem_try(size_t size);
-void *__real_mem_resize_try(void *old, size_t size);
-void *__wrap_mem_resize_try(void *old, size_t size);
-
-static _Atomic long allocations, fail_at;
-static _Atomic bool failed;
-
-static bool refuse(void)
-{
-    if (!fail_at || ++allocations != fail_at)
-        return false;
-    failed = true;
-    return true;
-}
-
-void *__wrap_mem_try(size_t size)
-{
-    return refuse() ? NULL : __real_mem_try(size);
-}
-
-void *__wrap_mem_resize_try(void *old, size_t size)
-{
-    return refuse() ? NULL : __real_mem_resize_try(old, size);
-}
+#define FAILING_HERE true
+#include "support/failing.h"
 
 enum { APPENDS = 40, LOGS = 2 };
 
@@ -70,7 +46,7 @@ static void check(struct log *l, struct expected *e)
         if (st == END)
             break;
         assert_true(st == OK || st == NO_MEMORY);
-        assert_true(st == OK || failed);
+        assert_true(st == OK || failing.failed);
     }
     assert_int_equal(e->at, e->count);
 }
@@ -82,7 +58,7 @@ static void append_all(struct log_fixture *x, struct log **logs, struct expected
         char text[16];
         snprintf(text, sizeof(text), "%u", i);
         enum status st = driver_append(x->engine, logs[i % LOGS], text, NULL);
-        assert_true(st == OK || (st == NO_MEMORY && failed));
+        assert_true(st == OK || (st == NO_MEMORY && failing.failed));
         if (st == OK)
             e->texts[e->count++] = i;
     }
@@ -92,7 +68,7 @@ static void open_again(struct log_fixture *x)
 {
     struct fault f;
     enum status st = log_leveldb_open(&x->settings, &x->engine, &f);
-    if (st == NO_MEMORY && failed)
+    if (st == NO_MEMORY && failing.failed)
         st = log_leveldb_open(&x->settings, &x->engine, &f);
     assert_int_equal(st, OK);
 }
@@ -107,9 +83,7 @@ static bool one_run(void **state, long which)
     log_fixture_close(x);
     x->settings.segment_bytes = 1500;
     x->settings.tail_bytes_max = 600;
-    failed = false;
-    allocations = 0;
-    fail_at = which;
+    failing_begin(which);
     for (unsigned round = 0; round < 2; round++) {
         open_again(x);
         for (uint32_t i = 0; i < LOGS; i++)
@@ -122,7 +96,7 @@ static bool one_run(void **state, long which)
         (void)x->engine->ops->trim(x->engine, &k.keeper, LOG_FIXTURE_START_MS, 50, &f);
         log_fixture_close(x);
     }
-    fail_at = 0;
+    bool failed = failing_end();
     log_fixture_teardown(state);
     return failed;
 }

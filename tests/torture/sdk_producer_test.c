@@ -23,7 +23,7 @@ static void split_first(const char *stream, const char *shard)
 static bool run(const char *stream, bool split, long n)
 {
     struct sluice_producer_options o = {.size = sizeof(o),
-                                        .client = client_options(),
+                                        .client = options_with((struct sluice_client_options){0}),
                                         .stream = stream,
                                         .aggregate = true,
                                         .ordered = true,

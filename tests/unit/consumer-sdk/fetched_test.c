@@ -2,24 +2,9 @@
 /* link: -Wl,--wrap=mem_try -Wl,--wrap=mem_resize_try */
 #include "consumer-sdk/fetched.h"
 
-#include "base/mem.h"
+#include "support/failing.h"
 #include "unit/base/cmocka_all.h"
 #include "wire/aggregate.h"
-
-static long fail_at = -1; /* which allocation fails, from now on; -1: none */
-
-void *__real_mem_try(size_t size);
-void *__wrap_mem_try(size_t size);
-void *__wrap_mem_try(size_t size)
-{
-    return fail_at >= 0 && fail_at-- == 0 ? NULL : __real_mem_try(size);
-}
-void *__real_mem_resize_try(void *old, size_t size);
-void *__wrap_mem_resize_try(void *old, size_t size);
-void *__wrap_mem_resize_try(void *old, size_t size)
-{
-    return fail_at >= 0 && fail_at-- == 0 ? NULL : __real_mem_resize_try(old, size);
-}
 
 /* ---- what is stored ---- */
 
@@ -171,19 +156,19 @@ static void without_memory_a_batch_stays_as_it_was(void **state)
     const struct fetched_rules rules = {&after, false};
     fill(stored);
     for (long i = 0; i < 2; i++) {
-        fail_at = i;
+        failing_begin(i + 1);
         assert_null(fetched_copy(stored, 3, 0));
     }
-    fail_at = -1;
+    (void)failing_end();
     struct fetched *b = fetched_copy(stored, 3, 0);
     long i = 0;
     for (enum sluice_status st = SLUICE_NO_MEMORY; st != SLUICE_OK; i++) {
-        fail_at = i;
+        failing_begin(i + 1);
         st = fetched_open(b, &rules, &error);
         assert_int_equal(b->count, st == SLUICE_OK ? 5 : 0);
         assert_true(st == SLUICE_OK || st == SLUICE_NO_MEMORY);
     }
-    fail_at = -1;
+    assert_false(failing_end());
     assert_true(i > 2);
     fetched_free(b);
 }

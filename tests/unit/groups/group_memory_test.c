@@ -1,26 +1,11 @@
 /* group_memory_test.c: each allocation fails in turn: an error each time, and the group is as it was. */
 /* link: -Wl,--wrap=mem_try -Wl,--wrap=mem_resize_try */
 #include "groups/group.h"
+#include "support/failing.h"
 #include "unit/base/cmocka_all.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static int until_failure = -1; /* -1: none fails */
-
-void *__real_mem_try(size_t size);
-void *__wrap_mem_try(size_t size);
-void *__wrap_mem_try(size_t size)
-{
-    return until_failure >= 0 && until_failure-- == 0 ? NULL : __real_mem_try(size);
-}
-
-void *__real_mem_resize_try(void *old, size_t size);
-void *__wrap_mem_resize_try(void *old, size_t size);
-void *__wrap_mem_resize_try(void *old, size_t size)
-{
-    return until_failure >= 0 && until_failure-- == 0 ? NULL : __real_mem_resize_try(old, size);
-}
 
 static const struct group_shard shards[] = {
     {"s-0", NULL, NULL}, {"s-1", "s-0", NULL}, {"s-2", "s-0", NULL}, {"s-3", NULL, NULL}};
@@ -51,9 +36,9 @@ static void torture(struct group *g, enum status (*step)(struct group *))
     enum status st = NO_MEMORY;
     for (int at = 0; st == NO_MEMORY; at++) {
         struct rows before = rows_of(g);
-        until_failure = at;
+        failing_begin(at + 1);
         st = step(g);
-        until_failure = -1;
+        (void)failing_end();
         struct rows after = rows_of(g);
         if (st == NO_MEMORY)
             assert_memory_equal(&before, &after, sizeof(before)); /* G7 */
@@ -77,9 +62,9 @@ static enum status join(struct group *g)
 static void what_fails_for_memory_has_changed_nothing(void **state)
 {
     (void)state;
-    until_failure = 0;
+    failing_begin(1);
     assert_null(group_new(0));
-    until_failure = -1;
+    (void)failing_end();
     struct group *g = group_new(0);
     torture(g, list);
     torture(g, join);
@@ -107,9 +92,9 @@ static void leases_that_could_not_be_assigned_are_at_the_next_chance(void **stat
     for (int at = 1; at <= ARRAYS; at++) {
         struct group *g = group_new(0);
         assert_int_equal(list(g), OK);
-        until_failure = at;
+        failing_begin(at + 1);
         assert_int_equal(join(g), OK);
-        until_failure = -1;
+        (void)failing_end();
         assert_int_equal(held(g), 0);
         group_expire(g, 1000);
         assert_int_equal(held(g), 2);
@@ -127,9 +112,9 @@ static void a_row_without_memory_is_not_loaded(void **state)
     for (size_t i = 0; i < r.count; i++) {
         enum status st = NO_MEMORY;
         for (int at = 0; st == NO_MEMORY; at++) {
-            until_failure = at;
+            failing_begin(at + 1);
             st = group_load(copy, &r.at[i], NULL);
-            until_failure = -1;
+            (void)failing_end();
         }
         assert_int_equal(st, OK);
     }
