@@ -1,10 +1,12 @@
 """test_records.py: records in by put, out by get and tail."""
 
 import base64
+import itertools
 import json
 import signal
 
 import pytest
+from lossy import LossyProxy
 
 
 def got(sluice, stream, *words):
@@ -21,7 +23,37 @@ def test_ten_thousand_lines_come_back_byte_for_byte(sluice, stream, tmp_path):
 @pytest.mark.parametrize("how", [(), ("--idempotent",), ("--aggregate",), ("--ordered", "--idempotent")])
 def test_ways_to_put(sluice, stream, how):
     assert sluice("put", stream, *how, stdin=b"a\nb\nc\n").stderr.startswith(b"3 records stored, 0 failed")
-    assert sluice("get", stream).stdout
+    records = got(sluice, stream)
+    if "--aggregate" in how:  # they are one record, as the KPL packs them
+        (packed,) = [base64.b64decode(r["data"]) for r in records]
+        assert packed.startswith(b"\xf3\x89\x9a\xc2") and all(b"\x1a\x01" + line in packed for line in (b"a", b"b", b"c"))
+    else:
+        assert sorted(r["text"] for r in records) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "how, twice",
+    [
+        (("--idempotent",), False),
+        (("--idempotent", "--ordered"), False),
+        (("--idempotent", "--aggregate"), False),
+        ((), True),
+    ],
+    ids=["numbered", "ordered", "aggregated", "plain"],
+)
+def test_an_answer_that_is_lost_stores_nothing_twice_with_numbers(sluice, server, stream, how, twice):
+    """Every second answer is lost after the service did the work. Without numbers duplicates are seen."""
+    turn = itertools.count()
+    proxy = LossyProxy(server.port, lambda request: b".PutRecords" in request and next(turn) % 2 == 0)
+    lines = b"".join(b"%d %s\n" % (n, b"x" * 2000) for n in range(3000))
+    said = sluice("put", stream, *how, stdin=lines, AWS_ENDPOINT_URL=proxy.endpoint).stderr
+    proxy.close()
+    assert said.startswith(b"3000 records stored, 0 failed"), said
+    assert proxy.lost > 1
+    stored = [r["data"] for r in got(sluice, stream)]
+    assert (len(set(stored)) < len(stored)) == twice, f"{len(set(stored))} of {len(stored)} are different"
+    if "--aggregate" not in how:
+        assert len(set(stored)) == 3000
 
 
 @pytest.mark.parametrize(
