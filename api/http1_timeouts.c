@@ -11,7 +11,8 @@
  *   RUNNING    none          it is our turn
  *   RESTING    none          likewise: a reply that goes on has nothing to say; whoever has gone meanwhile is found when it has
  *
- * A connection whose client has closed his side ends at the next sweep at the latest.
+ * A connection whose client has closed his side ends at the next sweep at the latest; only one who had rested, and then said less than
+ * a request line and left in the same moment, at the limit of IDLE.
  *
  * I1. While there are connections, the sweep runs at least every second; without any, and nothing
  * to trim, it sleeps.
