@@ -9,6 +9,7 @@
  * by name. After a failed write the database is opened anew before the next: LevelDB latches what it failed at. */
 #include "api/group_keeper_internal.h"
 
+#include "base/json_text.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/trace.h"
@@ -62,10 +63,11 @@ static enum status write_row(void *arg, const struct group_row *row)
     }
     struct group_row kept = durable_part(row);
     json_t *object = group_row_json(&kept);
-    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
-    must(text);
-    leveldb_writebatch_put(to->keeper->batch, key, strlen(key), text, strlen(text));
-    mem_free(text);
+    struct buf text;
+    buf_init(&text, SIZE_MAX / 2);
+    must(json_text_append(object, JSON_COMPACT | JSON_SORT_KEYS, &text) == OK);
+    leveldb_writebatch_put(to->keeper->batch, key, strlen(key), (const char *)text.at, text.len);
+    buf_fini(&text);
     json_decref(object);
     return OK;
 }

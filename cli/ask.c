@@ -5,6 +5,7 @@
 #include "cli/ask.h"
 
 #include "base/buf.h"
+#include "base/json_text.h"
 #include "base/limits.h"
 
 #include <sluice/kinesis.h>
@@ -15,12 +16,6 @@
 enum { LOOK_MS = 200 };
 
 /* ---- one call ---- */
-
-static int append(const char *text, size_t len, void *to)
-{
-    buf_append(to, bytes_of(text, len));
-    return ((struct buf *)to)->status == OK ? 0 : -1;
-}
 
 enum cli_exit ask_once(const struct invocation *words, sluice_client *client,
                        const struct sluice_operation *operation, const json_t *request,
@@ -34,7 +29,7 @@ enum cli_exit ask_once(const struct invocation *words, sluice_client *client,
     *answer = NULL;
     struct buf text;
     buf_init(&text, REQUEST_BODY_BYTES_MAX);
-    if (json_dump_callback(request, append, &text, JSON_COMPACT) != 0) {
+    if (json_text_append(request, JSON_COMPACT, &text) != OK) {
         buf_fini(&text);
         return session_say(words, CLI_FAILED, "the request is too large");
     }

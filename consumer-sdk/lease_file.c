@@ -17,6 +17,7 @@
  * Thread: the worker's. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "consumer-sdk/error.h"
@@ -196,12 +197,6 @@ static enum status add_row(void *arg, const struct group_row *row)
     return object && json_array_append_new(arg, object) == 0 ? OK : NO_MEMORY;
 }
 
-static int add_text(const char *text, size_t len, void *arg)
-{
-    buf_append(arg, bytes_of(text, len));
-    return ((struct buf *)arg)->status == OK ? 0 : -1;
-}
-
 static enum status write_group(struct opened *o)
 {
     json_t *rows = json_array();
@@ -210,11 +205,9 @@ static enum status write_group(struct opened *o)
         return no_memory(o);
     struct buf text;
     buf_init(&text, LEASE_FILE_BYTES_MAX);
-    /* The buf latches a piece that did not fit; jansson may go on without it, and call the rest whole. */
-    enum status st =
-        json_dump_callback(o->root, add_text, &text, JSON_COMPACT) == 0 && text.status == OK
-            ? file_replace(o->file->path, buf_view(&text), &o->fault) /* L2 */
-            : no_memory(o);
+    enum status st = json_text_append(o->root, JSON_COMPACT, &text) == OK
+                         ? file_replace(o->file->path, buf_view(&text), &o->fault) /* L2 */
+                         : no_memory(o);
     buf_fini(&text);
     return st;
 }

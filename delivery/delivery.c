@@ -10,6 +10,7 @@
  * The lock of a delivery stream is held for a pointer and a count, or a sentence. */
 #include "delivery/delivery.h"
 
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/lock.h"
 #include "base/mem.h"
@@ -157,12 +158,11 @@ enum status delivery_view_write(const struct delivery_view *v, struct buf *out)
     if (bytes_present(v->columns))
         must(json_object_set_new(row, "columns",
                                  json_stringn((const char *)v->columns.at, v->columns.len)) == 0);
-    char *text = json_dumps(row, JSON_COMPACT | JSON_SORT_KEYS);
-    must(text);
+    enum status st = json_text_append(row, JSON_COMPACT | JSON_SORT_KEYS, out);
     json_decref(row);
-    buf_append_text(out, text);
+    if (st != OK)
+        return st;
     buf_append_byte(out, '\n');
-    mem_free(text);
     json_encode(&shape_firehose_create_delivery_stream_input, v->config, out);
     return out->status;
 }

@@ -1,6 +1,7 @@
 /* plan.c: rows as JSON, by jansson: they are few, and a person may want to read them. */
 #include "delivery/plan.h"
 
+#include "base/json_text.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "wire/uri.h"
@@ -102,17 +103,26 @@ bool row_key_parse(enum delivery_row kind, struct bytes key, uint32_t *shard, st
     return rest.len > 0;
 }
 
-/* ---- writing ---- */
+/* ---- writing: what had no memory latches, as a row without it would be another plan's ---- */
 
-static void set_escaped(json_t *object, const char *name, struct bytes text)
+struct writer {
+    bool bad;
+};
+
+static void set(struct writer *w, json_t *object, const char *name, json_t *value)
+{
+    w->bad |= json_object_set_new(object, name, value) != 0;
+}
+
+static void set_escaped(struct writer *w, json_t *object, const char *name, struct bytes text)
 {
     if (!bytes_present(text))
         return;
     struct buf escaped;
     buf_init(&escaped, SIZE_MAX / 2);
     uri_escape(&escaped, text, true);
-    json_object_set_new(object, name,
-                        json_stringn(escaped.at ? (const char *)escaped.at : "", escaped.len));
+    w->bad |= escaped.status != OK;
+    set(w, object, name, json_stringn(escaped.at ? (const char *)escaped.at : "", escaped.len));
     buf_fini(&escaped);
 }
 
@@ -121,57 +131,54 @@ static json_t *position_json(struct position p)
     return json_pack("[I, I]", (json_int_t)p.offset, (json_int_t)p.sub);
 }
 
-static void set_place(json_t *object, const struct plan_place *p)
+static void set_place(struct writer *w, json_t *object, const struct plan_place *p)
 {
-    set_escaped(object, "name", bytes_text(p->name));
-    set_escaped(object, "bucket", bytes_text(p->bucket));
-    set_escaped(object, "kms", bytes_text(p->kms_key));
-    json_object_set_new(object, "compression", json_string(compression_name(p->compression)));
+    set_escaped(w, object, "name", bytes_text(p->name));
+    set_escaped(w, object, "bucket", bytes_text(p->bucket));
+    set_escaped(w, object, "kms", bytes_text(p->kms_key));
+    set(w, object, "compression", json_string(compression_name(p->compression)));
 }
 
-static json_t *failure_json(const struct plan_failure *failure)
+static json_t *failure_json(struct writer *w, const struct plan_failure *failure)
 {
     json_t *o = json_object();
-    set_place(o, &failure->place);
-    set_escaped(o, "code", bytes_text(failure->code));
-    set_escaped(o, "text", bytes_text(failure->text));
-    json_object_set_new(o, "attempts", json_integer(failure->attempts));
-    json_object_set_new(o, "ended_ms", json_integer((json_int_t)failure->ended_ms));
+    set_place(w, o, &failure->place);
+    set_escaped(w, o, "code", bytes_text(failure->code));
+    set_escaped(w, o, "text", bytes_text(failure->text));
+    set(w, o, "attempts", json_integer(failure->attempts));
+    set(w, o, "ended_ms", json_integer((json_int_t)failure->ended_ms));
     if (!failure->only)
         return o;
     json_t *only = json_array();
     for (uint32_t i = 0; i < failure->only_count; i++) {
         const struct parcel_refusal *r = &failure->only[i];
         json_t *row = json_object();
-        json_object_set_new(row, "record", json_integer(r->record));
-        set_escaped(row, "code", bytes_text(r->code));
-        set_escaped(row, "text", bytes_text(r->text));
-        json_array_append_new(only, row);
+        set(w, row, "record", json_integer(r->record));
+        set_escaped(w, row, "code", bytes_text(r->code));
+        set_escaped(w, row, "text", bytes_text(r->text));
+        w->bad |= json_array_append_new(only, row) != 0;
     }
-    json_object_set_new(o, "only", only);
+    set(w, o, "only", only);
     return o;
 }
 
 enum status plan_write(const struct plan_facts *p, struct buf *out)
 {
+    struct writer w = {.bad = false};
     json_t *o = json_object();
-    json_object_set_new(o, "first", position_json(p->first));
-    json_object_set_new(o, "last", position_json(p->last));
-    json_object_set_new(o, "channel", json_string(channels[p->channel]));
-    set_escaped(o, "partition", p->partition);
-    json_object_set_new(o, "s3", json_boolean(p->to_s3));
-    set_place(o, &p->place);
-    json_object_set_new(o, "first_ms", json_integer((json_int_t)p->first_ms));
-    set_escaped(o, "entry", bytes_text(p->entry));
+    set(&w, o, "first", position_json(p->first));
+    set(&w, o, "last", position_json(p->last));
+    set(&w, o, "channel", json_string(channels[p->channel]));
+    set_escaped(&w, o, "partition", p->partition);
+    set(&w, o, "s3", json_boolean(p->to_s3));
+    set_place(&w, o, &p->place);
+    set(&w, o, "first_ms", json_integer((json_int_t)p->first_ms));
+    set_escaped(&w, o, "entry", bytes_text(p->entry));
     if (p->failure.is)
-        json_object_set_new(o, "failed", failure_json(&p->failure));
-    char *text = json_dumps(o, JSON_COMPACT);
+        set(&w, o, "failed", failure_json(&w, &p->failure));
+    enum status st = w.bad ? NO_MEMORY : json_text_append(o, JSON_COMPACT, out);
     json_decref(o);
-    if (!text)
-        return NO_MEMORY;
-    buf_append_text(out, text);
-    mem_free(text);
-    return out->status;
+    return st;
 }
 
 /* ---- reading: whatever is missing or of another kind makes the whole row unreadable ---- */

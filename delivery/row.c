@@ -1,6 +1,7 @@
 /* row.c: see the header. One function a kind of column; arrays, maps and structs come back to append_value. */
 #include "delivery/row.h"
 
+#include "base/json_text.h"
 #include "base/mem.h"
 #include "delivery/civil.h"
 #include "delivery/moment.h"
@@ -232,17 +233,15 @@ static struct bytes cut_text(struct bytes text, uint32_t characters)
 
 static enum status append_string(struct writer *w, const struct column *c, const json_t *value)
 {
-    char *made = NULL;
-    struct bytes text = text_of(value);
-    if (!json_is_string(value)) {
-        made = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        if (!made)
-            return NO_MEMORY;
-        text = bytes_text(made);
-    }
-    append_text(w->out, c->length ? cut_text(text, c->length) : text);
-    mem_free(made);
-    return OK;
+    struct buf made;
+    buf_init(&made, SIZE_MAX / 2);
+    enum status st =
+        json_is_string(value) ? OK : json_text_append(value, JSON_COMPACT | JSON_ENCODE_ANY, &made);
+    struct bytes text = json_is_string(value) ? text_of(value) : buf_view(&made);
+    if (st == OK)
+        append_text(w->out, c->length ? cut_text(text, c->length) : text);
+    buf_fini(&made);
+    return st;
 }
 
 /* ---- times ---- */

@@ -2,6 +2,7 @@
 #include "delivery/tables.h"
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/mem.h"
 #include "delivery/columns.h"
 
@@ -30,12 +31,7 @@ static enum status write_columns(const json_t *table, struct buf *out)
         buf_append_text(out, "null");
         return out->status;
     }
-    char *text = json_dumps(columns, JSON_COMPACT | JSON_ENCODE_ANY);
-    if (!text)
-        return NO_MEMORY;
-    buf_append_text(out, text);
-    mem_free(text);
-    return out->status;
+    return json_text_append(columns, JSON_COMPACT | JSON_ENCODE_ANY, out);
 }
 
 static enum status check_table(const json_t *table, struct fault *f)

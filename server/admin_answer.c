@@ -9,21 +9,21 @@
 #include "server/admin.h"
 
 #include "api/keys.h"
+#include "base/json_text.h"
 #include "shards/scope.h"
 
 #include <jansson.h>
 
-static int append(const char *text, size_t len, void *out)
-{
-    buf_append(out, bytes_of(text, len));
-    return 0;
-}
-
 /* Takes `answer`. NULL, which is no memory, is answered too. */
 static void answer_with(json_t *answer, struct buf *out)
 {
-    if (!answer || json_dump_callback(answer, append, out, JSON_COMPACT) != 0)
+    struct buf line;
+    buf_init(&line, ADMIN_ANSWER_BYTES_MAX);
+    if (json_text_append(answer, JSON_COMPACT, &line) == OK)
+        buf_append(out, buf_view(&line));
+    else
         buf_append_text(out, "{\"error\":\"no memory for the answer\"}");
+    buf_fini(&line);
     buf_append_byte(out, '\n');
     json_decref(answer);
 }

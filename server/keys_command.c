@@ -10,6 +10,7 @@
 #include "server/keys_command.h"
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/mem.h"
 #include "server/admin.h"
 #include "server/data_folder.h"
@@ -213,17 +214,15 @@ static int run(const struct verb *verb, json_t *question, const char *data)
     struct fault f = {.status = OK};
     struct buf answer;
     buf_init(&answer, ADMIN_ANSWER_BYTES_MAX);
-    char *line = NULL;
-    size_t len = json_dumpb(question, NULL, 0, JSON_COMPACT);
+    struct buf line;
+    buf_init(&line, ADMIN_LINE_BYTES_MAX - 1);
     int outcome = FAILED;
     json_t *told = NULL;
-    if (len == 0 || len >= ADMIN_LINE_BYTES_MAX) {
+    if (json_text_append(question, JSON_COMPACT, &line) != OK) {
         fputs("sluice keys: that is no access key\n", stderr);
         goto done;
     }
-    line = mem_must(len);
-    json_dumpb(question, line, len, JSON_COMPACT);
-    if (ask(data, bytes_of(line, len), &answer, &f) != OK) {
+    if (ask(data, buf_view(&line), &answer, &f) != OK) {
         fprintf(stderr, "sluice keys: %s\n", f.text);
         goto done;
     }
@@ -237,7 +236,7 @@ static int run(const struct verb *verb, json_t *question, const char *data)
     outcome = DONE;
 done:
     json_decref(told);
-    mem_free(line);
+    buf_fini(&line);
     buf_fini(&answer);
     return outcome;
 }

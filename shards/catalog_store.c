@@ -6,6 +6,7 @@
 #include "shards/catalog_store.h"
 
 #include "base/digest.h"
+#include "base/json_text.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "shards/catalog_encryption_row.h"
@@ -47,11 +48,11 @@ void catalog_batch_free(struct catalog_batch *b)
 /* Takes over `object`. */
 static void put_row(struct catalog_batch *b, const char *key, json_t *object)
 {
-    must(object);
-    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
-    must(text);
-    leveldb_writebatch_put(b->rows, key, strlen(key), text, strlen(text));
-    mem_free(text);
+    struct buf text;
+    buf_init(&text, SIZE_MAX / 2);
+    must(json_text_append(object, JSON_COMPACT | JSON_SORT_KEYS, &text) == OK);
+    leveldb_writebatch_put(b->rows, key, strlen(key), (const char *)text.at, text.len);
+    buf_fini(&text);
     json_decref(object);
 }
 
