@@ -62,14 +62,16 @@ def refused(operation, **members):
 
 
 def until(condition, seconds=30, words="the condition"):
-    """Asks again until the answer is true, and returns it."""
-    end = time.monotonic() + seconds
+    """Asks again until the answer is true, and returns it. One look counts a second at most: a machine that stood still is not the condition's fault."""
+    left = seconds
     while True:
+        began = time.monotonic()
         answer = condition()
         if answer:
             return answer
-        assert time.monotonic() < end, f"{words} did not come within {seconds} s"
+        assert left > 0, f"{words} did not come within {seconds} s"
         time.sleep(0.01)  # between two looks at the condition
+        left -= min(1, time.monotonic() - began)
 
 
 def status(kinesis, name):
