@@ -28,6 +28,7 @@ void dispatch_init(struct dispatch *d, const struct dispatch_options *options, s
     list_init(&d->unrouted);
     list_init(&d->calls);
     list_init(&d->strays);
+    list_init(&d->closed);
 }
 
 static void free_list(struct dispatch *d, struct list *l)
@@ -50,6 +51,7 @@ void dispatch_fini(struct dispatch *d)
     mem_free(d->queues);
     shard_map_free(d->map);
     shard_map_free(d->next_map);
+    dispatch_forget_closed(d);
 }
 
 /* ---- in ---- */

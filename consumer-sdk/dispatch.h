@@ -10,8 +10,8 @@
  * P1. A parcel is in one place: unrouted, a queue, a call, or stray; completing it frees it.
  * P3. A call carries one parcel of a shard in ordered mode, and no other until it came back: a PutRecords may store a later record of a
  *     call and refuse an earlier one. When shards change, nothing goes to a child while something is on its way to its parent.
- * P4. What comes back from another shard than it was packed for is looked at when the new map is there: records that do not belong to
- *     that shard (readers drop them) are sent again.
+ * P4. What comes back from another shard than it was packed for is looked at when the new map is there: when one of its records does not
+ *     belong to that shard, readers drop it whole, and so it is sent again whole.
  * P5. A parcel has its number from its first sending on, and never another; a packed one whose answer was lost is never packed anew.
  *
  * Thread: whoever turns the producer. */
@@ -71,6 +71,8 @@ struct dispatch {
     struct shard_queue **queues; /* of the map's shards */
     struct list active; /* queues in which something waits: those served least lately first */
     struct list unrouted, calls, strays;
+    struct list closed; /* shards of the latest list: the last ones of it first */
+    uint32_t closed_count;
     uint32_t calls_under_way;
     uint64_t flush_order; /* puts up to this one do not linger */
     uint64_t number;      /* the next */
@@ -110,6 +112,13 @@ void dispatch_record(struct dispatch *d, struct put_call *call, uint32_t place,
 void dispatch_ended(struct dispatch *d, struct put_call *call, const struct sluice_error *error,
                     uint64_t now_us);
 
+/* Whether the next list should have the closed shards too: something lies in a shard that may be one of them. */
+static inline bool dispatch_wants_closed(const struct dispatch *d)
+{
+    return !list_empty(&d->strays);
+}
+/* One of them; before dispatch_set_map. */
+void dispatch_closed(struct dispatch *d, const struct shard_range *range);
 /* Whether the shards should be listed now; true: dispatch_set_map or dispatch_map_failed follows. */
 bool dispatch_wants_map(struct dispatch *d, uint64_t now_us);
 /* Takes the map. */

@@ -174,7 +174,9 @@ static void stored(struct dispatch *d, struct shard_queue *q, struct parcel *p,
     list_remove(&p->numbered_node);
     backoff_reset(&q->backoff);
     d->counts.kinesis_records++;
-    if (strcmp(names.shard_id, q->range->id) != 0) {
+    bool elsewhere = strcmp(names.shard_id, q->range->id) != 0;
+    /* One that had to stay whole may have been packed for a shard that has split since (P5). */
+    if (elsewhere || (p->entries && p->unknown && !parcel_within(p, q->range))) {
         dispatch_map_is_old(d);
         if (p->entries) {
             dispatch_stray(d, q, p, r, now_us);

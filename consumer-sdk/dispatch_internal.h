@@ -42,6 +42,7 @@ static inline bool dispatch_must_stay_whole(const struct parcel *p)
 /* It is stored in a shard that it was not packed for. Nothing of its queue goes until a map says where its records belong. */
 void dispatch_stray(struct dispatch *d, struct shard_queue *q, struct parcel *p,
                     const struct put_result *result, uint64_t now_us);
+void dispatch_forget_closed(struct dispatch *d);
 /* A map is wanted at once. */
 void dispatch_map_is_old(struct dispatch *d);
 

@@ -13,6 +13,8 @@
 
 #include <stdio.h>
 
+enum { CLOSED_MAX = 4096 }; /* the latest of a list */
+
 bool dispatch_wants_map(struct dispatch *d, uint64_t now_us)
 {
     if (d->map_asked || d->cancelled || now_us < d->map_after_us ||
@@ -166,6 +168,38 @@ static void reroute(struct dispatch *d, struct list *parcels, uint64_t now_us)
     }
 }
 
+/* ---- closed shards ---- */
+
+struct closed_shard {
+    struct list node;
+    struct shard_range range;
+};
+
+static void forget_closed(struct dispatch *d, uint32_t most)
+{
+    for (; d->closed_count > most; d->closed_count--) {
+        struct closed_shard *oldest = LIST_OWNER(d->closed.prev, struct closed_shard, node);
+        list_remove(&oldest->node);
+        mem_free(oldest);
+    }
+}
+
+void dispatch_forget_closed(struct dispatch *d)
+{
+    forget_closed(d, 0);
+}
+
+void dispatch_closed(struct dispatch *d, const struct shard_range *range)
+{
+    struct closed_shard *c = mem_try(sizeof(*c));
+    if (!c)
+        return;
+    c->range = *range;
+    list_prepend(&d->closed, &c->node);
+    d->closed_count++;
+    forget_closed(d, CLOSED_MAX);
+}
+
 /* ---- strays ---- */
 
 void dispatch_stray(struct dispatch *d, struct shard_queue *q, struct parcel *p,
@@ -200,8 +234,8 @@ static void landed(void *arg, struct parcel *p, uint32_t place)
     dispatch_deliver(l->d, p, place, &l->result, l->now_us);
 }
 
-/* Records that belong to the shard where they lie are delivered, the others are sent again. A shard that the map does not know has closed
- * again, and nobody can say any more what belonged to it: all go again. */
+/* What lies whole in its shard is delivered, the other is sent again; so is what lies in a shard that is not even among the closed ones, since
+ * nobody can say any more what belonged to it. */
 static void settle(struct dispatch *d, struct stray *s, const struct shard_range *r,
                    struct list *waiting, uint64_t now_us)
 {
@@ -223,14 +257,27 @@ static void settle(struct dispatch *d, struct stray *s, const struct shard_range
     parcel_merge(waiting, &again);
 }
 
+static const struct shard_range *range_named(const struct dispatch *d, const char *id)
+{
+    int64_t place = shard_map_named(d->map, bytes_text(id));
+    if (place != SHARD_NONE)
+        return &d->map->shards[place];
+    LIST_EACH(node, keep, &d->closed)
+    {
+        const struct closed_shard *c = LIST_OWNER(node, struct closed_shard, node);
+        if (strcmp(c->range.id, id) == 0)
+            return &c->range;
+    }
+    return NULL;
+}
+
 static void settle_strays(struct dispatch *d, struct list *waiting, uint64_t now_us)
 {
     LIST_EACH(node, keep, &d->strays)
     {
         struct stray *s = LIST_OWNER(node, struct stray, node);
-        int64_t place = shard_map_named(d->map, bytes_text(s->shard_id));
         list_remove(node);
-        settle(d, s, place == SHARD_NONE ? NULL : &d->map->shards[place], waiting, now_us);
+        settle(d, s, range_named(d, s->shard_id), waiting, now_us);
         mem_free(s);
     }
 }
@@ -258,6 +305,7 @@ void dispatch_try_map(struct dispatch *d, uint64_t now_us)
     d->next_map = NULL;
     parcel_merge(&waiting, &d->unrouted);
     settle_strays(d, &waiting, now_us); /* what of them goes again, goes in its turn */
+    dispatch_forget_closed(d);
     reroute(d, &waiting, now_us);
 }
 

@@ -38,6 +38,11 @@ static enum fetch_verdict service_verdict(const struct sluice_error *e)
     return FETCH_REFUSED;
 }
 
+bool fetch_unanswered(const struct sluice_error *error)
+{
+    return error->status == SLUICE_TRANSPORT && error->http_status == 0;
+}
+
 enum fetch_verdict fetch_verdict_of(const struct sluice_error *error)
 {
     switch (error->status) {

@@ -14,5 +14,7 @@ enum fetch_verdict {
     FETCH_REFUSED    /* it does not pass */
 };
 enum fetch_verdict fetch_verdict_of(const struct sluice_error *error);
+/* Nobody was there to answer. That passes, and tells nothing about what the service can do. */
+bool fetch_unanswered(const struct sluice_error *error);
 
 #endif

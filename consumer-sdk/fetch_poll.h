@@ -13,6 +13,7 @@ struct fetch_setting {
     struct random *random;
     const char *stream_arn;
     const char *consumer_arn; /* for push */
+    bool push_only;           /* for push: polling will not do */
     unsigned records_max;
     unsigned poll_ms; /* between two calls that found nothing */
     unsigned

@@ -2,13 +2,17 @@
  *
  *   IDLE        fetch_step, due and wanted             SUBSCRIBED
  *   SUBSCRIBED  the subscription ended, 5 minutes      IDLE, due at once
- *   SUBSCRIBED  it broke, or was refused               IDLE, due after a back-off; OVER (NO_PUSH) when TRIES_MAX in a row brought no event
+ *   SUBSCRIBED  it broke, or there was no answer       IDLE, due after a back-off; OVER (NO_PUSH) when TRIES_MAX that were answered brought no event
+ *   SUBSCRIBED  it was refused                         OVER (NO_PUSH)
  *   SUBSCRIBED  an event with ChildShards              OVER, the shard's end
  *
  * The service sends without being asked; what stops it is the transport, when the subscription is paused: F3 by that.
  *
  * A consumer has one subscription to a shard; after one broke, the service may take it for alive a while, and refuses the next
  * (ResourceInUseException): that is waited for, and does not count as a refusal.
+ *
+ * A service that is away for a while says nothing about push, so tries without an answer do not count. Where polling will not do (push_only) none
+ * does: what passes is waited for.
  *
  * F2. The continuation sequence number of the last event is where the next subscription begins.
  *
@@ -87,7 +91,7 @@ static void broke(struct fetch_push *p, const struct sluice_error *error)
         p->fetch.from = (struct fetch_from){.place = FETCH_LATEST};
     else if (verdict == FETCH_REFUSED || verdict == FETCH_NOT_FOUND)
         p->tries = TRIES_MAX; /* the consumer may be gone; polling will tell whether the shard is */
-    else if (verdict != FETCH_BUSY)
+    else if (verdict != FETCH_BUSY && !p->setting->push_only && !fetch_unanswered(error))
         p->tries++;
     if (p->tries >= TRIES_MAX) {
         over(p, FETCH_NO_PUSH, error);

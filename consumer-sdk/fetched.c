@@ -6,8 +6,8 @@
  * K3. Records that are not after `rules->after` are left out: after a restart reading begins at the checkpoint's own record,
  *     which may be an aggregated one that was handled in part.
  *
- * The KCL leaves out records of an aggregated one whose key belongs to another shard. We do not: they were stored here, and nobody
- * else will hand them out.
+ * K4. An aggregated record of which one key belongs to another shard is left out whole, as the KCL does: a shard split under it, and its
+ *     producer (ours, the KPL), which knows where it lies, puts all of it again. Handed out from here it would come twice, and the second time too late.
  *
  * Thread: the batch's owner's. */
 #include "consumer-sdk/fetched.h"
@@ -173,6 +173,24 @@ static bool add_whole(struct opening *o, const struct sluice_kinesis_record *sto
     return add(o, &whole);
 }
 
+/* K4. Records that share a key stand together, and keys in one table: a look at the address saves most digests. */
+static bool is_ours(const struct key_range *keys, const struct aggregate_record *parts,
+                    uint32_t count)
+{
+    const uint8_t *last = NULL;
+    if (keys->first == 0 && keys->last == U128_MAX)
+        return true;
+    for (uint32_t i = 0; i < count; i++) {
+        if (parts[i].partition_key.at == last && !bytes_present(parts[i].explicit_hash_key))
+            continue;
+        u128 hash = aggregate_hash(&parts[i]);
+        if (hash < keys->first || hash > keys->last)
+            return false;
+        last = bytes_present(parts[i].explicit_hash_key) ? NULL : parts[i].partition_key.at;
+    }
+    return true;
+}
+
 static bool add_parts(struct opening *o, const struct sluice_kinesis_record *stored)
 {
     struct aggregate_record *parts;
@@ -183,6 +201,10 @@ static bool add_parts(struct opening *o, const struct sluice_kinesis_record *sto
         return false;
     if (st != OK)
         return add_whole(o, stored);
+    if (!is_ours(&o->rules->keys, parts, count)) {
+        o->b->strays++;
+        return true;
+    }
     for (uint32_t i = 0; i < count; i++) {
         o->sub = i;
         if (!add(o, &parts[i]))
@@ -213,7 +235,7 @@ static void close_again(struct fetched *b)
     arena_init(&b->arena, OPENED_ARENA_BYTES_MAX);
     mem_free(b->records);
     b->records = NULL;
-    b->count = 0;
+    b->count = b->strays = 0;
 }
 
 enum sluice_status fetched_open(struct fetched *b, const struct fetched_rules *rules,

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/list.h"
+#include "base/u128.h"
 
 #include <sluice/consumer.h>
 #include <sluice/kinesis.h>
@@ -25,6 +26,7 @@ struct fetched {
     struct arena arena;
     struct sluice_received *records;
     size_t count;
+    uint32_t strays; /* aggregated records that are not the shard's, and were left out */
 };
 
 /* Of records that live in `source`, which the batch takes over. NULL: no memory, and `source` is still the caller's. */
@@ -36,8 +38,15 @@ struct fetched *fetched_copy(const struct sluice_kinesis_record *stored, uint32_
                              int64_t behind_ms) SLUICE_MUST_USE;
 void fetched_free(struct fetched *b);
 
+/* Hash keys, both ends included. */
+struct key_range {
+    u128 first, last;
+};
+#define KEY_RANGE_ALL ((struct key_range){.last = U128_MAX})
+
 struct fetched_rules {
     const struct sluice_checkpoint_at *after; /* what is not after this was handled before */
+    struct key_range keys;                    /* the shard's */
     bool keep_aggregated;
 };
 /* SLUICE_OK; SLUICE_NO_MEMORY: it is as it was; SLUICE_PROTOCOL: a sequence number that is none. */

@@ -1,25 +1,14 @@
 /* parcel_unpack.c: a packed parcel taken apart, when the shards that it was packed for are no more.
  *
- * Readers drop records of an aggregated one whose keys do not belong to the shard that it lies in (the KCL does). So what was packed for a
- * shard that has split since must not stay together.
+ * Readers drop an aggregated record when one of its keys does not belong to the shard that it lies in: all of it (the KCL does, and our
+ * worker). So what was packed for a shard that has split since must not stay together.
  *
  * Thread: whoever turns the producer. */
 #include "base/arena.h"
-#include "base/digest.h"
 #include "consumer-sdk/intake.h"
 #include "consumer-sdk/shard_queue.h"
 
 #define ARENA_BYTES_MAX ((size_t)64 << 20)
-
-static u128 hash_of(const struct aggregate_record *r)
-{
-    u128 hash;
-    if (bytes_present(r->explicit_hash_key) && u128_parse(r->explicit_hash_key, &hash))
-        return hash;
-    uint8_t digest[MD5_BYTES];
-    digest_md5(r->partition_key, digest);
-    return u128_from_be(digest);
-}
 
 /* It was written here: only memory can be missing. */
 static bool read_all(const struct parcel *p, struct arena *a, struct aggregate_record **records)
@@ -41,7 +30,7 @@ bool parcel_within(const struct parcel *p, const struct shard_range *range)
     struct aggregate_record *records;
     bool within = read_all(p, &a, &records);
     for (uint32_t i = 0; within && i < p->count; i++)
-        within = shard_range_has(range, hash_of(&records[i]));
+        within = shard_range_has(range, aggregate_hash(&records[i]));
     arena_fini(&a);
     return within;
 }
@@ -49,7 +38,7 @@ bool parcel_within(const struct parcel *p, const struct shard_range *range)
 static struct parcel lone(const struct parcel *p, const struct aggregate_record *r, uint32_t i)
 {
     return (struct parcel){
-        .hash = hash_of(r),
+        .hash = aggregate_hash(r),
         .partition_key = r->partition_key,
         .explicit_hash_key = r->explicit_hash_key,
         .data = r->data,
@@ -69,17 +58,19 @@ bool parcel_unpack(struct parcel *p, const struct shard_range *range, struct lis
     struct chunk *chunk = NULL;
     bool done = read_all(p, &a, &records);
     size_t room = 0;
+    bool whole = range != NULL;
     for (uint32_t i = 0; done && i < p->count; i++) {
         struct parcel one = lone(p, &records[i], i);
-        room += range && shard_range_has(range, one.hash) ? 0 : parcel_room(&one);
+        whole = whole && shard_range_has(range, one.hash);
+        room += parcel_room(&one);
     }
-    if (done && room) {
+    if (done && !whole) {
         chunk = intake_chunk(in, room);
         done = chunk != NULL;
     }
     for (uint32_t i = 0; done && i < p->count; i++) {
         struct parcel one = lone(p, &records[i], i);
-        if (!range || !shard_range_has(range, one.hash))
+        if (!whole)
             chunk_add(chunk, &one);
         else if (kept)
             kept(arg, p, i);

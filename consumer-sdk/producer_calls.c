@@ -135,20 +135,28 @@ static void list_failed_as(struct sluice_producer *p, enum status st)
     list_failed(p, &e);
 }
 
-/* Those that are closed have an end; they are listed by services that do not know the filter. */
-static enum status take_page(struct shard_map *m,
+/* Those that are closed have an end; they are listed also by services that do not know the filter. */
+static enum status take_shard(struct sluice_producer *p, const struct sluice_kinesis_shard *s)
+{
+    if (!s->hash_key_range || !s->sequence_number_range)
+        return MALFORMED;
+    struct bytes id = bytes_from(s->shard_id);
+    struct bytes first = bytes_from(s->hash_key_range->starting_hash_key);
+    struct bytes last = bytes_from(s->hash_key_range->ending_hash_key);
+    if (!s->sequence_number_range->ending_sequence_number.at)
+        return shard_map_add(p->listing, id, first, last);
+    struct shard_range closed;
+    if (dispatch_wants_closed(&p->dispatch) && shard_range_set(&closed, id, first, last))
+        dispatch_closed(&p->dispatch, &closed);
+    return OK;
+}
+
+static enum status take_page(struct sluice_producer *p,
                              const struct sluice_kinesis_list_shards_output *out)
 {
     enum status st = OK;
-    for (uint32_t i = 0; st == OK && i < out->shards.count; i++) {
-        const struct sluice_kinesis_shard *s = &out->shards.at[i];
-        if (!s->hash_key_range || !s->sequence_number_range)
-            return MALFORMED;
-        if (!s->sequence_number_range->ending_sequence_number.at)
-            st = shard_map_add(m, bytes_from(s->shard_id),
-                               bytes_from(s->hash_key_range->starting_hash_key),
-                               bytes_from(s->hash_key_range->ending_hash_key));
-    }
+    for (uint32_t i = 0; st == OK && i < out->shards.count; i++)
+        st = take_shard(p, &out->shards.at[i]);
     return st;
 }
 
@@ -164,7 +172,7 @@ static void page_answered(void *context, const void *output, sluice_reply *reply
         list_failed(p, error);
         return;
     }
-    enum status st = take_page(p->listing, out);
+    enum status st = take_page(p, out);
     bool more = st == OK && out->next_token.len;
     if (more)
         list_page(p, out->next_token);
@@ -187,7 +195,8 @@ static void list_page(struct sluice_producer *p, struct sluice_bytes token)
     struct sluice_kinesis_list_shards_input in = {.next_token = token,
                                                   .max_results = sluice_int(LIST_PAGE)};
     if (!token.at) {
-        in.shard_filter = &open;
+        if (!dispatch_wants_closed(&p->dispatch))
+            in.shard_filter = &open;
         if (p->by_arn)
             in.stream_arn = sluice_text(p->stream);
         else

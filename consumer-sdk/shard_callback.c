@@ -60,11 +60,12 @@ static enum sluice_status hand_slice(struct sluice_shard *s, size_t count)
 void shard_callback_records(struct callback_task *task)
 {
     struct sluice_shard *s = shard_of(task);
-    const struct fetched_rules rules = {&s->progress.handed, s->host->keep_aggregated};
+    const struct fetched_rules rules = {&s->progress.handed, s->keys, s->host->keep_aggregated};
     s->result = fetched_open(s->batch, &rules, &s->error);
     if (s->result == SLUICE_NO_MEMORY)
         return; /* the batch stays, and is tried again */
     s->behind_ms = s->batch->behind_ms;
+    s->strays += s->batch->strays;
     s->batch_at = 0;
     bool tip = s->batch->stored_count == 0;
     while (s->result == SLUICE_OK && !s->leaving && (tip || s->batch_at < s->batch->count)) {

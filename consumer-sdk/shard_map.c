@@ -39,19 +39,26 @@ static bool grow(struct shard_map *m)
     return true;
 }
 
+bool shard_range_set(struct shard_range *r, struct bytes id, struct bytes first, struct bytes last)
+{
+    if (!id.len || id.len >= sizeof(r->id) || !u128_parse(first, &r->first) ||
+        !u128_parse(last, &r->last) || r->first > r->last)
+        return false;
+    memcpy(r->id, id.at, id.len);
+    r->id[id.len] = '\0';
+    return true;
+}
+
 enum status shard_map_add(struct shard_map *m, struct bytes id, struct bytes first,
                           struct bytes last)
 {
     struct shard_range r;
-    if (!id.len || id.len >= sizeof(r.id) || !u128_parse(first, &r.first) ||
-        !u128_parse(last, &r.last) || r.first > r.last)
+    if (!shard_range_set(&r, id, first, last))
         return MALFORMED;
     if (m->count == SHARD_MAP_SHARDS_MAX)
         return TOO_LARGE;
     if (!grow(m))
         return NO_MEMORY;
-    memcpy(r.id, id.at, id.len);
-    r.id[id.len] = '\0';
     m->shards[m->count++] = r;
     return OK;
 }

@@ -25,6 +25,8 @@ struct shard_map {
 /* NULL: no memory. */
 struct shard_map *shard_map_new(void);
 void shard_map_free(struct shard_map *m); /* NULL is fine */
+/* false: its keys are not numbers, or its id too long. */
+bool shard_range_set(struct shard_range *r, struct bytes id, struct bytes first, struct bytes last);
 /* An open shard. MALFORMED: its keys are not numbers, or its id too long; TOO_LARGE; NO_MEMORY. */
 enum status shard_map_add(struct shard_map *m, struct bytes id, struct bytes first,
                           struct bytes last) MUST_USE;

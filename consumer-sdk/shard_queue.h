@@ -48,9 +48,8 @@ void shard_queue_empty(struct shard_queue *q, struct list *out);
 /* The oldest that waits; NULL: nothing. */
 struct parcel *shard_queue_oldest(const struct shard_queue *q);
 
-/* A packed parcel taken apart: its records, from `out`'s end on, as they were put; the parcel is freed. Only those whose hash `range` does
- * not have, when it is given; `kept`, when it is not NULL, is called for each of the others with its place. False: no memory; nothing
- * has happened. */
+/* A packed parcel taken apart: its records, from `out`'s end on, as they were put; the parcel is freed. But when `range` is given
+ * and has them all, it stays whole, and `kept` is called for each with its place. False: no memory; nothing has happened. */
 bool parcel_unpack(struct parcel *p, const struct shard_range *range, struct list *out,
                    struct intake *in, void (*kept)(void *arg, struct parcel *p, uint32_t place),
                    void *arg);

@@ -114,7 +114,8 @@ static void submit(struct sluice_shard *s, void (*run)(struct callback_task *))
     callback_pool_submit(s->host->pool, &s->task);
 }
 
-struct sluice_shard *shard_reader_new(struct shard_host *host, const struct sluice_lease *lease)
+struct sluice_shard *shard_reader_new(struct shard_host *host, const struct sluice_lease *lease,
+                                      struct key_range keys)
 {
     struct sluice_shard *s = mem_try(sizeof(*s));
     if (!s)
@@ -123,6 +124,7 @@ struct sluice_shard *shard_reader_new(struct shard_host *host, const struct slui
     *s = (struct sluice_shard){
         .host = host,
         .lease = *lease,
+        .keys = keys,
         .open_backoff = {.first_ms = OPEN_FIRST_MS, .most_ms = WAIT_MOST_MS},
         .hand_backoff = {.first_ms = HAND_FIRST_MS, .most_ms = WAIT_MOST_MS},
         .save_backoff = {.first_ms = SAVE_FIRST_MS, .most_ms = WAIT_MOST_MS},
@@ -382,6 +384,15 @@ uint64_t shard_reader_step(struct sluice_shard *s, uint64_t now_us, bool paused)
 
 static void batch_done(struct sluice_shard *s)
 {
+    if (s->strays > 0) {
+        char text[160];
+        snprintf(text, sizeof(text),
+                 "%llu aggregated records with keys of other shards were left out: their producer "
+                 "puts them again",
+                 (unsigned long long)s->strays);
+        note(s, text);
+        s->strays = 0;
+    }
     if (s->result == SLUICE_OK) {
         backoff_reset(&s->hand_backoff);
     } else if (s->result == SLUICE_NO_MEMORY && s->batch) {

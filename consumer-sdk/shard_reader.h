@@ -65,6 +65,7 @@ struct sluice_shard {
     struct list node; /* the owner's */
     struct shard_host *host;
     struct sluice_lease lease;
+    struct key_range keys;
 
     /* the worker's thread's */
     enum shard_state state;
@@ -86,6 +87,7 @@ struct sluice_shard {
     struct progress progress;
     struct fetched *batch; /* that is being handed out */
     size_t batch_at;       /* how many of its records were */
+    uint64_t strays;       /* aggregated records that are not the shard's (K4), not yet told of */
     enum sluice_end told;  /* why, as shard_end hears it */
     enum sluice_status result;
     struct sluice_error error;
@@ -96,8 +98,8 @@ struct sluice_shard {
 };
 
 /* NULL: no memory. `lease` is copied. shard_begin is submitted at once. */
-struct sluice_shard *shard_reader_new(struct shard_host *host,
-                                      const struct sluice_lease *lease) SLUICE_MUST_USE;
+struct sluice_shard *shard_reader_new(struct shard_host *host, const struct sluice_lease *lease,
+                                      struct key_range keys) SLUICE_MUST_USE;
 /* Only in state OVER, or when its callbacks will never run. */
 void shard_reader_free(struct sluice_shard *s);
 

@@ -177,6 +177,7 @@ static void judge_end(struct sluice_subscription *s)
         s->error = (struct sluice_error){.status = SLUICE_END, .http_status = HTTP_OK};
     else {
         error_set(&s->error, SLUICE_TRANSPORT, "the stream of events ends within a frame");
+        s->error.http_status = HTTP_OK;
         s->error.retryable = true;
     }
 }
@@ -185,6 +186,7 @@ static void take_failure(struct sluice_subscription *s)
 {
     if (s->web.status != OK) {
         answer_failure(&s->web, &s->error);
+        s->error.http_status = s->web.code; /* it broke after its head, or there was no answer */
         return;
     }
     s->error = (struct sluice_error){.http_status = s->web.code};

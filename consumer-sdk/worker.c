@@ -180,6 +180,7 @@ static void begin(struct sluice_worker *w)
         .random = &w->host.random,
         .stream_arn = w->stream_arn,
         .consumer_arn = w->consumer_arn,
+        .push_only = w->host.push_only,
         .records_max = w->options.records_max > 10000 ? 10000 : w->options.records_max,
         .poll_ms = w->options.poll_ms,
         .spacing_ms = w->own_store ? 0 : POLITE_MS, /* who has our groups does not count reads */

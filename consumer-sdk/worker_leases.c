@@ -84,6 +84,7 @@ static enum sluice_status save_beginning(struct sluice_worker *w, const struct s
 static void take(struct sluice_worker *w, const struct sluice_lease *lease)
 {
     struct sluice_error error;
+    struct key_range keys;
     if (lease->revoked) {
         (void)release(w, lease); /* without memory: the next heartbeat has it again */
         return;
@@ -95,7 +96,9 @@ static void take(struct sluice_worker *w, const struct sluice_lease *lease)
                     error.message);
         return; /* likewise */
     }
-    struct sluice_shard *s = shard_reader_new(&w->host, lease);
+    if (!worker_keys_of(w, lease->shard_id, &keys))
+        return; /* likewise */
+    struct sluice_shard *s = shard_reader_new(&w->host, lease, keys);
     if (!s) {
         worker_note(w, lease->shard_id, "no memory to begin with it");
         return;

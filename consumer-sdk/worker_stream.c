@@ -3,6 +3,7 @@
  * Thread: that of sluice_worker_run. */
 #include "base/mem.h"
 #include "consumer-sdk/error.h"
+#include "consumer-sdk/fetch_error.h"
 #include "consumer-sdk/worker_internal.h"
 
 #include <sluice/kinesis.h>
@@ -117,17 +118,29 @@ static enum sluice_status consumer(struct sluice_worker *w, struct sluice_error 
     return st;
 }
 
+static void without_push(struct sluice_worker *w, const struct sluice_error *error)
+{
+    w->host.push = false;
+    if (w->host.push_only)
+        worker_fail(w, error);
+    else
+        worker_note(w, "", "push cannot be had, records are polled: %s %s", error->type,
+                    error->message);
+}
+
+/* Without an answer nobody knows yet. */
 void worker_find_consumer(struct sluice_worker *w)
 {
     struct sluice_error error;
-    if (consumer(w, &error) == SLUICE_OK)
-        return;
-    w->host.push = false;
-    if (w->host.push_only)
-        worker_fail(w, &error);
-    else
-        worker_note(w, "", "push cannot be had, records are polled: %s %s", error.type,
-                    error.message);
+    while (!worker_stops(w) && consumer(w, &error) != SLUICE_OK) {
+        if (!fetch_unanswered(&error)) {
+            without_push(w, &error);
+            return;
+        }
+        (void)worker_may_retry(w, "finding the consumer", &error);
+        worker_wait(w, TRY_AGAIN_MS);
+    }
+    w->told = false;
 }
 
 /* ---- the shards ---- */
@@ -136,6 +149,18 @@ struct listing {
     struct worker_shard *at;
     size_t count, room;
 };
+
+/* All, where nothing is said. */
+static struct key_range keys_of(const struct sluice_kinesis_hash_key_range *range)
+{
+    struct key_range keys;
+    if (range &&
+        u128_parse(bytes_of(range->starting_hash_key.at, range->starting_hash_key.len),
+                   &keys.first) &&
+        u128_parse(bytes_of(range->ending_hash_key.at, range->ending_hash_key.len), &keys.last))
+        return keys;
+    return KEY_RANGE_ALL;
+}
 
 static enum sluice_status add_page(struct listing *l,
                                    const struct sluice_kinesis_list_shards_output *page,
@@ -158,6 +183,7 @@ static enum sluice_status add_page(struct listing *l,
             !copy(to->parent, sizeof(to->parent), s->parent_shard_id) ||
             !copy(to->adjacent_parent, sizeof(to->adjacent_parent), s->adjacent_parent_shard_id))
             return error_set(error, SLUICE_PROTOCOL, "a shard's id is too long");
+        to->keys = keys_of(s->hash_key_range);
         l->count++;
     }
     return SLUICE_OK;
@@ -206,20 +232,48 @@ static bool keep(struct sluice_worker *w, struct listing *l)
     return true;
 }
 
-void worker_list_shards(struct sluice_worker *w)
+static enum sluice_status list_shards(struct sluice_worker *w, struct sluice_error *error)
 {
     struct listing l = {0};
-    struct sluice_error error;
-    uint64_t now = worker_now_us(w);
-    if (w->listed_count > 0 && now < w->listed_us)
-        return;
-    enum sluice_status st = list_all(w, &l, &error);
+    enum sluice_status st = list_all(w, &l, error);
     if (st == SLUICE_OK && !keep(w, &l))
-        st = error_set(&error, SLUICE_NO_MEMORY, "no memory for %zu shards", l.count);
-    if (st == SLUICE_OK) {
-        w->listed_us = now + LIST_EVERY_MS * 1000ull;
-        return;
+        st = error_set(error, SLUICE_NO_MEMORY, "no memory for %zu shards", l.count);
+    if (st == SLUICE_OK)
+        w->listed_us = worker_now_us(w) + LIST_EVERY_MS * 1000ull;
+    else
+        mem_free(l.at);
+    return st;
+}
+
+void worker_list_shards(struct sluice_worker *w)
+{
+    struct sluice_error error;
+    if ((w->listed_count == 0 || worker_now_us(w) >= w->listed_us) &&
+        list_shards(w, &error) != SLUICE_OK)
+        (void)worker_may_retry(w, "listing the shards", &error);
+}
+
+static const struct worker_shard *find_listed(const struct sluice_worker *w, const char *shard_id)
+{
+    for (size_t i = 0; i < w->listed_count; i++)
+        if (strcmp(w->listed[i].id, shard_id) == 0)
+            return &w->listed[i];
+    return NULL;
+}
+
+bool worker_keys_of(struct sluice_worker *w, const char *shard_id, struct key_range *keys)
+{
+    struct sluice_error error;
+    const struct worker_shard *s = find_listed(w, shard_id);
+    *keys = KEY_RANGE_ALL;
+    if (!s && list_shards(w, &error) != SLUICE_OK) {
+        bool refused = fetch_verdict_of(&error) == FETCH_REFUSED;
+        worker_note(w, shard_id, "its keys are not known, since shards cannot be listed: %s %s",
+                    error.type, error.message);
+        return refused; /* a policy, say: then nothing is left out */
     }
-    mem_free(l.at);
-    (void)worker_may_retry(w, "listing the shards", &error);
+    s = s ? s : find_listed(w, shard_id);
+    if (s)
+        *keys = s->keys;
+    return true;
 }

@@ -13,6 +13,7 @@
 #define SLUICE_WIRE_AGGREGATE_H
 
 #include "base/arena.h"
+#include "base/u128.h"
 
 enum { AGGREGATE_MAGIC_BYTES = 4, AGGREGATE_FRAME_BYTES = 4 + 16 /* magic and MD5 */ };
 
@@ -41,6 +42,9 @@ enum status aggregate_next(struct bytes *message, struct aggregate_entry *out) M
  * records_max, NO_MEMORY. */
 enum status aggregate_read(struct bytes data, uint32_t records_max, struct arena *a,
                            struct aggregate_record **records, uint32_t *count) MUST_USE;
+
+/* Where it belongs: its explicit hash key, or the MD5 of its partition key. */
+u128 aggregate_hash(const struct aggregate_record *r);
 
 /* ---- putting together ---- */
 

@@ -1,19 +1,25 @@
 /* tally.c: a worker that commits what it did together with how far it got, for tests that kill it.
  *
  *   tally ENDPOINT STREAM GROUP FOLDER [file=PATH] [fetch=poll|push|auto] [threads=N] [slow=MICROSECONDS] [session=MS] [member=NAME]
+ *         [apart] [every=MS]
  *
- *   FOLDER/SHARD.log    a line for each record: sequence number, sub-sequence number, data
- *   FOLDER/SHARD.state  epoch, place, and how long the log is: replaced whole, so that log and place change together
+ *   FOLDER/SHARD.log    of each batch "= EPOCH PROCESS MILLISECONDS", then a line for each record: sequence number, sub-sequence number, data
+ *   FOLDER/SHARD.state  epoch, place, how long the log is, and how many records are in it: replaced whole, so that log and place change together
  *   FOLDER/events       a line each: what, shard, epoch, process, milliseconds since 1970, and a word more
  *
  * It is what sluice/consumer.h (W1) asks of a handler that wants exactly once: a state of a later epoch is never touched, and records at or before
- * the state's place are left out, whatever the worker's checkpoint says. SIGTERM stops it. */
+ * the state's place are left out, whatever the worker's checkpoint says. With `apart` it is a handler that has no such store: the place is not
+ * looked at, so what comes again after a crash is written again; the epoch still is. With `every` the worker checkpoints by itself, so often.
+ * SIGTERM stops it. SIGUSR1 has it stop (SIGSTOP) when it next has records in hand that it is about to commit, and no lock: as a process does that is
+ * swapped out for long. Who continues it finds out whether a late commit is refused. */
 #include <sluice/consumer.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -23,12 +29,15 @@
 enum { SHARDS_MAX = 256 };
 
 struct state {
-    unsigned long long epoch, sub, bytes;
+    unsigned long long epoch, sub, bytes, records;
     char sequence[SLUICE_SEQUENCE_BYTES]; /* "-": none */
 };
 static const char *folder;
 static long slow_us;
+static bool apart, by_itself; /* as `apart` and `every` ask */
 static sluice_worker *worker;
+static atomic_bool asked_to_pause;
+static pthread_rwlock_t pausing = PTHREAD_RWLOCK_INITIALIZER; /* read: a shard is locked */
 
 static void fatal(const char *what)
 {
@@ -42,15 +51,20 @@ static void path_of(char path[PATH_MAX], const char *shard, const char *end)
         fatal("path");
 }
 
+static long long now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void event(const char *what, sluice_shard *shard, const char *more)
 {
     char path[PATH_MAX], line[400];
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     int len = snprintf(line, sizeof(line), "%s %s %llu %d %lld %s\n", what,
                        shard ? sluice_shard_id(shard) : "-",
                        shard ? (unsigned long long)sluice_shard_epoch(shard) : 0, (int)getpid(),
-                       (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000, more);
+                       now_ms(), more);
     path_of(path, "events", "");
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, line, (size_t)len) != len)
@@ -64,10 +78,27 @@ static int lock_shard(const char *shard)
 {
     char path[PATH_MAX];
     path_of(path, shard, ".lock");
+    pthread_rwlock_rdlock(&pausing);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || flock(fd, LOCK_EX) != 0)
         fatal("lock");
     return fd;
+}
+
+static void unlock_shard(int lock)
+{
+    close(lock);
+    pthread_rwlock_unlock(&pausing);
+}
+
+/* Stops with all threads, and comes back when somebody continues it. */
+static void pause_if_asked(void)
+{
+    if (!atomic_exchange(&asked_to_pause, false))
+        return;
+    pthread_rwlock_wrlock(&pausing); /* a lock that is held meanwhile would hold up the next owner */
+    raise(SIGSTOP);
+    pthread_rwlock_unlock(&pausing);
 }
 
 static void read_state(const char *shard, struct state *s)
@@ -76,7 +107,8 @@ static void read_state(const char *shard, struct state *s)
     path_of(path, shard, ".state");
     *s = (struct state){.sequence = "-"};
     FILE *f = fopen(path, "re");
-    if (f && fscanf(f, "%llu %129s %llu %llu", &s->epoch, s->sequence, &s->sub, &s->bytes) != 4)
+    if (f && fscanf(f, "%llu %129s %llu %llu %llu", &s->epoch, s->sequence, &s->sub, &s->bytes,
+                    &s->records) != 5)
         fatal("state");
     if (f)
         fclose(f);
@@ -88,7 +120,9 @@ static void write_state(const char *shard, const struct state *s)
     path_of(path, shard, ".state");
     path_of(fresh, shard, ".state.new");
     FILE *f = fopen(fresh, "we");
-    if (!f || fprintf(f, "%llu %s %llu %llu\n", s->epoch, s->sequence, s->sub, s->bytes) < 0 ||
+    if (!f ||
+        fprintf(f, "%llu %s %llu %llu %llu\n", s->epoch, s->sequence, s->sub, s->bytes,
+                s->records) < 0 ||
         fclose(f) != 0 || rename(fresh, path) != 0)
         fatal("state");
 }
@@ -117,7 +151,7 @@ static void on_begin(void *context, sluice_shard *shard)
         s.epoch = sluice_shard_epoch(shard);
         write_state(sluice_shard_id(shard), &s);
     }
-    close(lock);
+    unlock_shard(lock);
 }
 
 static void append(const char *shard, const struct sluice_batch *batch, struct state *s,
@@ -129,12 +163,15 @@ static void append(const char *shard, const struct sluice_batch *batch, struct s
     FILE *f = fd >= 0 && ftruncate(fd, (off_t)s->bytes) == 0 ? fdopen(fd, "w") : NULL;
     if (!f || fseek(f, (long)s->bytes, SEEK_SET) != 0)
         fatal("log");
+    unsigned long long before = s->records;
     for (size_t i = 0; i < batch->count; i++) {
         const struct sluice_received *r = &batch->records[i];
-        if (!is_after(r, s)) {
+        if (!apart && !is_after(r, s)) {
             ++*skipped;
             continue;
         }
+        if (s->records++ == before)
+            fprintf(f, "= %llu %d %lld\n", s->epoch, (int)getpid(), now_ms());
         fprintf(f, "%s %llu %.*s\n", r->sequence_number, (unsigned long long)r->sub_sequence_number,
                 (int)r->data.len, (const char *)r->data.at);
         snprintf(s->sequence, sizeof(s->sequence), "%s", r->sequence_number);
@@ -155,6 +192,7 @@ static enum sluice_status on_records(void *context, sluice_shard *shard,
     char more[64] = "";
     if (batch->count == 0)
         return SLUICE_OK;
+    pause_if_asked();
     int lock = lock_shard(sluice_shard_id(shard));
     read_state(sluice_shard_id(shard), &s);
     bool mine = s.epoch == sluice_shard_epoch(shard);
@@ -162,7 +200,7 @@ static enum sluice_status on_records(void *context, sluice_shard *shard,
         append(sluice_shard_id(shard), batch, &s, &skipped);
         write_state(sluice_shard_id(shard), &s);
     }
-    close(lock);
+    unlock_shard(lock);
     if (!mine)
         event("fenced", shard, "");
     snprintf(more, sizeof(more), "%lu", skipped);
@@ -170,7 +208,7 @@ static enum sluice_status on_records(void *context, sluice_shard *shard,
         event("skipped", shard, more);
     if (slow_us > 0)
         usleep((useconds_t)slow_us); /* a handler that takes its time, as the test asked */
-    if (mine && sluice_checkpoint_batch(shard, &e) != SLUICE_OK)
+    if (mine && !by_itself && sluice_checkpoint_batch(shard, &e) != SLUICE_OK)
         event("unsaved", shard, sluice_status_name(e.status));
     return SLUICE_OK;
 }
@@ -181,7 +219,7 @@ static void on_end(void *context, sluice_shard *shard, enum sluice_end why)
     (void)context;
     struct sluice_error e;
     event("end", shard, names[why]);
-    if (why == SLUICE_SHARD_ENDED && sluice_checkpoint_end(shard, &e) != SLUICE_OK)
+    if (why == SLUICE_SHARD_ENDED && !by_itself && sluice_checkpoint_end(shard, &e) != SLUICE_OK)
         event("unsaved", shard, sluice_status_name(e.status));
 }
 
@@ -193,8 +231,10 @@ static void on_notice(void *context, const char *shard_id, const char *text)
 
 static void on_signal(int number)
 {
-    (void)number;
-    sluice_worker_stop(worker);
+    if (number == SIGUSR1)
+        asked_to_pause = true;
+    else
+        sluice_worker_stop(worker);
 }
 
 /* ---- the program ---- */
@@ -218,6 +258,11 @@ static void take(struct sluice_worker_options *o, const char *word, sluice_lease
         o->session_timeout_ms = (unsigned)strtoul(word + 8, NULL, 10);
     } else if (strncmp(word, "member=", 7) == 0) {
         o->member = word + 7;
+    } else if (strncmp(word, "every=", 6) == 0) {
+        o->checkpoint_every_ms = (unsigned)strtoul(word + 6, NULL, 10);
+        by_itself = true;
+    } else if (strcmp(word, "apart") == 0) {
+        apart = true;
     }
 }
 
@@ -241,6 +286,7 @@ int main(int argc, char **argv)
     enum sluice_status st = sluice_worker_new(&o, &worker, &e);
     if (st == SLUICE_OK) {
         signal(SIGTERM, on_signal);
+        signal(SIGUSR1, on_signal);
         st = sluice_worker_run(worker, &e);
         sluice_worker_free(worker);
     }

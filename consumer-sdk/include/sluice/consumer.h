@@ -96,7 +96,9 @@ struct sluice_worker_options {
     unsigned stuck_ms;    /* 60,000 */
     unsigned handover_ms; /* how long a hand-over may take before the lease is taken: 10,000 */
     unsigned threads;
-    bool keep_aggregated;            /* do not take aggregated records apart */
+    /* Do not take aggregated records apart. (Else one with a key of another shard is left out whole, as the KCL does: a shard split under
+     * it, and its producer puts all of it again.) */
+    bool keep_aggregated;
     const sluice_lease_store *store; /* NULL: the service's groups. Borrowed; of one worker */
     struct sluice_handler handler;
     void *context;

@@ -69,9 +69,11 @@ static void lost_answers_store_nothing_twice_with_numbers(void **state)
     struct dispatch_options o = fake_options();
     o.idempotent = true;
     all_is_stored(o, m, 1, false);
-    o.aggregate_bytes_max = 1000;
-    m.reshard = 0; /* what is packed anew for new shards has new numbers */
+    o.aggregate_bytes_max = 1000; /* what is packed anew for new shards has new numbers, and readers drop what it was before */
     all_is_stored(o, m, 1, false);
+    o.ordered = true;
+    all_is_stored(o, m, 1, true);
+    o.ordered = false;
     o.idempotent = false; /* the test can tell: without numbers there are doubles */
     struct fake *f = fake_new(o, m, 1, 3);
     play(f, RECORDS);

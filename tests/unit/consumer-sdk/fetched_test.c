@@ -51,7 +51,7 @@ static struct fetched *open_after(const char *sequence, uint64_t sub, bool keep)
     fill(stored);
     struct fetched *b = fetched_copy(stored, 3, 5);
     assert_non_null(b);
-    const struct fetched_rules rules = {&after, keep};
+    const struct fetched_rules rules = {&after, KEY_RANGE_ALL, keep};
     assert_int_equal(fetched_open(b, &rules, &error), SLUICE_OK);
     return b;
 }
@@ -116,13 +116,35 @@ static void aggregated_records_stay_whole_when_asked(void **state)
     fetched_free(b);
 }
 
+/* K4 */
+static void an_aggregated_record_with_a_key_of_another_shard_is_left_out_whole(void **state)
+{
+    (void)state;
+    const u128 half = (u128)1 << 127; /* "a" is below, "b" above, and the third says 7 */
+    const struct key_range ranges[] = {{0, half - 1}, {half, U128_MAX}, {8, U128_MAX}};
+    const struct key_range fits = {7, U128_MAX};
+    struct sluice_kinesis_record stored[3];
+    struct sluice_error error;
+    const struct sluice_checkpoint_at after = {0};
+    fill(stored);
+    for (size_t i = 0; i < 4; i++) {
+        const struct fetched_rules rules = {&after, i < 3 ? ranges[i] : fits, false};
+        struct fetched *b = fetched_copy(stored, 3, 0);
+        assert_int_equal(fetched_open(b, &rules, &error), SLUICE_OK);
+        assert_int_equal(b->strays, i < 3);
+        assert_int_equal(b->count, i < 3 ? 2 : 5);
+        expect(b, b->count - 1, "102", 0, "plain"); /* one by itself lies where the service put it */
+        fetched_free(b);
+    }
+}
+
 static void what_only_looks_aggregated_passes_as_it_is(void **state)
 {
     (void)state;
     struct sluice_kinesis_record stored[3];
     struct sluice_error error;
     const struct sluice_checkpoint_at after = {0};
-    const struct fetched_rules rules = {&after, false};
+    const struct fetched_rules rules = {&after, KEY_RANGE_ALL, false};
     fill(stored);
     packed[stored[1].data.len - 1] ^= 1;
     struct fetched *b = fetched_copy(stored, 3, 0);
@@ -138,7 +160,7 @@ static void a_sequence_number_that_is_none_is_refused(void **state)
     struct sluice_kinesis_record stored[3];
     struct sluice_error error;
     const struct sluice_checkpoint_at after = {0};
-    const struct fetched_rules rules = {&after, false};
+    const struct fetched_rules rules = {&after, KEY_RANGE_ALL, false};
     fill(stored);
     stored[2].sequence_number = sluice_text("SHARD_END");
     struct fetched *b = fetched_copy(stored, 3, 0);
@@ -153,7 +175,7 @@ static void without_memory_a_batch_stays_as_it_was(void **state)
     struct sluice_kinesis_record stored[3];
     struct sluice_error error;
     const struct sluice_checkpoint_at after = {0};
-    const struct fetched_rules rules = {&after, false};
+    const struct fetched_rules rules = {&after, KEY_RANGE_ALL, false};
     fill(stored);
     for (long i = 0; i < 2; i++) {
         failing_begin(i + 1);
@@ -179,6 +201,7 @@ int main(void)
         cmocka_unit_test(an_aggregated_record_is_taken_apart_in_its_place),
         cmocka_unit_test(what_was_handled_before_is_left_out_to_the_sub_sequence_number),
         cmocka_unit_test(aggregated_records_stay_whole_when_asked),
+        cmocka_unit_test(an_aggregated_record_with_a_key_of_another_shard_is_left_out_whole),
         cmocka_unit_test(what_only_looks_aggregated_passes_as_it_is),
         cmocka_unit_test(a_sequence_number_that_is_none_is_refused),
         cmocka_unit_test(without_memory_a_batch_stays_as_it_was),

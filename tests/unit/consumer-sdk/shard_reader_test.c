@@ -194,7 +194,7 @@ static void without_memory_no_shard_begins(void **state)
     begin_at("", 0);
     const struct sluice_lease lease = {.shard_id = "shard-2", .epoch = 3};
     failing_begin(1);
-    assert_null(shard_reader_new(&t.host, &lease));
+    assert_null(shard_reader_new(&t.host, &lease, KEY_RANGE_ALL));
     failing_end();
     t.open_fails = true;
     run_callbacks();

@@ -157,7 +157,7 @@ static inline void begin_at(const char *checkpoint, unsigned checkpoint_every_ms
                                  .first = {.place = FETCH_LATEST}};
     random_seed(&t.host.random, 1);
     assert_int_equal(callback_pool_new(0, wake, NULL, &t.host.pool, &e), SLUICE_OK);
-    t.shard = shard_reader_new(&t.host, &lease);
+    t.shard = shard_reader_new(&t.host, &lease, KEY_RANGE_ALL);
     assert_non_null(t.shard);
 }
 

@@ -198,6 +198,7 @@ static void half_a_frame_is_a_lost_connection(void **state)
         run_to_end();
         assert_int_equal(told.events, 1);
         assert_int_equal(told.end.status, SLUICE_TRANSPORT);
+        assert_int_equal(told.end.http_status, 200); /* there was an answer */
         assert_true(told.end.retryable);
     }
 }
