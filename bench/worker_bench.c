@@ -7,7 +7,8 @@
  * record handled: joining the group is not reading. Server and worker share the machine.
  *
  * Its limits: a program that sends as many bytes in answers of the same size and does nothing else, and the server itself, both to a client that
- * throws away what it gets, on as many connections. */
+ * throws away what it gets, on as many connections. The server is asked for the first answer of each shard again and again, which caches help: it is a
+ * limit, not a reader's rate. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
