@@ -59,6 +59,21 @@ void arena_reset(struct arena *a)
     a->end = first == NULL ? NULL : (uint8_t *)first + first->size;
 }
 
+void arena_recycle(struct arena *a)
+{
+    struct arena_block *largest = a->block;
+    for (struct arena_block *block = a->block; block != NULL; block = block->next)
+        largest = block->size > largest->size ? block : largest;
+    if (largest == NULL)
+        return;
+    free_blocks(a, a->block, largest);
+    free_blocks(a, largest->next, NULL);
+    largest->next = NULL;
+    a->block = largest;
+    a->at = largest->bytes;
+    a->end = (uint8_t *)largest + largest->size;
+}
+
 static struct arena_block *block_new(struct arena *a, size_t size)
 {
     if (size > a->ceiling - a->used) /* I1 */

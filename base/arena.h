@@ -18,6 +18,8 @@ void arena_init(struct arena *a, size_t ceiling);
 void arena_fini(struct arena *a);
 /* Frees all but the first block, for the next use. */
 void arena_reset(struct arena *a);
+/* Frees all but the largest block, for a next use of about as much. */
+void arena_recycle(struct arena *a);
 /* 16-byte aligned, not zeroed; NULL when over the ceiling or out of memory. */
 void *arena_take(struct arena *a, size_t size) __attribute__((warn_unused_result, alloc_size(2)));
 /* Zeroed. */

@@ -15,7 +15,7 @@
 
 #include <stdio.h>
 
-enum { OUTPUT_BYTES_MAX = 256 << 20, ERROR_ARENA_BYTES_MAX = 64 * 1024 };
+enum { ERROR_ARENA_BYTES_MAX = 64 * 1024 };
 
 void answer_text(char *out, size_t room, struct bytes text)
 {
@@ -111,25 +111,6 @@ enum sluice_status answer_failure(const struct web_call *call, struct sluice_err
 
 /* ---- replies ---- */
 
-const void *sluice_reply_output(const sluice_reply *reply)
-{
-    return reply->output;
-}
-
-const char *sluice_reply_request_id(const sluice_reply *reply)
-{
-    return reply->request_id;
-}
-
-void sluice_reply_free(sluice_reply *reply)
-{
-    if (reply == NULL)
-        return;
-    arena_fini(&reply->arena);
-    mem_free(reply->body);
-    mem_free(reply);
-}
-
 static bool needs_members(const struct shape *s)
 {
     for (uint32_t i = 0; i < s->field_count; i++) {
@@ -156,30 +137,27 @@ static enum sluice_status read_reply(const struct sluice_operation *operation,
                                      struct sluice_error *error)
 {
     const struct shape *s = operation->model->output;
-    sluice_reply *r = MEM_TRY_NEW(sluice_reply);
+    sluice_reply *r = *reply != NULL ? *reply : reply_new(NULL, 0);
+    *reply = r;
     if (r == NULL)
         return error_set(error, SLUICE_NO_MEMORY, "no memory for an answer");
-    arena_init(&r->arena, OUTPUT_BYTES_MAX);
     answer_text(r->request_id, sizeof(r->request_id), call->answer_request_id);
     size_t len;
+    r->room = call->answer.room;
     r->body = buf_take(&call->answer, &len);
     struct fault f;
     enum status st = s == NULL ? OK : decode_output(r, s, len, answer_is_cbor(call), &f);
-    if (st == OK) {
-        *reply = r;
+    if (st == OK)
         return SLUICE_OK;
-    }
-    sluice_reply_free(r);
     if (st == NO_MEMORY)
         return error_set(error, SLUICE_NO_MEMORY, "no memory for an answer");
     return error_set(error, SLUICE_PROTOCOL, "the answer is not a %s: %s", s->name,
                      f.text[0] != '\0' ? f.text : "it cannot be read");
 }
 
-enum sluice_status answer_read(const struct sluice_operation *operation, struct web_call *call,
-                               sluice_reply **reply, struct sluice_error *error)
+static enum sluice_status read_any(const struct sluice_operation *operation, struct web_call *call,
+                                   sluice_reply **reply, struct sluice_error *error)
 {
-    *reply = NULL;
     if (call->status != OK)
         return answer_failure(call, error);
     enum sluice_status st = SLUICE_SERVICE;
@@ -194,5 +172,16 @@ enum sluice_status answer_read(const struct sluice_operation *operation, struct 
     }
     error->http_status = call->code;
     answer_text(error->request_id, sizeof(error->request_id), call->answer_request_id);
+    return st;
+}
+
+enum sluice_status answer_read(const struct sluice_operation *operation, struct web_call *call,
+                               sluice_reply **reply, struct sluice_error *error)
+{
+    enum sluice_status st = read_any(operation, call, reply, error);
+    if (st != SLUICE_OK) {
+        sluice_reply_free(*reply);
+        *reply = NULL;
+    }
     return st;
 }

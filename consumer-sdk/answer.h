@@ -2,21 +2,12 @@
 #ifndef SLUICE_CONSUMER_SDK_ANSWER_H
 #define SLUICE_CONSUMER_SDK_ANSWER_H
 
-#include "base/arena.h"
 #include "consumer-sdk/operation.h"
+#include "consumer-sdk/reply.h"
 #include "wire/web.h"
 
-enum { REQUEST_ID_BYTES = 64 };
-
-struct sluice_reply {
-    struct arena arena; /* the output, but for what lies in the body */
-    uint8_t *body;
-    const void *output; /* NULL: the operation has none */
-    char request_id[REQUEST_ID_BYTES];
-};
-
-/* Of a call that is done. SLUICE_OK: *reply is the caller's. Otherwise *error is filled, but for `attempts`.
- * Takes call->answer. */
+/* Of a call that is done. *reply is NULL, or one without a body that is to be used. SLUICE_OK: *reply is the caller's, and has taken
+ * call->answer. Otherwise *reply is NULL, what it was is freed, and *error is filled, but for `attempts`. */
 enum sluice_status answer_read(const struct sluice_operation *operation, struct web_call *call,
                                sluice_reply **reply, struct sluice_error *error);
 /* An error's body and type, of an answer or of an event in a stream; http_status and request_id are left alone.

@@ -37,16 +37,26 @@ struct sluice_call_handle {
     bool clock_was_set, credentials_were_renewed;
     struct backoff backoff;
     struct sluice_error error; /* the latest */
+    sluice_reply
+        *reply; /* for the answer that comes, or NULL: without its body, which web.answer has */
 };
 
 /* ---- ends ---- */
+
+/* What came of an answer. */
+static void drop_answer(struct sluice_call_handle *c)
+{
+    buf_fini(&c->web.answer);
+    sluice_reply_free(c->reply);
+    c->reply = NULL;
+}
 
 /* Takes it apart and tells the user. */
 static void finish(struct sluice_call_handle *c, sluice_reply *reply)
 {
     struct sluice_client *client = c->client;
     web_cancel(client->web, &c->web);
-    buf_fini(&c->web.answer);
+    drop_answer(c);
     loop_timer_cancel(client->loop, &c->deadline);
     loop_timer_cancel(client->loop, &c->pause);
     list_remove(&c->node);
@@ -95,7 +105,7 @@ static enum sluice_status attempt(struct sluice_call_handle *c, struct sluice_er
     enum sluice_status st = request_sign(&c->request, &c->web, error);
     if (st != SLUICE_OK)
         return st;
-    buf_fini(&c->web.answer);
+    drop_answer(c);
     c->state = ATTEMPT;
     c->attempts++;
     web_start(c->client->web, &c->web);
@@ -148,11 +158,24 @@ static bool try_again(struct sluice_call_handle *c, enum retry_cause cause, uint
     return true;
 }
 
+/* web's `sized`. Where there is no memory for a reply, the answer's end will say so. */
+static void sized(struct web_call *web, size_t bytes)
+{
+    struct sluice_call_handle *c = (struct sluice_call_handle *)web;
+    c->reply = reply_new(c->client->replies, bytes);
+    if (c->reply == NULL || c->reply->body == NULL)
+        return;
+    web->answer.at = c->reply->body;
+    web->answer.room = c->reply->room;
+    c->reply->body = NULL;
+}
+
 /* web's `done`. */
 static void answered(struct web_call *web)
 {
     struct sluice_call_handle *c = (struct sluice_call_handle *)web;
-    sluice_reply *reply = NULL;
+    sluice_reply *reply = c->reply;
+    c->reply = NULL;
     if (answer_read(c->request.operation, web, &reply, &c->error) == SLUICE_OK) {
         retry_budget_give(&c->client->budget, c->paid > 0 ? c->paid : RETRY_REFUND);
         c->error = (struct sluice_error){0};
@@ -188,6 +211,7 @@ static void set_bounds(struct sluice_call_handle *c, const struct sluice_call_op
     c->web.answer_bytes_max = REPLY_BYTES_MAX;
     c->web.keep_error_body = true;
     c->web.done = answered;
+    c->web.sized = sized;
     c->deadline.fire = deadline_passed;
     c->pause.fire = pause_passed;
     loop_timer_set(c->client->loop, &c->deadline, or_else(o->timeout_ms, d->timeout_ms));

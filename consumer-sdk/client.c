@@ -50,6 +50,8 @@ enum sluice_status client_new(const struct sluice_client_options *options,
     enum sluice_status st = config_make(options, variable, &c->texts, &c->config, error);
     if (st == SLUICE_OK)
         st = open_parts(c, error);
+    if (st == SLUICE_OK && (c->replies = reply_spares_new()) == NULL)
+        st = error_set(error, SLUICE_NO_MEMORY, "no memory for a client");
     if (st != SLUICE_OK) {
         sluice_client_free(c);
         return st;
@@ -81,6 +83,7 @@ void sluice_client_free(sluice_client *client)
                        strlen(client->config.secret_access_key));
     while (client->spare_count > 0)
         buf_fini(&client->spares[--client->spare_count]);
+    reply_spares_close(client->replies);
     arena_fini(&client->texts);
     mem_free(client);
 }

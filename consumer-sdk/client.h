@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "base/random.h"
 #include "consumer-sdk/config.h"
+#include "consumer-sdk/reply.h"
 #include "consumer-sdk/retry_policy.h"
 #include "wire/credentials.h"
 #include "wire/sigv4.h"
@@ -40,6 +41,7 @@ struct sluice_client {
     struct random chance;
     struct buf spares[CLIENT_SPARES_MAX];
     unsigned spare_count;
+    struct reply_spares *replies;
     struct retry_budget budget;
     struct list calls, subscriptions; /* by their `node` */
     unsigned call_count;

@@ -3,7 +3,7 @@
  * One of it for each delivery thread, and for each client of the SDK. Connections are kept and shared by all who call.
  *
  * W1. `done` comes once for each web_start, on the loop, never before web_start returns; not after web_cancel.
- *     Nor is `arrived`, nor either of them inside of libcurl: so both may start, pause and cancel calls.
+ *     Nor is `arrived`, nor either of them inside of libcurl: so both may start, pause and cancel calls. `sized` may not.
  * W2. Nothing blocks: names are resolved on libcurl's own threads, and giving up a call does not wait for them.
  * W3. Only http and https, TLS 1.2 or later, certificates and names always verified. No redirects, no cookies, no .netrc.
  * W4. No header value, query or body is ever in a fault.
@@ -98,6 +98,9 @@ struct web_call {
     /* A streamed answer (code under 300): called when bytes were added to `answer`, from which the owner takes what he has read;
      * answer_bytes_max bounds what lies there. Its timeout ends with its first byte. NULL: not streamed. */
     void (*arrived)(struct web_call *);
+    /* Called at the first byte of an answer that says how long it is, and is not streamed: may give `answer`, which is empty, memory of
+     * mem_try's to begin with, of at most answer_bytes_max. Inside of libcurl: no calls are started or cancelled. NULL: not asked for. */
+    void (*sized)(struct web_call *, size_t bytes);
     /* set before done: */
     /* OK: an answer came, whatever its code. TIMED_OUT, TOO_LARGE, IO_FAILED (`why` says more), INVALID_ARGUMENT (a URL or header that
      * cannot be sent), CLOSING, NO_MEMORY */

@@ -88,6 +88,20 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
     return size * count;
 }
 
+/* Room for all of an answer at once, as far as it says how much that is: growing by doubling would copy each byte twice. */
+static void make_room(struct web_transfer *t)
+{
+    struct web_call *c = t->call;
+    curl_off_t said = -1;
+    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &said);
+    if (said <= 0 || (uint64_t)said > c->answer_bytes_max)
+        return;
+    if (c->sized != NULL)
+        c->sized(c, (size_t)said);
+    if (buf_reserve(&c->answer, (size_t)said) == NULL)
+        return; /* a failure latches: whoever appends hears of it */
+}
+
 static size_t on_body(char *at, size_t size, size_t count, void *arg)
 {
     struct web_transfer *t = arg;
@@ -104,6 +118,8 @@ static size_t on_body(char *at, size_t size, size_t count, void *arg)
         t->too_large = t->thrown_away > c->answer_bytes_max;
         return t->too_large ? 0 : size * count;
     }
+    if (c->answer.at == NULL && c->arrived == NULL)
+        make_room(t);
     buf_append(&c->answer, bytes_of(at, size * count));
     t->too_large = c->answer.status == TOO_LARGE;
     return c->answer.status == OK ? size * count : 0;

@@ -29,7 +29,8 @@ void caller_head(const struct caller *c, const char *operation, struct bytes bod
     snprintf(target, sizeof(target), "Kinesis_20131202.%s", operation);
     const struct sigv4_header headers[] = {
         {BYTES_LITERAL("Host"), bytes_text(host)},
-        {BYTES_LITERAL("Content-Type"), BYTES_LITERAL("application/x-amz-json-1.1")},
+        {BYTES_LITERAL("Content-Type"), c->cbor ? BYTES_LITERAL("application/x-amz-cbor-1.1")
+                                                : BYTES_LITERAL("application/x-amz-json-1.1")},
         {BYTES_LITERAL("X-Amz-Date"), bytes_text(timestamp)},
         {BYTES_LITERAL("X-Amz-Target"), bytes_text(target)},
     };

@@ -10,6 +10,7 @@ enum { ITERATOR_BYTES_MAX = 513 }; /* AWS's 512, and a NUL */
 struct caller {
     uint16_t port;
     char access_key[64], secret[64];
+    bool cbor; /* what is sent is CBOR, and so are answers; else JSON */
 };
 
 /* Appends the head of a POST of `body`, signed (SigV4), up to and with the blank line. The signature

@@ -17,6 +17,9 @@
 #include "base/must.h"
 #include "base/random.h"
 #include "wire/base64.h"
+#include "wire/cbor.h"
+#include "wire/json.h"
+#include "wire/model/kinesis.h"
 
 enum { KEY_BYTES = 16, ARENA_MIB_MAX = 4096 };
 
@@ -192,20 +195,42 @@ void ring_put_all(const struct caller *c, const struct put_plan *plan, uint64_t 
     ring_fini(&ring);
 }
 
+static bool judge_get_records_cbor(struct load_source *source, unsigned connection,
+                                   const struct request *request, int status, struct bytes body,
+                                   uint64_t *records)
+{
+    (void)source;
+    (void)connection;
+    *records = request->records;
+    return status == 200 && has(body, BYTES_LITERAL("SequenceNumber"));
+}
+
+static void append_get(struct buf *out, bool cbor, const char *iterator, unsigned limit)
+{
+    const struct kinesis_get_records_input in = {.shard_iterator = bytes_text(iterator),
+                                                 .limit = {limit, true}};
+    if (cbor)
+        cbor_encode(&shape_kinesis_get_records_input, &in, out);
+    else
+        json_encode(&shape_kinesis_get_records_input, &in, out);
+}
+
 void ring_get(struct ring *ring, const struct caller *c, char (*iterators)[ITERATOR_BYTES_MAX],
               unsigned count, unsigned limit)
 {
-    struct buf request;
-    ring_init(ring, count, judge_get_records);
+    struct buf request, body;
+    ring_init(ring, count, c->cbor ? judge_get_records_cbor : judge_get_records);
     buf_init(&request, MIB(1));
+    buf_init(&body, MIB(1));
     for (unsigned i = 0; i < count; i++) {
-        struct bytes body =
-            bytes_text(text_of("{\"ShardIterator\":\"%s\",\"Limit\":%u}", iterators[i], limit));
-        caller_head(c, "GetRecords", body, &request);
-        buf_append(&request, body);
+        buf_clear(&body);
+        append_get(&body, c->cbor, iterators[i], limit);
+        caller_head(c, "GetRecords", buf_view(&body), &request);
+        buf_append(&request, buf_view(&body));
         ring->requests[i] = (struct request){.head = keep(ring, &request), .records = limit};
     }
     buf_fini(&request);
+    buf_fini(&body);
 }
 
 void ring_fini(struct ring *ring)

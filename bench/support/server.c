@@ -75,9 +75,16 @@ static void server_failed(const struct server *s, const char *what)
 void server_start(struct server *s)
 {
     s->port = s->caller.port = free_port();
-    const char *const argv[] = {
-        bench_program("sluice"),          "serve", "--plain", "--data", s->folder, "--listen-port",
-        text_of("%u", (unsigned)s->port), NULL};
+    const char *const argv[] = {bench_program("sluice"),
+                                "serve",
+                                "--plain",
+                                "--data",
+                                s->folder,
+                                "--listen-port",
+                                text_of("%u", (unsigned)s->port),
+                                s->tail_memory ? "--tail-memory" : NULL,
+                                s->tail_memory,
+                                NULL};
     uint64_t began_us = clock_mono_us(&clock_system);
     s->pid = process_start(argv, s->output);
     while (!healthy(s)) {

@@ -9,8 +9,9 @@
 #include "bench/support/process.h"
 
 struct server {
-    const char *folder; /* its data; fixed at birth */
-    const char *output; /* what it says; fixed at birth */
+    const char *folder;      /* its data; fixed at birth */
+    const char *output;      /* what it says; fixed at birth */
+    const char *tail_memory; /* another --tail-memory than the default's, or NULL */
     pid_t pid;
     uint16_t port;
     double ready_s; /* from start to the first 200 of /health */

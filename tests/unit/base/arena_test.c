@@ -155,6 +155,30 @@ static void copies_and_prints_end_in_an_uncounted_nul(void **state)
     arena_fini(&a);
 }
 
+static void recycled_the_largest_block_serves_again(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, CEILING);
+    arena_recycle(&a); /* nothing yet */
+    assert_int_equal(a.used, 0);
+    for (int i = 0; i < 100; i++)
+        assert_non_null(arena_take(&a, 1000));
+    uint8_t *alone = arena_take(&a, 200000);
+    assert_non_null(alone);
+    assert_non_null(arena_take(&a, 16));
+    arena_recycle(&a);
+    assert_in_range(a.used, 200000, 200100);
+    assert_ptr_equal(arena_take(&a, 16), alone);
+    memset(alone, 1, 16);
+    assert_non_null(arena_take(&a, 199000));
+    assert_in_range(a.used, 200000, 200100);
+    assert_non_null(arena_take(&a, 5000)); /* no more room there: a new block */
+    assert_true(a.used > 205000);
+    arena_fini(&a);
+    assert_int_equal(a.used, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +188,7 @@ int main(void)
         cmocka_unit_test(the_ceiling_holds),
         cmocka_unit_test(a_first_piece_may_be_larger_than_a_block),
         cmocka_unit_test(a_reset_keeps_only_the_first_block),
+        cmocka_unit_test(recycled_the_largest_block_serves_again),
         cmocka_unit_test(no_memory_is_an_outcome),
         cmocka_unit_test(copies_and_prints_end_in_an_uncounted_nul),
     };

@@ -45,6 +45,25 @@ static void only_numbers_are_places_of_records(void **state)
     assert_int_equal(to.sub_sequence_number, 9);
 }
 
+static void a_letter_anywhere_makes_it_no_number(void **state)
+{
+    (void)state;
+    static const char near_digits[] = {'/', ':', '?', '0' + 16, '0' - 16, (char)0xb5, 0};
+    char text[SLUICE_SEQUENCE_BYTES];
+    for (size_t len = 1; len < sizeof(text); len++) {
+        for (size_t i = 0; i < sizeof(text); i++)
+            text[i] = (char)('0' + (i + 1) % 10);
+        assert_true(place_is_number(bytes_of(text, len)));
+        for (size_t at = 0; at < len; at++)
+            for (size_t i = 0; i < sizeof(near_digits); i++) {
+                char digit = text[at];
+                text[at] = near_digits[i];
+                assert_false(place_is_number(bytes_of(text, len)));
+                text[at] = digit;
+            }
+    }
+}
+
 static void expect(const struct progress *p, struct sluice_checkpoint_at to,
                    enum sluice_status wanted)
 {
@@ -78,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(places_are_in_order_as_numbers),
         cmocka_unit_test(only_numbers_are_places_of_records),
+        cmocka_unit_test(a_letter_anywhere_makes_it_no_number),
         cmocka_unit_test(a_checkpoint_lies_between_the_last_one_and_what_was_handed_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

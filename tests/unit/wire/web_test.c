@@ -55,6 +55,70 @@ static void a_request_is_exactly_what_was_said(void **state)
     assert_true(bytes_equal(c->call.answer_type, BYTES_LITERAL("text/plain")));
 }
 
+static unsigned sized_calls;
+static size_t sized_bytes;
+static uint8_t *lent;
+
+static void lend(struct web_call *c, size_t bytes)
+{
+    sized_calls++;
+    sized_bytes = bytes;
+    assert_null(c->answer.at);
+    c->answer.at = lent = mem_must(bytes);
+    c->answer.room = bytes;
+}
+
+/* Its length is said first, but not to HTTP/1.0's way of ending. */
+static enum far_next end_by_closing(struct far_request *r)
+{
+    far_printf(r, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello");
+    return FAR_CLOSE;
+}
+
+static struct test_call *prepare_sized(unsigned i, size_t body)
+{
+    static uint8_t large[300000];
+    struct test_call *c = prepare(i, "POST", "/");
+    memset(large, 'x', sizeof(large));
+    c->call.body = bytes_of(large, body);
+    c->call.sized = lend;
+    sized_calls = 0;
+    return c;
+}
+
+static void an_answer_that_says_its_length_goes_into_memory_of_its_owner(void **state)
+{
+    (void)state;
+    begin();
+    struct test_call *c = prepare_sized(0, 300000);
+    start(c);
+    run_all();
+    expect(&c->call, OK, 0);
+    assert_int_equal(sized_calls, 1);
+    assert_int_equal(sized_bytes, 300000);
+    assert_ptr_equal(c->call.answer.at, lent);
+    assert_true(bytes_equal(buf_view(&c->call.answer), c->call.body));
+    far.handle = end_by_closing;
+    c = prepare_sized(1, 1);
+    start(c);
+    run_all();
+    expect(&c->call, OK, 0);
+    assert_int_equal(sized_calls, 0);
+    assert_true(bytes_equal(buf_view(&c->call.answer), BYTES_LITERAL("hello")));
+}
+
+static void an_answer_that_says_to_be_too_large_asks_for_no_memory(void **state)
+{
+    (void)state;
+    begin();
+    struct test_call *c = prepare_sized(0, 300000);
+    c->call.answer_bytes_max = 299999;
+    start(c);
+    run_all();
+    expect(&c->call, TOO_LARGE, 0);
+    assert_int_equal(sized_calls, 0);
+}
+
 static void every_method_goes_out_as_named(void **state)
 {
     (void)state;
@@ -347,6 +411,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(an_answer_comes_with_code_headers_and_body),
         TEST(a_request_is_exactly_what_was_said),
+        TEST(an_answer_that_says_its_length_goes_into_memory_of_its_owner),
+        TEST(an_answer_that_says_to_be_too_large_asks_for_no_memory),
         TEST(every_method_goes_out_as_named),
         TEST(head_takes_the_head_alone),
         TEST(a_redirect_is_an_answer_like_any_other),
