@@ -7,9 +7,10 @@
 struct in_turn {
     /* Something fails at its `which`-th time, counted from 1. What is wrong ends the process; false: nothing was left to fail. */
     bool (*run)(int manner, long which);
-    int manner;   /* run's own; where some are left out, each manner leaves out other ones */
-    int at_once;  /* processes: at most IN_TURN_AT_ONCE_MAX */
-    long hurried; /* TORTURE_STRIDE=n: every n-th one fails, or where a run is dear, every n times so many; 0: 1 */
+    int manner;  /* run's own; where some are left out, each manner leaves out other ones */
+    int at_once; /* processes: at most IN_TURN_AT_ONCE_MAX */
+    long
+        hurried; /* TORTURE_STRIDE=n: every n-th one fails, or where a run is dear, every n times so many; 0: 1 */
     long at_most; /* runs */
 };
 enum { IN_TURN_AT_ONCE_MAX = 32 };

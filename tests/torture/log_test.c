@@ -383,8 +383,7 @@ static bool run(int manner, long fail_at)
 
 static void each_call_fails_in_turn(enum manner manner)
 {
-    const struct in_turn t = {
-        .run = run, .manner = (int)manner, .at_once = 12, .at_most = 5000};
+    const struct in_turn t = {.run = run, .manner = (int)manner, .at_once = 12, .at_most = 5000};
     in_turn(&t);
 }
 

@@ -24,7 +24,7 @@ static _Thread_local bool spared;
 #include <unistd.h>
 
 enum manner { BY_SERVICE, BY_THREADS, BY_FILE, BY_PUSH };
-enum { SHARDS = 2, BEFORE = 192, AFTER = 128, BATCH = 40, SESSION_MS = 1500, PATIENCE_S = 100 };
+enum { SHARDS = 2, BEFORE = 192, AFTER = 128, BATCH = 40, SESSION_MS = 1500, PATIENCE_S = 60 };
 
 struct run {
     /* fixed before the workers begin */
