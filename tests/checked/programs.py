@@ -254,7 +254,7 @@ def main():
     words.add_argument("--build", type=pathlib.Path)
     words.add_argument("--at-once", default=os.cpu_count() or 1, type=int)
     words.add_argument("names", nargs="*")
-    given = words.parse_args()
+    given = words.parse_intermixed_args()
     build = given.build or ROOT / "build" / given.checker
     every = PROGRAMS | (tests(build) if given.checker == "valgrind" else {})
     chosen = {n: f for n, f in every.items() if not given.names or any(re.match(re.escape(x), n) for x in given.names)}

@@ -3,7 +3,10 @@
  *
  * In that life it joins a group, reads a shard to its end and the two that it was split into, checkpoints each batch, hands shards over to
  * a second worker that joins (and has memory), and leaves. It works on, or ends with SLUICE_NO_MEMORY; the second one is there in
- * either case. Every record is handled by one of the two, in order per key (W1, W2); nothing leaks; nothing waits for ever. */
+ * either case. Every record is handled by one of the two, in order per key (W1, W2); nothing leaks; nothing waits for ever.
+ *
+ * Left to others: jansson's allocations within the file of leases (unit/consumer-sdk/lease_file_test.c). libcurl's own are left alone, as in
+ * sdk_client_test.c. */
 /* link: -Wl,--wrap=mem_try -Wl,--wrap=mem_resize_try */
 #include <stdbool.h>
 
