@@ -80,18 +80,22 @@ const struct command command_table[] = {
     {.name = "get",
      .what = "prints the records that are there, until the end",
      .arguments = ARGUMENTS(STREAM),
-     .options = OPTIONS(TEXT("shard", "ID", NULL, "of this shard only"),
-                        TEXT("from", FROM, NULL, FROM_WHAT),
-                        NUMBER("max", NULL, 1, 0, "ends after so many records")),
+     .options = OPTIONS(
+         TEXT("shard", "ID", NULL, "of this shard only"), TEXT("from", FROM, NULL, FROM_WHAT),
+         NUMBER("max", NULL, 1, 0, "ends after so many records"),
+         SWITCH("keep-aggregated", NULL,
+                "aggregated records as they are stored, not as those that were put")),
      .examples = "  sluice get first --local\n"
                  "  sluice get orders --json --max 10 | jq .text\n",
      .run = read_run},
     {.name = "tail",
      .what = "prints records as they come, until Ctrl-C",
      .arguments = ARGUMENTS(STREAM),
-     .options = OPTIONS(TEXT("shard", "ID", NULL, "of this shard only"),
-                        TEXT("from", FROM, NULL, FROM_WHAT),
-                        NUMBER("max", NULL, 1, 0, "ends after so many records")),
+     .options = OPTIONS(
+         TEXT("shard", "ID", NULL, "of this shard only"), TEXT("from", FROM, NULL, FROM_WHAT),
+         NUMBER("max", NULL, 1, 0, "ends after so many records"),
+         SWITCH("keep-aggregated", NULL,
+                "aggregated records as they are stored, not as those that were put")),
      .examples = "  sluice tail first --local\n"
                  "  sluice tail orders --from trim_horizon --json\n",
      .run = read_run},

@@ -7,6 +7,7 @@
  *
  * I1. get ends a shard when an answer says that it is at the tip, or that the shard is over.
  * I2. A call that failed for a while (throttles, a server that restarts) is made again by tail, from the same iterator; get fails.
+ * I3. Aggregated records are shown as those that were put, each of which counts for --max; with --keep-aggregated, as they are stored.
  *
  * Thread: main. */
 #include "cli/commands.h"
@@ -18,6 +19,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <sluice/consumer.h>
 #include <sluice/kinesis.h>
 
 #include <poll.h>
@@ -47,7 +49,7 @@ struct reader {
     struct position from;
     struct shard **shards;
     size_t count, current; /* current: the one that get is at */
-    bool tails, json, ended;
+    bool tails, json, keeps_aggregated, ended;
     uint64_t left; /* records until --max */
     enum cli_exit done;
 };
@@ -151,16 +153,53 @@ static void located(void *context, const void *output, sluice_reply *reply,
     rest(s, 0);
 }
 
-static void print_all(struct reader *r, const struct shard *s,
-                      const struct sluice_kinesis_get_records_output *out)
+static void print(struct reader *r, const struct shard *s, const struct sluice_received *record)
 {
-    for (uint32_t i = 0; i < out->records.count && !r->ended; i++) {
-        const struct sluice_kinesis_record *record = &out->records.at[i];
-        bool fine = r->json ? shown_json(stdout, s->id, record) : shown_raw(stdout, record);
-        if (!fine || (r->left != 0 && --r->left == 0))
-            r->ended = true;
+    bool fine = r->json ? shown_json(stdout, s->id, record) : shown_raw(stdout, record);
+    if (!fine || (r->left != 0 && --r->left == 0))
+        r->ended = true;
+}
+
+static void print_as_stored(struct reader *r, const struct shard *s,
+                            const struct sluice_kinesis_record *stored)
+{
+    char sequence[SLUICE_SEQUENCE_BYTES];
+    snprintf(sequence, sizeof(sequence), "%.*s", (int)stored->sequence_number.len,
+             (const char *)stored->sequence_number.at);
+    const struct sluice_received record = {.data = stored->data,
+                                           .partition_key = stored->partition_key,
+                                           .sequence_number = sequence,
+                                           .arrived_ms =
+                                               stored->approximate_arrival_timestamp.value};
+    print(r, s, &record);
+}
+
+/* I3 */
+static void print_as_put(struct reader *r, const struct shard *s,
+                         const struct sluice_kinesis_record_list *stored)
+{
+    struct sluice_error error;
+    sluice_unpacked *unpacked;
+    size_t count;
+    if (sluice_unpack(stored->at, stored->count, &unpacked, &error) != SLUICE_OK) {
+        r->done = session_failed(r->words, &error);
+        r->ended = true;
+        return;
     }
-    if (r->tails && out->records.count > 0 && fflush(stdout) != 0)
+    const struct sluice_received *records = sluice_unpacked_records(unpacked, &count);
+    for (size_t i = 0; i < count && !r->ended; i++)
+        print(r, s, &records[i]);
+    sluice_unpacked_free(unpacked);
+}
+
+static void print_all(struct reader *r, const struct shard *s,
+                      const struct sluice_kinesis_record_list *stored)
+{
+    if (!r->keeps_aggregated)
+        print_as_put(r, s, stored);
+    for (uint32_t i = 0; r->keeps_aggregated && i < stored->count && !r->ended; i++)
+        print_as_stored(r, s, &stored->at[i]);
+    if (r->tails && stored->count > 0 && fflush(stdout) != 0)
         r->ended = true;
 }
 
@@ -174,7 +213,7 @@ static void got_records(void *context, const void *output, sluice_reply *reply,
         failed(s, error);
         return;
     }
-    print_all(r, s, out);
+    print_all(r, s, &out->records);
     for (uint32_t i = 0; r->tails && i < out->child_shards.count; i++)
         (void)!add_shard(r, out->child_shards.at[i].shard_id, true);
     bool at_tip = out->millis_behind_latest.present && out->millis_behind_latest.value == 0;
@@ -294,6 +333,7 @@ int read_run(struct invocation *words)
     struct reader r = {.words = words,
                        .tails = strcmp(words->command->name, "tail") == 0,
                        .json = invocation_has(words, "json"),
+                       .keeps_aggregated = invocation_has(words, "keep-aggregated"),
                        .left = invocation_number(words, "max", 0)};
     r.done = set_up(&r);
     if (r.done == CLI_DONE)

@@ -5,11 +5,11 @@
 #include "base/mem.h"
 #include "wire/base64.h"
 
-#include <sluice/kinesis.h>
+#include <sluice/consumer.h>
 
 #include <jansson.h>
 
-bool shown_raw(FILE *to, const struct sluice_kinesis_record *record)
+bool shown_raw(FILE *to, const struct sluice_received *record)
 {
     if (record->data.len > 0)
         fwrite(record->data.at, 1, record->data.len, to);
@@ -35,14 +35,18 @@ static bool set_base64(json_t *line, struct sluice_bytes data)
     return true;
 }
 
-bool shown_json(FILE *to, const char *shard_id, const struct sluice_kinesis_record *record)
+bool shown_json(FILE *to, const char *shard_id, const struct sluice_received *record)
 {
     char arrived[CLOCK_TEXT_BYTES];
     json_t *line = json_object();
-    clock_print_iso((uint64_t)record->approximate_arrival_timestamp.value, arrived);
+    clock_print_iso((uint64_t)record->arrived_ms, arrived);
     json_object_set_new(line, "shardId", json_string(shard_id));
-    set_text(line, "sequenceNumber", record->sequence_number);
+    json_object_set_new(line, "sequenceNumber", json_string(record->sequence_number));
+    json_object_set_new(line, "subSequenceNumber",
+                        json_integer((json_int_t)record->sub_sequence_number));
     set_text(line, "partitionKey", record->partition_key);
+    if (record->explicit_hash_key.at)
+        set_text(line, "explicitHashKey", record->explicit_hash_key);
     json_object_set_new(line, "arrived", json_string(arrived));
     bool fine = set_base64(line, record->data);
     set_text(line, "text", record->data.at ? record->data : sluice_text(""));

@@ -35,6 +35,8 @@ enum sluice_status sluice_call_json(sluice_client *client, const struct sluice_o
     const void *in = NULL;
     const struct shape *s = operation->model->input;
     enum sluice_status st = SLUICE_OK;
+    if (reply != NULL)
+        *reply = NULL;
     arena_init(&arena, EXCHANGE_ARENA_BYTES_MAX);
     if (s != NULL)
         st = decode(s, input, input_len, &arena, &in, error);

@@ -23,12 +23,10 @@ def test_ten_thousand_lines_come_back_byte_for_byte(sluice, stream, tmp_path):
 @pytest.mark.parametrize("how", [(), ("--idempotent",), ("--aggregate",), ("--ordered", "--idempotent")])
 def test_ways_to_put(sluice, stream, how):
     assert sluice("put", stream, *how, stdin=b"a\nb\nc\n").stderr.startswith(b"3 records stored, 0 failed")
-    records = got(sluice, stream)
+    assert sorted(r["text"] for r in got(sluice, stream)) == ["a", "b", "c"]
     if "--aggregate" in how:  # they are one record, as the KPL packs them
-        (packed,) = [base64.b64decode(r["data"]) for r in records]
+        (packed,) = [base64.b64decode(r["data"]) for r in got(sluice, stream, "--keep-aggregated")]
         assert packed.startswith(b"\xf3\x89\x9a\xc2") and all(b"\x1a\x01" + line in packed for line in (b"a", b"b", b"c"))
-    else:
-        assert sorted(r["text"] for r in records) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -52,8 +50,32 @@ def test_an_answer_that_is_lost_stores_nothing_twice_with_numbers(sluice, server
     assert proxy.lost > 1
     stored = [r["data"] for r in got(sluice, stream)]
     assert (len(set(stored)) < len(stored)) == twice, f"{len(set(stored))} of {len(stored)} are different"
-    if "--aggregate" not in how:
-        assert len(set(stored)) == 3000
+    assert len(set(stored)) == 3000
+
+
+def test_aggregated_records_are_shown_as_they_were_put(sluice, stream):
+    """By get and tail, as bytes and as JSON; --max counts them; beside plain ones; whole when asked."""
+    sluice("put", stream, "--aggregate", "--ordered", "--key-fixed", "k", stdin=b"a\nb\nc\n")
+    sluice("put", stream, "--key-fixed", "plain", stdin=b"d\n")
+    records = got(sluice, stream)
+    assert [(r["text"], r["partitionKey"], r["subSequenceNumber"]) for r in records] == [
+        ("a", "k", 0), ("b", "k", 1), ("c", "k", 2), ("d", "plain", 0)]
+    assert len({r["sequenceNumber"] for r in records[:3]}) == 1 and records[3]["sequenceNumber"] > records[0]["sequenceNumber"]
+    assert sluice("get", stream).stdout == b"a\nb\nc\nd\n"
+    assert sluice("get", stream, "--max", 2).stdout == b"a\nb\n"
+    assert sluice("tail", stream, "--from", "trim_horizon", "--max", 4).stdout == b"a\nb\nc\nd\n"
+    shard, after = records[3]["shardId"], records[3]["sequenceNumber"]
+    assert sluice("get", stream, "--shard", shard, "--from", after).stdout == b"d\n"
+    packed, plain = got(sluice, stream, "--keep-aggregated")
+    assert base64.b64decode(packed["data"]).startswith(b"\xf3\x89\x9a\xc2") and packed["sequenceNumber"] == records[0]["sequenceNumber"]
+    assert plain["text"] == "d"
+    assert len(got(sluice, stream, "--keep-aggregated", "--max", 1)) == 1
+
+
+def test_what_only_looks_aggregated_is_shown_as_it_is(sluice, stream):
+    line = b"\xf3\x89\x9a\xc2 and no more of it"
+    sluice("put", stream, stdin=line + b"\n")
+    assert sluice("get", stream).stdout == line + b"\n"
 
 
 @pytest.mark.parametrize(

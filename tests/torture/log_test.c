@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/trace.h"
+#include "support/in_turn.h"
 #include "support/log_driver.h"
 #include "support/log_fixture.h"
 
@@ -26,7 +27,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- the disk ---- */
@@ -354,8 +354,7 @@ static void live(struct run *r)
     log_fixture_close(&r->x);
 }
 
-/* 0: all held; 2: and no call was left to fail. */
-static int run(enum manner manner, long fail_at)
+static bool run(int manner, long fail_at)
 {
     struct run *r = MEM_NEW(struct run);
     char command[128];
@@ -363,7 +362,7 @@ static int run(enum manner manner, long fail_at)
     snprintf(r->x.folder, sizeof(r->x.folder), "/tmp/sluice-torture-XXXXXX");
     must(mkdtemp(r->x.folder));
     memcpy(disk.folder, r->x.folder, sizeof(disk.folder));
-    disk.manner = manner;
+    disk.manner = (enum manner)manner;
     disk.fail_at = fail_at;
     log_leveldb_defaults(&r->x.settings);
     r->x.settings.folder = r->x.folder;
@@ -377,51 +376,15 @@ static int run(enum manner manner, long fail_at)
     snprintf(command, sizeof(command), "rm -rf %s", r->x.folder);
     must(system(command) == 0);
     mem_free(r);
-    return failed ? 0 : 2;
+    return failed;
 }
 
 /* ---- all runs ---- */
 
-enum { AT_ONCE = 12, CALLS_MAX = 5000 };
-
-/* TORTURE_STRIDE: every so many calls; another set of them for each manner. */
-static long stride(void)
-{
-    const char *given = getenv("TORTURE_STRIDE");
-    long n = given ? strtol(given, NULL, 10) : 1;
-    return n > 0 ? n : 1;
-}
-
 static void each_call_fails_in_turn(enum manner manner)
 {
-    const long step = stride();
-    bool through = false;
-    long call = 1 + (long)manner % step, bad = 0;
-    while (!through && call < CALLS_MAX) {
-        pid_t children[AT_ONCE];
-        for (int i = 0; i < AT_ONCE; i++) {
-            fflush(NULL);
-            children[i] = fork();
-            must(children[i] >= 0);
-            if (children[i] == 0)
-                _exit(run(manner, call + i * step));
-        }
-        for (int i = 0; i < AT_ONCE; i++) {
-            int status;
-            must(waitpid(children[i], &status, 0) == children[i]);
-            int code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-            through = through || code == 2;
-            if (code != 0 && code != 2) {
-                fprintf(stderr, "call %ld failing, in manner %d: %d\n", call + i * step,
-                        (int)manner, code);
-                bad++;
-            }
-        }
-        call += AT_ONCE * step;
-    }
-    printf("%ld calls\n", call);
-    assert_true(through);
-    assert_int_equal(bad, 0);
+    const struct in_turn t = {.run = run, .manner = (int)manner, .at_once = 12, .at_most = 5000};
+    in_turn(&t);
 }
 
 static void each_call_that_fails_once_loses_nothing(void **state)

@@ -140,6 +140,22 @@ SLUICE_API enum sluice_status sluice_checkpoint_batch(sluice_shard *shard,
 SLUICE_API enum sluice_status sluice_checkpoint_end(sluice_shard *shard,
                                                     struct sluice_error *error);
 
+/* --- For who reads without a worker --- */
+
+struct sluice_kinesis_record; /* sluice/kinesis.h */
+typedef struct sluice_unpacked sluice_unpacked;
+
+/* Records as GetRecords and SubscribeToShard give them, into those that a program put: aggregated ones taken apart, the others as they
+ * are, in their order. Data and keys stay where they are: the answer must live as long as *unpacked.
+ * SLUICE_NO_MEMORY; SLUICE_PROTOCOL: a sequence number that is none. Thread: any. */
+SLUICE_API enum sluice_status sluice_unpack(const struct sluice_kinesis_record *records,
+                                            uint32_t count, sluice_unpacked **unpacked,
+                                            struct sluice_error *error) SLUICE_MUST_USE;
+/* They live until sluice_unpacked_free. */
+SLUICE_API const struct sluice_received *sluice_unpacked_records(const sluice_unpacked *unpacked,
+                                                                 size_t *count);
+SLUICE_API void sluice_unpacked_free(sluice_unpacked *unpacked); /* NULL is fine */
+
 #ifdef __cplusplus
 }
 #endif

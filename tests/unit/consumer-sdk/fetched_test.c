@@ -195,6 +195,43 @@ static void without_memory_a_batch_stays_as_it_was(void **state)
     fetched_free(b);
 }
 
+/* ---- the same for programs ---- */
+
+static void a_program_has_its_records_taken_apart(void **state)
+{
+    (void)state;
+    struct sluice_kinesis_record stored[3];
+    struct sluice_error error;
+    sluice_unpacked *u;
+    size_t count;
+    fill(stored);
+    for (long i = 1;; i++) {
+        failing_begin(i);
+        enum sluice_status st = sluice_unpack(stored, 3, &u, &error);
+        if (!failing_end())
+            break;
+        assert_int_equal(st, SLUICE_NO_MEMORY);
+        assert_int_equal(error.status, st);
+        assert_null(u);
+    }
+    const struct sluice_received *r = sluice_unpacked_records(u, &count);
+    assert_int_equal(count, 5);
+    assert_string_equal(r[2].sequence_number, "101");
+    assert_int_equal(r[2].sub_sequence_number, 1);
+    assert_memory_equal(r[2].data.at, "two", 3);
+    assert_ptr_equal(r[4].data.at, stored[2].data.at);
+    assert_int_equal(r[4].arrived_ms, 1002);
+    sluice_unpacked_free(u);
+    sluice_unpacked_free(NULL);
+    assert_int_equal(sluice_unpack(stored, 0, &u, &error), SLUICE_OK);
+    (void)sluice_unpacked_records(u, &count);
+    assert_int_equal(count, 0);
+    sluice_unpacked_free(u);
+    stored[1].sequence_number = sluice_text("no number");
+    assert_int_equal(sluice_unpack(stored, 3, &u, &error), SLUICE_PROTOCOL);
+    assert_null(u);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +242,7 @@ int main(void)
         cmocka_unit_test(what_only_looks_aggregated_passes_as_it_is),
         cmocka_unit_test(a_sequence_number_that_is_none_is_refused),
         cmocka_unit_test(without_memory_a_batch_stays_as_it_was),
+        cmocka_unit_test(a_program_has_its_records_taken_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
