@@ -5,8 +5,8 @@
  *
  * It does what tests/interop/kcl/Load.java does with the KPL and the KCL, and speaks as it does: it says "begin" (a producer when WARM records are stored,
  * a worker when its first shard is leased and nothing of it was asked for) and waits for a line, so that its processor time can be read while it stands
- * still; after RECORDS records it says "end SECONDS RECORDS SUM", and waits again. Records are 1 KiB, of which the first 8 bytes are their number from 0
- * on; SUM is of all numbers that were read.
+ * still; a worker says "half SECONDS RECORDS SUM" on its way; after RECORDS records it says "end SECONDS RECORDS SUM", and waits again. Records are
+ * 1 KiB, of which the first 8 bytes are their number from 0 on; SUM is of all numbers that were read.
  *
  * Where the service is and who we are: the environment, as with any program of the SDK. */
 #include "base/clock.h"
@@ -25,12 +25,17 @@
 
 enum { RECORD_BYTES = 1024, KEY_BYTES = 16, DIFFERENT = 1024, CHECKPOINT_MS = 1000 };
 
-/* Says it, and waits until whoever started us has seen it. */
+static void tell(const char *words)
+{
+    puts(words);
+    fflush(stdout);
+}
+
+/* Tells it, and waits until whoever started us has seen it. */
 static void say(const char *words)
 {
     char line[8];
-    puts(words);
-    fflush(stdout);
+    tell(words);
     if (!fgets(line, sizeof(line), stdin))
         exit(1);
 }
@@ -40,12 +45,13 @@ static double now_s(void)
     return (double)clock_mono_us(&clock_system) / 1e6;
 }
 
-static void say_end(double begin_s, uint64_t records, uint64_t sum)
+/* "end SECONDS RECORDS SUM". */
+static const char *so_far(const char *what, double begin_s, uint64_t records, uint64_t sum)
 {
-    char words[100];
-    snprintf(words, sizeof(words), "end %.6f %" PRIu64 " %" PRIu64, now_s() - begin_s, records,
+    static char words[100];
+    snprintf(words, sizeof(words), "%s %.6f %" PRIu64 " %" PRIu64, what, now_s() - begin_s, records,
              sum);
-    say(words);
+    return words;
 }
 
 /* ---- producer ---- */
@@ -104,7 +110,7 @@ static void produce(const char *stream, uint64_t records, uint64_t warm)
     say("begin");
     double begin_s = now_s();
     put(g, records);
-    say_end(begin_s, records, 0);
+    say(so_far("end", begin_s, records, 0));
     must(sluice_producer_close(g->producer, 60000) == SLUICE_OK);
     mem_free(g);
 }
@@ -141,9 +147,11 @@ static enum sluice_status on_records(void *context, sluice_shard *shard,
             number = number << 8 | data->at[at];
         c->sum += number;
     }
+    if (c->records < c->total / 2 && c->records + batch->count >= c->total / 2)
+        tell(so_far("half", c->begin_s, c->records + batch->count, c->sum));
     c->records += batch->count;
     if (batch->count > 0 && c->records >= c->total) {
-        say_end(c->begin_s, c->records, c->sum);
+        say(so_far("end", c->begin_s, c->records, c->sum));
         sluice_worker_stop(c->worker);
     }
     return SLUICE_OK;

@@ -36,7 +36,7 @@ import software.amazon.kinesis.retrieval.polling.PollingConfig;
 /**
  * AWS's side of bench/clients_bench.py: {@code Load produce STREAM RECORDS WARM}, {@code Load polling|fanout STREAM RECORDS APPLICATION START_MS}. It does what
  * bench/clients_sdk.c does with our SDK, and speaks as it does: it says "begin" (a producer when WARM records are stored, a worker when its first shard is leased and
- * nothing of it was asked for) and "end SECONDS RECORDS SUM" after RECORDS records, and waits for a line each time.
+ * nothing of it was asked for), "half" on a worker's way, and "end SECONDS RECORDS SUM" after RECORDS records, and waits for a line after the first and the last.
  *
  * <p>The Producer Library aggregates as it does by default; its own limit of 150 % of what AWS's shard takes is lifted, and its threads are a pool. It has no back-pressure of
  * its own: at most OUTSTANDING_MAX records are under way (with four times as many it took more memory, and was no faster). The Client Library polls with no pause longer than the least
@@ -74,8 +74,8 @@ public final class Load {
         Runtime.getRuntime().halt(1);
     }
 
-    private static void sayEnd(long beganNanos, long count, long sum) {
-        say(String.format(Locale.ROOT, "end %.6f %d %d", (System.nanoTime() - beganNanos) / 1e9, count, sum));
+    private static String soFar(String what, long beganNanos, long count, long sum) {
+        return String.format(Locale.ROOT, "%s %.6f %d %d", what, (System.nanoTime() - beganNanos) / 1e9, count, sum);
     }
 
     // ---- the Producer Library
@@ -126,7 +126,7 @@ public final class Load {
         say("begin");
         long began = System.nanoTime();
         producing.put(records);
-        sayEnd(began, records, 0);
+        say(soFar("end", began, records, 0));
         producing.producer.destroy();
     }
 
@@ -146,13 +146,17 @@ public final class Load {
     }
 
     private synchronized void take(Iterable<KinesisClientRecord> some) {
+        long before = taken;
         for (KinesisClientRecord one : some) {
             Records.demand(one.data().remaining() == RECORD_BYTES, "a record of another length");
             sum += one.data().getLong(one.data().position());
             taken++;
         }
+        if (before < records / 2 && taken >= records / 2) {
+            System.out.println(soFar("half", began, taken, sum));
+        }
         if (taken >= records) {
-            sayEnd(began, taken, sum);
+            say(soFar("end", began, taken, sum));
             Runtime.getRuntime().halt(0);
         }
     }
