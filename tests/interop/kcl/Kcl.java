@@ -2,7 +2,6 @@ import com.google.common.util.concurrent.ListenableFuture;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -25,18 +24,15 @@ import software.amazon.kinesis.common.StreamIdentifier;
 import software.amazon.kinesis.coordinator.Scheduler;
 import software.amazon.kinesis.exceptions.InvalidStateException;
 import software.amazon.kinesis.exceptions.ShutdownException;
-import software.amazon.kinesis.leases.LeaseManagementConfig;
 import software.amazon.kinesis.lifecycle.events.InitializationInput;
 import software.amazon.kinesis.lifecycle.events.LeaseLostInput;
 import software.amazon.kinesis.lifecycle.events.ProcessRecordsInput;
 import software.amazon.kinesis.lifecycle.events.ShardEndedInput;
 import software.amazon.kinesis.lifecycle.events.ShutdownRequestedInput;
-import software.amazon.kinesis.metrics.NullMetricsFactory;
 import software.amazon.kinesis.processor.RecordProcessorCheckpointer;
 import software.amazon.kinesis.processor.ShardRecordProcessor;
 import software.amazon.kinesis.processor.SingleStreamTracker;
 import software.amazon.kinesis.producer.KinesisProducer;
-import software.amazon.kinesis.producer.KinesisProducerConfiguration;
 import software.amazon.kinesis.producer.UserRecordResult;
 import software.amazon.kinesis.retrieval.KinesisClientRecord;
 import software.amazon.kinesis.retrieval.RetrievalSpecificConfig;
@@ -122,31 +118,14 @@ public final class Kcl {
         RetrievalSpecificConfig retrieval = way.equals("fanout")
                 ? new FanOutConfig(kinesis).streamName(stream).applicationName(stream)
                 : new PollingConfig(stream, kinesis).idleTimeBetweenReadsInMillis(200);
-        LeaseManagementConfig leases = configs.leaseManagementConfig().shardSyncIntervalMillis(1000).failoverTimeMillis(2000)
-                .leasesRecoveryAuditorExecutionFrequencyMillis(2000)
-                .dynamoDbLockBasedLeaderLeaseDurationInMillis(4000).dynamoDbLockBasedLeaderHeartbeatPeriodInMillis(1000);
-        leases.workerUtilizationAwareAssignmentConfig().inMemoryWorkerMetricsCaptureFrequencyMillis(500).workerMetricsReporterFreqInMillis(1000);
-        return new Scheduler(
-                configs.checkpointConfig(),
-                configs.coordinatorConfig().parentShardPollIntervalMillis(500).shardConsumerDispatchPollIntervalMillis(200),
-                leases,
-                configs.lifecycleConfig(),
-                configs.metricsConfig().metricsFactory(new NullMetricsFactory()),
-                configs.processorConfig(),
-                configs.retrievalConfig().retrievalSpecificConfig(retrieval));
-    }
-
-    private static void start(Scheduler scheduler) {
-        Thread worker = new Thread(scheduler, "scheduler");
-        worker.setDaemon(true);
-        worker.start();
+        return Libraries.scheduler(configs, retrieval, 2000);
     }
 
     // ---- a worker that is killed
 
     /** Tells the number of each record that is checkpointed, until somebody ends the process, or who started it has ended. */
     private void work() throws InterruptedException {
-        start(scheduler(DynamoDbAsyncClient.create(), CloudWatchAsyncClient.create()));
+        Libraries.start(scheduler(DynamoDbAsyncClient.create(), CloudWatchAsyncClient.create()));
         for (ProcessHandle parent = ProcessHandle.current().parent().orElseThrow(); parent.isAlive(); Thread.sleep(20)) {
             for (Record one = given.poll(); one != null; one = given.poll()) {
                 System.out.println(TOOK + Records.numberOf(one));
@@ -182,10 +161,7 @@ public final class Kcl {
 
     /** By its native program, which gathers the records of a shard into one. */
     private void produce(int from, int to) throws Exception {
-        URI endpoint = URI.create(System.getenv("AWS_ENDPOINT_URL_KINESIS"));
-        KinesisProducer producer = new KinesisProducer(new KinesisProducerConfiguration().setRegion(System.getenv("AWS_REGION"))
-                .setKinesisEndpoint(endpoint.getHost()).setKinesisPort(endpoint.getPort()).setCaCertFile(System.getenv("AWS_CA_BUNDLE"))
-                .setTempDirectory(System.getProperty("java.io.tmpdir")).setRecordMaxBufferedTime(500).setMetricsLevel("none"));
+        KinesisProducer producer = new KinesisProducer(Libraries.producer().setRecordMaxBufferedTime(500));
         for (int at = from; at < to; at += Records.KEYS) { // a record a key, then the next: it keeps no order among those under way
             produce(producer, at, at + Records.KEYS);
         }
@@ -224,7 +200,7 @@ public final class Kcl {
         stage.put(50, 100);
         try (DynamoDbAsyncClient dynamo = DynamoDbAsyncClient.create(); CloudWatchAsyncClient watch = CloudWatchAsyncClient.create()) {
             Scheduler scheduler = scheduler(dynamo, watch);
-            start(scheduler);
+            Libraries.start(scheduler);
             expect(50, 100, "take-over");
 
             String parent = stage.split();
