@@ -10,8 +10,8 @@
  * P1. A parcel is in one place: unrouted, a queue, a call, or stray; completing it frees it.
  * P3. A call carries one parcel of a shard in ordered mode, and no other until it came back: a PutRecords may store a later record of a
  *     call and refuse an earlier one. When shards change, nothing goes to a child while something is on its way to its parent.
- * P4. What comes back from another shard than it was packed for is looked at when the new map is there: records that do not belong to
- *     that shard (readers drop them) are sent again.
+ * P4. What comes back from another shard than it was packed for is looked at when the new map is there: unless all of it belongs to
+ *     that shard, readers leave it out, and it is sent again, packed anew.
  * P5. A parcel has its number from its first sending on, and never another; a packed one whose answer was lost is never packed anew.
  *
  * Thread: whoever turns the producer. */

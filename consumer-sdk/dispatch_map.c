@@ -200,8 +200,9 @@ static void landed(void *arg, struct parcel *p, uint32_t place)
     dispatch_deliver(l->d, p, place, &l->result, l->now_us);
 }
 
-/* Records that belong to the shard where they lie are delivered, the others are sent again. A shard that the map does not know has closed
- * again, and nobody can say any more what belonged to it: all go again. */
+/* When all records belong to the shard where they lie, they are delivered; else readers leave the whole out (the KCL and our worker do), and
+ * all are sent again. So they are when the map does not know the shard: it has closed again, and nobody can say any more what belonged to
+ * it. */
 static void settle(struct dispatch *d, struct stray *s, const struct shard_range *r,
                    struct list *waiting, uint64_t now_us)
 {
@@ -214,7 +215,9 @@ static void settle(struct dispatch *d, struct stray *s, const struct shard_range
     const struct shard_range nothing = {.first = U128_MAX, .last = 0};
     struct list again;
     list_init(&again);
-    if (!parcel_unpack(s->parcel, r ? r : &nothing, &again, d->intake, landed, &l)) {
+    if (!r || !parcel_within(s->parcel, r))
+        r = &nothing;
+    if (!parcel_unpack(s->parcel, r, &again, d->intake, landed, &l)) {
         struct sluice_error e = dispatch_error(
             SLUICE_NO_MEMORY, "It is stored, but readers may drop it: its shard had closed.");
         dispatch_fail(d, s->parcel, &e, now_us);

@@ -6,8 +6,9 @@
  * K3. Records that are not after `rules->after` are left out: after a restart reading begins at the checkpoint's own record,
  *     which may be an aggregated one that was handled in part.
  *
- * The KCL leaves out records of an aggregated one whose key belongs to another shard. We do not: they were stored here, and nobody
- * else will hand them out.
+ * K4. An aggregated record of the KPL or our producer, of whose records one does not belong to the shard, is left out whole: it was on its
+ *     way when its shard split, and what it held is sent again. So the KCL has it, and both sides must agree. What others aggregate may
+ *     be cut to no shard's keys, and is nobody else's to hand out: it passes.
  *
  * Thread: the batch's owner's. */
 #include "consumer-sdk/fetched.h"
@@ -173,6 +174,22 @@ static bool add_whole(struct opening *o, const struct sluice_kinesis_record *sto
     return add(o, &whole);
 }
 
+/* K4 */
+static bool is_astray(const struct opening *o, const struct sluice_kinesis_record *stored,
+                      const struct aggregate_record *parts, uint32_t count)
+{
+    const struct fetched_range *range = o->rules->range;
+    if (!range ||
+        !bytes_equal(inner_bytes(stored->partition_key), BYTES_LITERAL(AGGREGATE_PARTITION_KEY)))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        u128 hash = aggregate_hash(&parts[i]);
+        if (hash < range->first || hash > range->last)
+            return true;
+    }
+    return false;
+}
+
 static bool add_parts(struct opening *o, const struct sluice_kinesis_record *stored)
 {
     struct aggregate_record *parts;
@@ -183,6 +200,8 @@ static bool add_parts(struct opening *o, const struct sluice_kinesis_record *sto
         return false;
     if (st != OK)
         return add_whole(o, stored);
+    if (is_astray(o, stored, parts, count))
+        return true;
     for (uint32_t i = 0; i < count; i++) {
         o->sub = i;
         if (!add(o, &parts[i]))

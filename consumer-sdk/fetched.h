@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/list.h"
+#include "base/u128.h"
 
 #include <sluice/consumer.h>
 #include <sluice/kinesis.h>
@@ -36,9 +37,14 @@ struct fetched *fetched_copy(const struct sluice_kinesis_record *stored, uint32_
                              int64_t behind_ms) SLUICE_MUST_USE;
 void fetched_free(struct fetched *b);
 
+/* Hash keys. */
+struct fetched_range {
+    u128 first, last;
+};
 struct fetched_rules {
     const struct sluice_checkpoint_at *after; /* what is not after this was handled before */
     bool keep_aggregated;
+    const struct fetched_range *range; /* the shard's, where K4 is to be looked at; NULL: nowhere */
 };
 /* SLUICE_OK; SLUICE_NO_MEMORY: it is as it was; SLUICE_PROTOCOL: a sequence number that is none. */
 enum sluice_status fetched_open(struct fetched *b, const struct fetched_rules *rules,

@@ -1,25 +1,14 @@
 /* parcel_unpack.c: a packed parcel taken apart, when the shards that it was packed for are no more.
  *
- * Readers drop records of an aggregated one whose keys do not belong to the shard that it lies in (the KCL does). So what was packed for a
- * shard that has split since must not stay together.
+ * Readers leave out an aggregated record when the key of one of its records does not belong to the shard that it lies in (the KCL and our
+ * worker do). So what was packed for a shard that has split since must not stay together.
  *
  * Thread: whoever turns the producer. */
 #include "base/arena.h"
-#include "base/digest.h"
 #include "consumer-sdk/intake.h"
 #include "consumer-sdk/shard_queue.h"
 
 #define ARENA_BYTES_MAX ((size_t)64 << 20)
-
-static u128 hash_of(const struct aggregate_record *r)
-{
-    u128 hash;
-    if (bytes_present(r->explicit_hash_key) && u128_parse(r->explicit_hash_key, &hash))
-        return hash;
-    uint8_t digest[MD5_BYTES];
-    digest_md5(r->partition_key, digest);
-    return u128_from_be(digest);
-}
 
 /* It was written here: only memory can be missing. */
 static bool read_all(const struct parcel *p, struct arena *a, struct aggregate_record **records)
@@ -41,7 +30,7 @@ bool parcel_within(const struct parcel *p, const struct shard_range *range)
     struct aggregate_record *records;
     bool within = read_all(p, &a, &records);
     for (uint32_t i = 0; within && i < p->count; i++)
-        within = shard_range_has(range, hash_of(&records[i]));
+        within = shard_range_has(range, aggregate_hash(&records[i]));
     arena_fini(&a);
     return within;
 }
@@ -49,7 +38,7 @@ bool parcel_within(const struct parcel *p, const struct shard_range *range)
 static struct parcel lone(const struct parcel *p, const struct aggregate_record *r, uint32_t i)
 {
     return (struct parcel){
-        .hash = hash_of(r),
+        .hash = aggregate_hash(r),
         .partition_key = r->partition_key,
         .explicit_hash_key = r->explicit_hash_key,
         .data = r->data,

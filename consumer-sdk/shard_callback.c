@@ -60,7 +60,8 @@ static enum sluice_status hand_slice(struct sluice_shard *s, size_t count)
 void shard_callback_records(struct callback_task *task)
 {
     struct sluice_shard *s = shard_of(task);
-    const struct fetched_rules rules = {&s->progress.handed, s->host->keep_aggregated};
+    const struct fetched_rules rules = {&s->progress.handed, s->host->keep_aggregated,
+                                        s->is_child ? &s->range : NULL};
     s->result = fetched_open(s->batch, &rules, &s->error);
     if (s->result == SLUICE_NO_MEMORY)
         return; /* the batch stays, and is tried again */

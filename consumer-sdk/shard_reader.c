@@ -137,6 +137,12 @@ struct sluice_shard *shard_reader_new(struct shard_host *host, const struct slui
     return s;
 }
 
+void shard_reader_is_child(struct sluice_shard *s, const struct fetched_range *range)
+{
+    s->is_child = true;
+    s->range = *range;
+}
+
 static void drop_fetch(struct sluice_shard *s)
 {
     if (s->fetch)

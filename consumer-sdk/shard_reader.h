@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "consumer-sdk/callback_pool.h"
 #include "consumer-sdk/fetch.h"
+#include "consumer-sdk/fetched.h"
 #include "consumer-sdk/progress.h"
 
 struct shard_host;
@@ -65,6 +66,8 @@ struct sluice_shard {
     struct list node; /* the owner's */
     struct shard_host *host;
     struct sluice_lease lease;
+    bool is_child; /* and so may hold what was on its way to its parents; then: */
+    struct fetched_range range;
 
     /* the worker's thread's */
     enum shard_state state;
@@ -98,6 +101,8 @@ struct sluice_shard {
 /* NULL: no memory. `lease` is copied. shard_begin is submitted at once. */
 struct sluice_shard *shard_reader_new(struct shard_host *host,
                                       const struct sluice_lease *lease) SLUICE_MUST_USE;
+/* It has parents, and these keys. Before its first step. */
+void shard_reader_is_child(struct sluice_shard *s, const struct fetched_range *range);
 /* Only in state OVER, or when its callbacks will never run. */
 void shard_reader_free(struct sluice_shard *s);
 

@@ -12,6 +12,7 @@ enum { WORKER_ARN_BYTES = 2049, WORKER_NAME_BYTES = 129 };
 struct worker_shard {
     char id[SLUICE_SHARD_ID_BYTES], parent[SLUICE_SHARD_ID_BYTES],
         adjacent_parent[SLUICE_SHARD_ID_BYTES];
+    struct fetched_range range;
 };
 
 struct sluice_worker {
@@ -38,7 +39,7 @@ struct sluice_worker {
     uint64_t alive_us;     /* when the last that was answered was sent */
     struct sluice_lease *released, *leases;
     size_t released_count, released_room, leases_room;
-    struct worker_shard *listed; /* the stream's shards, for stores that want them */
+    struct worker_shard *listed; /* the stream's shards, when they were last asked for */
     struct sluice_lease_shard *listed_views;
     size_t listed_count;
     uint64_t listed_us; /* when they are to be listed again */
@@ -69,6 +70,9 @@ bool worker_find_stream(struct sluice_worker *w);
 void worker_find_consumer(struct sluice_worker *w);
 /* Lists the shards, when they are not known or it is time. */
 void worker_list_shards(struct sluice_worker *w);
+/* The shard, listed anew when it is not known. *gone: it is not there any more. NULL otherwise: they could not be listed; later again. */
+const struct worker_shard *worker_shard_named(struct sluice_worker *w, const char *shard_id,
+                                              bool *gone);
 
 /* ---- worker_leases.c ---- */
 

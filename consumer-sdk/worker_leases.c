@@ -90,6 +90,10 @@ static void take(struct sluice_worker *w, const struct sluice_lease *lease)
     }
     if (strcmp(lease->checkpoint.sequence_number, SLUICE_SHARD_END) == 0)
         return;
+    bool gone;
+    const struct worker_shard *listed = worker_shard_named(w, lease->shard_id, &gone);
+    if (!listed && !gone)
+        return; /* likewise: it was said why */
     if (save_beginning(w, lease, &error) != SLUICE_OK) {
         worker_note(w, lease->shard_id, "where it begins could not be saved: %s %s", error.type,
                     error.message);
@@ -100,6 +104,8 @@ static void take(struct sluice_worker *w, const struct sluice_lease *lease)
         worker_note(w, lease->shard_id, "no memory to begin with it");
         return;
     }
+    if (listed && listed->parent[0])
+        shard_reader_is_child(s, &listed->range);
     list_append(&w->shards, &s->node);
     worker_note(w, lease->shard_id, "lease taken, epoch %llu", (unsigned long long)lease->epoch);
 }

@@ -8,6 +8,7 @@
 #include <sluice/kinesis.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { TRY_AGAIN_MS = 500, CONSUMER_WAIT_MS = 200, CONSUMER_WAITS_MAX = 300 };
 enum { LIST_EVERY_MS = 30000, LIST_PAGE = 1000, LISTED_MAX = 100000 };
@@ -137,6 +138,11 @@ struct listing {
     size_t count, room;
 };
 
+static bool parse_key(struct sluice_bytes text, u128 *out)
+{
+    return u128_parse(bytes_of(text.at, text.len), out);
+}
+
 static enum sluice_status add_page(struct listing *l,
                                    const struct sluice_kinesis_list_shards_output *page,
                                    struct sluice_error *error)
@@ -158,6 +164,10 @@ static enum sluice_status add_page(struct listing *l,
             !copy(to->parent, sizeof(to->parent), s->parent_shard_id) ||
             !copy(to->adjacent_parent, sizeof(to->adjacent_parent), s->adjacent_parent_shard_id))
             return error_set(error, SLUICE_PROTOCOL, "a shard's id is too long");
+        const struct sluice_kinesis_hash_key_range *r = s->hash_key_range;
+        if (!r || !parse_key(r->starting_hash_key, &to->range.first) ||
+            !parse_key(r->ending_hash_key, &to->range.last))
+            return error_set(error, SLUICE_PROTOCOL, "shard %s has no keys", to->id);
         l->count++;
     }
     return SLUICE_OK;
@@ -190,8 +200,16 @@ static enum sluice_status list_all(struct sluice_worker *w, struct listing *l,
     return st;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    const struct worker_shard *left = a, *right = b;
+    return strcmp(left->id, right->id);
+}
+
 static bool keep(struct sluice_worker *w, struct listing *l)
 {
+    if (l->count > 0)
+        qsort(l->at, l->count, sizeof(*l->at), by_id);
     struct sluice_lease_shard *views = mem_try((l->count + 1) * sizeof(*views));
     if (!views)
         return false;
@@ -222,4 +240,34 @@ void worker_list_shards(struct sluice_worker *w)
     }
     mem_free(l.at);
     (void)worker_may_retry(w, "listing the shards", &error);
+}
+
+static const struct worker_shard *listed(const struct sluice_worker *w, const char *shard_id)
+{
+    size_t low = 0, high = w->listed_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(shard_id, w->listed[middle].id);
+        if (order == 0)
+            return &w->listed[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+const struct worker_shard *worker_shard_named(struct sluice_worker *w, const char *shard_id,
+                                              bool *gone)
+{
+    const struct worker_shard *s = listed(w, shard_id);
+    *gone = false;
+    if (s)
+        return s;
+    w->listed_us = 0;
+    worker_list_shards(w);
+    s = listed(w, shard_id);
+    *gone = !s && w->listed_us > 0;
+    return s;
 }

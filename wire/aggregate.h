@@ -13,7 +13,11 @@
 #define SLUICE_WIRE_AGGREGATE_H
 
 #include "base/arena.h"
+#include "base/u128.h"
 
+/* The partition key of the whole, as the KPL and our producer write it: who sends that holds each to the shard that its records belong to, and sends again
+ * what a reshard put elsewhere. */
+#define AGGREGATE_PARTITION_KEY "a"
 enum { AGGREGATE_MAGIC_BYTES = 4, AGGREGATE_FRAME_BYTES = 4 + 16 /* magic and MD5 */ };
 
 struct aggregate_record {
@@ -41,6 +45,8 @@ enum status aggregate_next(struct bytes *message, struct aggregate_entry *out) M
  * records_max, NO_MEMORY. */
 enum status aggregate_read(struct bytes data, uint32_t records_max, struct arena *a,
                            struct aggregate_record **records, uint32_t *count) MUST_USE;
+/* The hash key that it would have by itself. */
+u128 aggregate_hash(const struct aggregate_record *r);
 
 /* ---- putting together ---- */
 

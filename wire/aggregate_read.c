@@ -194,3 +194,13 @@ enum status aggregate_read(struct bytes data, uint32_t records_max, struct arena
         ++*count;
     }
 }
+
+u128 aggregate_hash(const struct aggregate_record *r)
+{
+    u128 hash;
+    if (bytes_present(r->explicit_hash_key) && u128_parse(r->explicit_hash_key, &hash))
+        return hash;
+    uint8_t digest[MD5_BYTES];
+    digest_md5(r->partition_key, digest);
+    return u128_from_be(digest);
+}

@@ -51,7 +51,7 @@ static struct fetched *open_after(const char *sequence, uint64_t sub, bool keep)
     fill(stored);
     struct fetched *b = fetched_copy(stored, 3, 5);
     assert_non_null(b);
-    const struct fetched_rules rules = {&after, keep};
+    const struct fetched_rules rules = {.after = &after, .keep_aggregated = keep};
     assert_int_equal(fetched_open(b, &rules, &error), SLUICE_OK);
     return b;
 }
@@ -116,13 +116,38 @@ static void aggregated_records_stay_whole_when_asked(void **state)
     fetched_free(b);
 }
 
+static void count_within(u128 first, const char *partition_key, size_t wanted)
+{
+    struct sluice_kinesis_record stored[3];
+    struct sluice_error error;
+    const struct sluice_checkpoint_at after = {0};
+    const struct fetched_range range = {first, U128_MAX};
+    const struct fetched_rules rules = {.after = &after, .range = &range};
+    fill(stored);
+    stored[1].partition_key = sluice_text(partition_key);
+    struct fetched *b = fetched_copy(stored, 3, 0);
+    assert_int_equal(fetched_open(b, &rules, &error), SLUICE_OK);
+    assert_int_equal(b->count, wanted);
+    assert_string_equal(b->records[b->count - 1].sequence_number, "102");
+    fetched_free(b);
+}
+
+/* K4; "three" has the hash key 7. */
+static void an_aggregated_record_that_went_astray_is_left_out_whole(void **state)
+{
+    (void)state;
+    count_within(7, AGGREGATE_PARTITION_KEY, 5);
+    count_within(8, AGGREGATE_PARTITION_KEY, 2);
+    count_within(8, "k", 5); /* not of a producer that sends again */
+}
+
 static void what_only_looks_aggregated_passes_as_it_is(void **state)
 {
     (void)state;
     struct sluice_kinesis_record stored[3];
     struct sluice_error error;
     const struct sluice_checkpoint_at after = {0};
-    const struct fetched_rules rules = {&after, false};
+    const struct fetched_rules rules = {.after = &after};
     fill(stored);
     packed[stored[1].data.len - 1] ^= 1;
     struct fetched *b = fetched_copy(stored, 3, 0);
@@ -138,7 +163,7 @@ static void a_sequence_number_that_is_none_is_refused(void **state)
     struct sluice_kinesis_record stored[3];
     struct sluice_error error;
     const struct sluice_checkpoint_at after = {0};
-    const struct fetched_rules rules = {&after, false};
+    const struct fetched_rules rules = {.after = &after};
     fill(stored);
     stored[2].sequence_number = sluice_text("SHARD_END");
     struct fetched *b = fetched_copy(stored, 3, 0);
@@ -153,7 +178,7 @@ static void without_memory_a_batch_stays_as_it_was(void **state)
     struct sluice_kinesis_record stored[3];
     struct sluice_error error;
     const struct sluice_checkpoint_at after = {0};
-    const struct fetched_rules rules = {&after, false};
+    const struct fetched_rules rules = {.after = &after};
     fill(stored);
     for (long i = 0; i < 2; i++) {
         failing_begin(i + 1);
@@ -179,6 +204,7 @@ int main(void)
         cmocka_unit_test(an_aggregated_record_is_taken_apart_in_its_place),
         cmocka_unit_test(what_was_handled_before_is_left_out_to_the_sub_sequence_number),
         cmocka_unit_test(aggregated_records_stay_whole_when_asked),
+        cmocka_unit_test(an_aggregated_record_that_went_astray_is_left_out_whole),
         cmocka_unit_test(what_only_looks_aggregated_passes_as_it_is),
         cmocka_unit_test(a_sequence_number_that_is_none_is_refused),
         cmocka_unit_test(without_memory_a_batch_stays_as_it_was),
