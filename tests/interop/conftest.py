@@ -1,18 +1,15 @@
 """conftest.py: the server that all the clients share: as a user starts it, with TLS and its first access key."""
 
-import contextlib
 import itertools
 import os
 import ssl
-import subprocess
-import urllib.request
 
 import pytest
 
 import server as server_module
-import streams
+import standins
 import toolchains
-from server import REGION, Server, free_port
+from server import REGION, Server
 
 counter = itertools.count(1)
 
@@ -78,38 +75,10 @@ def java_trust(server, tmp_path_factory):
     return toolchains.java_trust(server.ca, tmp_path_factory.mktemp("trust") / "ca.p12")
 
 
-@contextlib.contextmanager
-def stand_in(log, *tls, context=None):
-    """moto's DynamoDB; its address."""
-    program, port = toolchains.moto(), free_port()
-    with open(log, "w") as out:
-        process = subprocess.Popen(
-            [program, "-H", "127.0.0.1", "-p", str(port), *tls],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
-    address = f"http{'s' if tls else ''}://127.0.0.1:{port}"
-
-    def answers():
-        assert process.poll() is None, f"moto ended with {process.returncode}"
-        try:
-            return urllib.request.urlopen(address, timeout=10, context=context).status == 200
-        except OSError:
-            return False
-
-    try:
-        streams.until(answers, words="moto's answer")
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 @pytest.fixture(scope="session")
 def dynamo(tmp_path_factory):
     """The address of a DynamoDB stand-in."""
-    with stand_in(tmp_path_factory.mktemp("moto") / "log") as address:
+    with standins.moto(tmp_path_factory.mktemp("moto") / "log") as address:
         yield address
 
 
@@ -118,7 +87,7 @@ def dynamo_tls(server, tmp_path_factory):
     """The same for clients that insist on TLS: it has the server's own certificate."""
     tls = [f"--ssl-cert={server.data}/tls/server.pem", f"--ssl-key={server.data}/tls/server.key"]
     context = ssl.create_default_context(cafile=server.ca)
-    with stand_in(tmp_path_factory.mktemp("moto-tls") / "log", *tls, context=context) as address:
+    with standins.moto(tmp_path_factory.mktemp("moto-tls") / "log", *tls, context=context) as address:
         yield address
 
 

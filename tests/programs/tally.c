@@ -1,6 +1,6 @@
 /* tally.c: a worker that commits what it did together with how far it got, for tests that kill it.
  *
- *   tally ENDPOINT STREAM GROUP FOLDER [file=PATH] [fetch=poll|push|auto] [threads=N] [slow=MICROSECONDS] [session=MS] [member=NAME]
+ *   tally ENDPOINT STREAM GROUP FOLDER [file=PATH] [fetch=poll|push|auto] [codec=cbor] [threads=N] [slow=MICROSECONDS] [session=MS] [member=NAME]
  *
  *   FOLDER/SHARD.log    a line for each record: sequence number, sub-sequence number, data
  *   FOLDER/SHARD.state  epoch, place, and how long the log is: replaced whole, so that log and place change together
@@ -210,6 +210,8 @@ static void take(struct sluice_worker_options *o, const char *word, sluice_lease
         o->fetch = SLUICE_FETCH_POLL;
     } else if (strcmp(word, "fetch=push") == 0) {
         o->fetch = SLUICE_FETCH_PUSH;
+    } else if (strcmp(word, "codec=cbor") == 0) {
+        o->client.codec = SLUICE_CBOR;
     } else if (strncmp(word, "threads=", 8) == 0) {
         o->threads = (unsigned)strtoul(word + 8, NULL, 10);
     } else if (strncmp(word, "slow=", 5) == 0) {
