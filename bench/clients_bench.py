@@ -35,7 +35,7 @@ sys.path[:0] = [str(ROOT / "tests" / "interop"), str(ROOT / "tests" / "e2e")]
 import boto3  # noqa: E402
 import toolchains  # noqa: E402
 from server import REGION, Server  # noqa: E402
-from stand_in import stand_in  # noqa: E402
+import standins  # noqa: E402
 from streams import wait_active  # noqa: E402
 
 STREAM, SHARDS, CLIENT_SECONDS = "table", 16, 240
@@ -264,7 +264,7 @@ def main():
     java = toolchains.java("kcl")
     folder = Path(tempfile.mkdtemp(prefix="clients-", dir=data))
     try:
-        with stand_in(folder / "moto.log") as moto:
+        with standins.moto(folder / "moto.log") as moto:
             server = Server(data=folder / "data", dev=False).start()
             try:
                 bench = Bench(server, folder, moto, java, a)

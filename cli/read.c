@@ -317,7 +317,6 @@ static enum cli_exit set_up(struct reader *r)
     enum cli_exit done = session_options(r->words, &options);
     if (done != CLI_DONE)
         return done;
-    options.codec = SLUICE_CBOR;
     if (sluice_client_new(&options, &r->client, &error) != SLUICE_OK)
         return session_failed(r->words, &error);
     session_interruptible(r->client);

@@ -6,8 +6,9 @@
  * K3. Records that are not after `rules->after` are left out: after a restart reading begins at the checkpoint's own record,
  *     which may be an aggregated one that was handled in part.
  *
- * K4. An aggregated record of which one key belongs to another shard is left out whole, as the KCL does: a shard split under it, and its
- *     producer (ours, the KPL), which knows where it lies, puts all of it again. Handed out from here it would come twice, and the second time too late.
+ * K4. An aggregated record of the KPL's or our producer's, of which one key belongs to another shard, is left out whole, as the KCL does: a shard
+ *     split under it, and its producer, which knows where it lies, puts all of it again. Handed out from here it would come twice, and the second
+ *     time too late. What others aggregate may be cut to no shard's keys, and nobody else would hand it out: it passes.
  *
  * Thread: the batch's owner's. */
 #include "consumer-sdk/fetched.h"
@@ -174,21 +175,23 @@ static bool add_whole(struct opening *o, const struct sluice_kinesis_record *sto
 }
 
 /* K4. Records that share a key stand together, and keys in one table: a look at the address saves most digests. */
-static bool is_ours(const struct key_range *keys, const struct aggregate_record *parts,
-                    uint32_t count)
+static bool is_astray(const struct opening *o, const struct sluice_kinesis_record *stored,
+                      const struct aggregate_record *parts, uint32_t count)
 {
+    const struct key_range *keys = &o->rules->keys;
     const uint8_t *last = NULL;
-    if (keys->first == 0 && keys->last == U128_MAX)
-        return true;
+    if ((keys->first == 0 && keys->last == U128_MAX) ||
+        !bytes_equal(inner_bytes(stored->partition_key), BYTES_LITERAL(AGGREGATE_PARTITION_KEY)))
+        return false;
     for (uint32_t i = 0; i < count; i++) {
         if (parts[i].partition_key.at == last && !bytes_present(parts[i].explicit_hash_key))
             continue;
         u128 hash = aggregate_hash(&parts[i]);
         if (hash < keys->first || hash > keys->last)
-            return false;
+            return true;
         last = bytes_present(parts[i].explicit_hash_key) ? NULL : parts[i].partition_key.at;
     }
-    return true;
+    return false;
 }
 
 static bool add_parts(struct opening *o, const struct sluice_kinesis_record *stored)
@@ -201,7 +204,7 @@ static bool add_parts(struct opening *o, const struct sluice_kinesis_record *sto
         return false;
     if (st != OK)
         return add_whole(o, stored);
-    if (!is_ours(&o->rules->keys, parts, count)) {
+    if (is_astray(o, stored, parts, count)) {
         o->b->strays++;
         return true;
     }

@@ -90,7 +90,8 @@ static struct parcel *packed_new(const struct shard_queue *q, struct intake *in)
     uint8_t *data = (uint8_t *)hash_key + U128_DECIMAL_BYTES_MAX;
     *p = (struct parcel){
         .hash = first->hash,
-        .partition_key = BYTES_LITERAL("a"), /* as the KPL's: the hash key decides */
+        .partition_key =
+            BYTES_LITERAL(AGGREGATE_PARTITION_KEY), /* as the KPL's: the hash key decides */
         .explicit_hash_key = bytes_of(hash_key, u128_print(first->hash, hash_key)),
         .data = bytes_of(data, data_len),
         .order = first->order,

@@ -39,7 +39,8 @@ struct sluice_worker {
     uint64_t alive_us;     /* when the last that was answered was sent */
     struct sluice_lease *released, *leases;
     size_t released_count, released_room, leases_room;
-    struct worker_shard *listed; /* the stream's shards, for their keys, and for stores that want them */
+    struct worker_shard
+        *listed; /* the stream's shards, for their keys, and for stores that want them */
     struct sluice_lease_shard *listed_views;
     size_t listed_count;
     uint64_t listed_us; /* when they are to be listed again */

@@ -15,6 +15,9 @@
 #include "base/arena.h"
 #include "base/u128.h"
 
+/* The partition key of the whole, as the KPL and our producer write it: who sends that holds each to the shard that its records belong to, and sends again
+ * what a reshard put elsewhere. */
+#define AGGREGATE_PARTITION_KEY "a"
 enum { AGGREGATE_MAGIC_BYTES = 4, AGGREGATE_FRAME_BYTES = 4 + 16 /* magic and MD5 */ };
 
 struct aggregate_record {

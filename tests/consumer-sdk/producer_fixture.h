@@ -116,8 +116,9 @@ struct reading {
     unsigned count, keys;
     long last[64]; /* of a key */
     unsigned kinesis_records, aggregated;
-    unsigned dropped; /* of an aggregated record that does not belong whole to its shard, as a reader does (P4) */
-    u128 first, end;  /* of the shard being read */
+    unsigned
+        dropped; /* of an aggregated record that does not belong whole to its shard, as a reader does (P4) */
+    u128 first, end; /* of the shard being read */
 };
 
 static inline void found(struct reading *r, struct bytes data, struct bytes sequence, uint64_t sub)

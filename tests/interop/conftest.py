@@ -7,9 +7,9 @@ import ssl
 import pytest
 
 import server as server_module
+import standins
 import toolchains
 from server import REGION, Server
-from stand_in import stand_in
 
 counter = itertools.count(1)
 
@@ -78,7 +78,7 @@ def java_trust(server, tmp_path_factory):
 @pytest.fixture(scope="session")
 def dynamo(tmp_path_factory):
     """The address of a DynamoDB stand-in."""
-    with stand_in(tmp_path_factory.mktemp("moto") / "log") as one:
+    with standins.moto(tmp_path_factory.mktemp("moto") / "log") as one:
         yield one.address
 
 
@@ -87,7 +87,7 @@ def dynamo_tls(server, tmp_path_factory):
     """The same for clients that insist on TLS: it has the server's own certificate."""
     tls = [f"--ssl-cert={server.data}/tls/server.pem", f"--ssl-key={server.data}/tls/server.key"]
     context = ssl.create_default_context(cafile=server.ca)
-    with stand_in(tmp_path_factory.mktemp("moto-tls") / "log", *tls, context=context) as one:
+    with standins.moto(tmp_path_factory.mktemp("moto-tls") / "log", *tls, context=context) as one:
         yield one.address
 
 

@@ -67,8 +67,22 @@ def copy_of(name, *files):
 
 def javascript():
     made = copy_of("js", "package.json", "package-lock.json", "play.mjs")
-    run(["npm", "ci", "--no-audit", "--no-fund", "--engine-strict", "--cache", BUILD / "npm"], made)
+    npm_ci(made)
     return ["node", made / "play.mjs"]
+
+
+def npm_ci(made):
+    run(["npm", "ci", "--no-audit", "--no-fund", "--engine-strict", "--cache", BUILD / "npm"], made)
+
+
+def kinesis_local():
+    """The folder of kinesis-local, whose program is main.js: one package, without others under it."""
+    made = copy_of("kinesis-local", "package.json", "package-lock.json")
+    wanted, stamp = made / "package-lock.json", made / "node_modules" / "installed"
+    if not stamp.exists() or stamp.read_bytes() != wanted.read_bytes():
+        npm_ci(made)
+        shutil.copy(wanted, stamp)
+    return made / "node_modules" / "kinesis-local"
 
 
 def go():
@@ -140,7 +154,7 @@ def java_trust(ca, store):
 
 
 def moto():
-    """The program that serves moto's DynamoDB."""
+    """The program that serves moto's DynamoDB and Kinesis."""
     wanted, made = HERE / "requirements.txt", BUILD / "venv"
     stamp = made / "requirements.txt"
     if not stamp.exists() or stamp.read_bytes() != wanted.read_bytes():

@@ -1,6 +1,6 @@
 /* tally.c: a worker that commits what it did together with how far it got, for tests that kill it.
  *
- *   tally ENDPOINT STREAM GROUP FOLDER [file=PATH] [fetch=poll|push|auto] [threads=N] [slow=MICROSECONDS] [session=MS] [member=NAME]
+ *   tally ENDPOINT STREAM GROUP FOLDER [file=PATH] [fetch=poll|push|auto] [codec=cbor] [threads=N] [slow=MICROSECONDS] [session=MS] [member=NAME]
  *         [apart] [every=MS]
  *
  *   FOLDER/SHARD.log    of each batch "= EPOCH PROCESS MILLISECONDS", then a line for each record: sequence number, sub-sequence number, data
@@ -61,10 +61,9 @@ static long long now_ms(void)
 static void event(const char *what, sluice_shard *shard, const char *more)
 {
     char path[PATH_MAX], line[400];
-    int len = snprintf(line, sizeof(line), "%s %s %llu %d %lld %s\n", what,
-                       shard ? sluice_shard_id(shard) : "-",
-                       shard ? (unsigned long long)sluice_shard_epoch(shard) : 0, (int)getpid(),
-                       now_ms(), more);
+    int len = snprintf(
+        line, sizeof(line), "%s %s %llu %d %lld %s\n", what, shard ? sluice_shard_id(shard) : "-",
+        shard ? (unsigned long long)sluice_shard_epoch(shard) : 0, (int)getpid(), now_ms(), more);
     path_of(path, "events", "");
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, line, (size_t)len) != len)
@@ -96,7 +95,8 @@ static void pause_if_asked(void)
 {
     if (!atomic_exchange(&asked_to_pause, false))
         return;
-    pthread_rwlock_wrlock(&pausing); /* a lock that is held meanwhile would hold up the next owner */
+    pthread_rwlock_wrlock(
+        &pausing); /* a lock that is held meanwhile would hold up the next owner */
     raise(SIGSTOP);
     pthread_rwlock_unlock(&pausing);
 }
@@ -248,8 +248,12 @@ static void take(struct sluice_worker_options *o, const char *word, sluice_lease
         o->store = *store;
     } else if (strcmp(word, "fetch=poll") == 0) {
         o->fetch = SLUICE_FETCH_POLL;
+    } else if (strcmp(word, "codec=cbor") == 0) {
+        o->client.codec = SLUICE_CBOR;
     } else if (strcmp(word, "fetch=push") == 0) {
         o->fetch = SLUICE_FETCH_PUSH;
+    } else if (strcmp(word, "codec=cbor") == 0) {
+        o->client.codec = SLUICE_CBOR;
     } else if (strncmp(word, "threads=", 8) == 0) {
         o->threads = (unsigned)strtoul(word + 8, NULL, 10);
     } else if (strncmp(word, "slow=", 5) == 0) {

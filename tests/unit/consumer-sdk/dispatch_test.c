@@ -69,7 +69,8 @@ static void lost_answers_store_nothing_twice_with_numbers(void **state)
     struct dispatch_options o = fake_options();
     o.idempotent = true;
     all_is_stored(o, m, 1, false);
-    o.aggregate_bytes_max = 1000; /* what is packed anew for new shards has new numbers, and readers drop what it was before */
+    o.aggregate_bytes_max =
+        1000; /* what is packed anew for new shards has new numbers, and readers drop what it was before */
     all_is_stored(o, m, 1, false);
     o.ordered = true;
     all_is_stored(o, m, 1, true);

@@ -22,21 +22,17 @@ static struct {
     enum sluice_status status;
 } t;
 
-enum sluice_status
-__wrap_sluice_subscribe(sluice_client *client,
-                        const struct sluice_kinesis_subscribe_to_shard_input *input,
-                        size_t input_size, const struct sluice_subscription_events *events,
-                        void *context, sluice_subscription **subscription,
-                        struct sluice_error *error);
+enum sluice_status __wrap_sluice_subscribe(
+    sluice_client *client, const struct sluice_kinesis_subscribe_to_shard_input *input,
+    size_t input_size, const struct sluice_subscription_events *events, void *context,
+    sluice_subscription **subscription, struct sluice_error *error);
 void __wrap_sluice_subscription_cancel(sluice_subscription *subscription);
 void __wrap_sluice_subscription_pause(sluice_subscription *subscription, bool paused);
 
-enum sluice_status
-__wrap_sluice_subscribe(sluice_client *client,
-                        const struct sluice_kinesis_subscribe_to_shard_input *input,
-                        size_t input_size, const struct sluice_subscription_events *events,
-                        void *context, sluice_subscription **subscription,
-                        struct sluice_error *error)
+enum sluice_status __wrap_sluice_subscribe(
+    sluice_client *client, const struct sluice_kinesis_subscribe_to_shard_input *input,
+    size_t input_size, const struct sluice_subscription_events *events, void *context,
+    sluice_subscription **subscription, struct sluice_error *error)
 {
     (void)client;
     (void)input;
@@ -84,8 +80,8 @@ static void broken(enum sluice_status status, int http_status, const char *type)
 
 static void an_event(void)
 {
-    const struct sluice_kinesis_subscribe_to_shard_event event = {
-        .continuation_sequence_number = sluice_text("7")};
+    const struct sluice_kinesis_subscribe_to_shard_event event = {.continuation_sequence_number =
+                                                                      sluice_text("7")};
     t.events->event(t.context, &event);
 }
 

@@ -39,7 +39,7 @@ static void fill(struct sluice_kinesis_record stored[3])
             .sequence_number = sluice_text(numbers[i]),
             .approximate_arrival_timestamp = sluice_int(1000 + (int64_t)i),
             .data = i == 1 ? aggregated() : sluice_text("plain"),
-            .partition_key = sluice_text("k")};
+            .partition_key = sluice_text(i == 1 ? "a" : "k")}; /* the whole's, as the KPL's */
 }
 
 static struct fetched *open_after(const char *sequence, uint64_t sub, bool keep)
@@ -133,9 +133,16 @@ static void an_aggregated_record_with_a_key_of_another_shard_is_left_out_whole(v
         assert_int_equal(fetched_open(b, &rules, &error), SLUICE_OK);
         assert_int_equal(b->strays, i < 3);
         assert_int_equal(b->count, i < 3 ? 2 : 5);
-        expect(b, b->count - 1, "102", 0, "plain"); /* one by itself lies where the service put it */
+        expect(b, b->count - 1, "102", 0,
+               "plain"); /* one by itself lies where the service put it */
         fetched_free(b);
     }
+    stored[1].partition_key = sluice_text("k"); /* another's, who sends nothing again */
+    const struct fetched_rules rules = {&after, ranges[0], false};
+    struct fetched *b = fetched_copy(stored, 3, 0);
+    assert_int_equal(fetched_open(b, &rules, &error), SLUICE_OK);
+    assert_int_equal(b->count, 5);
+    fetched_free(b);
 }
 
 static void what_only_looks_aggregated_passes_as_it_is(void **state)
