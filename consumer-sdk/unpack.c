@@ -13,7 +13,7 @@ enum sluice_status sluice_unpack(const struct sluice_kinesis_record *records, ui
                                  sluice_unpacked **unpacked, struct sluice_error *error)
 {
     const struct sluice_checkpoint_at nothing = {0};
-    const struct fetched_rules rules = {.after = &nothing};
+    const struct fetched_rules rules = {&nothing, KEY_RANGE_ALL, false};
     *unpacked = NULL;
     struct fetched *batch = fetched_new(records, count, 0, NULL, NULL);
     if (!batch)

@@ -146,7 +146,8 @@ struct sluice_kinesis_record; /* sluice/kinesis.h */
 typedef struct sluice_unpacked sluice_unpacked;
 
 /* Records as GetRecords and SubscribeToShard give them, into those that a program put: aggregated ones taken apart, the others as they
- * are, in their order. Data and keys stay where they are: the answer must live as long as *unpacked.
+ * are, in their order. Data and keys stay where they are: the answer must live as long as *unpacked. What a split put into a shard that does not own all
+ * of its keys is among them; a worker, which knows the shards, leaves it out.
  * SLUICE_NO_MEMORY; SLUICE_PROTOCOL: a sequence number that is none. Thread: any. */
 SLUICE_API enum sluice_status sluice_unpack(const struct sluice_kinesis_record *records,
                                             uint32_t count, sluice_unpacked **unpacked,
