@@ -21,7 +21,7 @@ static struct {
     pthread_cond_t arrived;
     struct object objects[OBJECTS_MAX];
     size_t count;
-    unsigned repeats, steps, crash_after, refuse;
+    unsigned repeats, steps, crash_after, refuse, lost;
     bool hold;
     const char *hang, *missing;
 } all = {.mu = PTHREAD_MUTEX_INITIALIZER, .arrived = PTHREAD_COND_INITIALIZER};
@@ -56,7 +56,7 @@ void bucket_reset(void)
         mem_free(all.objects[i].name);
         mem_free(all.objects[i].at);
     }
-    all.count = all.repeats = all.steps = all.crash_after = all.refuse = 0;
+    all.count = all.repeats = all.steps = all.crash_after = all.refuse = all.lost = 0;
     all.hold = false;
     all.hang = all.missing = NULL;
     drop();
@@ -151,6 +151,14 @@ void bucket_object(size_t i, const char **name, struct bytes *body)
     must(i < all.count);
     *name = all.objects[i].name;
     *body = bytes_of(all.objects[i].at, all.objects[i].len);
+    drop();
+}
+
+void bucket_wait_lost(unsigned count)
+{
+    take();
+    while (all.lost < count)
+        must(pthread_cond_wait(&all.arrived, &all.mu) == 0);
     drop();
 }
 
@@ -252,6 +260,8 @@ static void way_send(struct destination *base, struct parcel *p)
     list_append(&w->parcels, &c->node);
     take();
     c->lost = !step();
+    all.lost += c->lost;
+    must(pthread_cond_broadcast(&all.arrived) == 0);
     c->failing = is_missing(p);
     if (!c->lost && !c->failing && (w->kind == DELIVERY_TO_S3 || all.refuse == 0))
         keep(p);

@@ -12,6 +12,8 @@ void bucket_crash_after(unsigned steps);
 /* Whether this step still takes effect. */
 bool bucket_step(void);
 bool bucket_crashed(void);
+/* Until so many objects were sent after the last step. */
+void bucket_wait_lost(unsigned count);
 unsigned bucket_steps(void);
 /* Objects arrive, but nobody is told until it is off again. */
 void bucket_hold(bool hold);
