@@ -390,13 +390,13 @@ def test_a_shard_of_moto_that_was_split_never_ends(moto, workers):
 
 
 @pytest.mark.whole
-def test_after_a_split_of_motos_aggregated_records_come_twice(moto, workers):
-    """The shard that took them is listed as closed: the producer sends them again, alone, since elsewhere readers would leave the first out."""
+def test_after_a_split_of_motos_aggregated_records_come_once(moto, workers):
+    """The shard that took them is listed as closed, with its keys: the producer sees that they lie whole in it."""
     stream = moto.stream(1)
     streams.split(moto.kinesis, stream, "shardId-000000000000")
-    data = put_lines(moto, stream, 0, 100)
+    data = [*put_lines(moto, stream, 0, 100), *put_lines(moto, stream, 100, 100)]
     group = workers(moto, stream, "fetch=poll")
     group.start()
-    streams.until(lambda: group.count() == 200, 30, "each record twice")
-    assert sorted(committed(group, "shardId-000000000000")) == sorted(2 * data)
+    streams.until(lambda: group.count() >= 200, 30, "each record")  # what came again of the first hundred would lie before the second
+    assert sorted(committed(group, "shardId-000000000000")) == sorted(data)
     group.stop()
