@@ -72,7 +72,7 @@ void worker_find_consumer(struct sluice_worker *w);
 /* Lists the shards, when they are not known or it is time. */
 void worker_list_shards(struct sluice_worker *w);
 /* The shard's hash keys: all, of one that is not listed (any more), or when listing is refused. Lists the shards when it is not known.
- * false: that failed for now. */
+ * false: they could not be listed; ask again later. */
 bool worker_keys_of(struct sluice_worker *w, const char *shard_id, struct key_range *keys);
 
 /* ---- worker_leases.c ---- */

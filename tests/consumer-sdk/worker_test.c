@@ -68,8 +68,7 @@ static enum sluice_status on_records(void *context, sluice_shard *shard,
     struct run *r = context;
     struct sluice_error e;
     pthread_mutex_lock(&r->mu);
-    for (size_t i = 0; i < batch->count; i++)
-        numbered_see(&r->seen, &batch->records[i]);
+    numbered_see(&r->seen, batch);
     pthread_mutex_unlock(&r->mu);
     r->records += batch->count;
     r->tips += batch->count == 0;

@@ -9,7 +9,6 @@ They are in the whole form: moto brings thirty packages, and takes a minute to i
 
 import collections
 import json
-import pathlib
 import signal
 import subprocess
 import threading
@@ -21,7 +20,7 @@ import pytest
 import standins
 import streams
 from server import SANITIZER, Server, binary
-from test_worker import BACK_SECONDS, Workers, check_fencing, wait_back
+from tallies import BACK_SECONDS, Workers, check_fencing, check_parents, program, wait_back
 
 KEYS = 20
 PACE_SECONDS = 0.05  # between the lines of all keys: some 400 records a second
@@ -60,10 +59,6 @@ def other(request):
 
 
 # ---- programs
-
-
-def program(name):
-    return str(pathlib.Path(binary()).parent / "tests" / "programs" / name)
 
 
 def run(words, stand_in, stdin="", code=0):
@@ -135,28 +130,17 @@ def workers(tmp_path):
             group.kill(process)
 
 
-Event = collections.namedtuple("Event", "what shard epoch pid ms more")
-
-
-def events(workers):
-    """tally's events."""
-    rows = [Event(*line.split(" ")[:6]) for line in (workers.folder / "events").read_text().splitlines()]
-    return [row._replace(pid=int(row.pid), ms=int(row.ms)) for row in rows]
-
-
 def committed(workers, shard):
-    """The data of the records in a shard's log, as far as its state goes; what is said of batches is left out."""
-    size = int((workers.folder / f"{shard}.state").read_text().split()[3])
-    lines = (workers.folder / f"{shard}.log").read_bytes()[:size].decode().splitlines()
-    return [line.split(" ")[2] for line in lines if not line.startswith("=")]
+    """The data of the records in a shard's log, as far as its state goes."""
+    return [line.split(" ")[2] for batch in workers.batches(shard) for line in batch.lines]
 
 
 def begun(workers):
-    return {e.shard for e in events(workers) if e.what == "begin"}
+    return workers.began_since(0).keys()
 
 
 def begun_by(workers, process):
-    return {e.shard for e in events(workers) if e.what == "begin" and e.pid == process.pid}
+    return {e.shard for e in workers.events() if e.what == "begin" and e.pid == process.pid}
 
 
 def owners(workers):
@@ -181,23 +165,11 @@ def check_handled(workers, *fed):
     streams.until(lambda: workers.count() >= total, 60, f"all {total} records in the logs")
     got = collections.defaultdict(list)
     for shard in sorted(p.stem for p in workers.folder.glob("*.state")):
-        for data in committed(workers, shard) if (workers.folder / f"{shard}.log").exists() else ():
+        for data in committed(workers, shard):
             got[int(data.split(":")[0])].append(data)
     for key in expected:
         assert got[key] == expected[key], f"key {key}"
     assert sum(map(len, got.values())) == total
-
-
-def check_parents_first(stand_in, workers):
-    ended = {e.shard: e.ms for e in events(workers) if e.what == "end" and e.more == "ended"}
-    first = {e.shard: e.ms for e in reversed(events(workers)) if e.what == "begin"}
-    children = 0
-    for shard in stand_in.kinesis.list_shards(StreamName=workers.stream)["Shards"]:
-        for parent in (shard.get("ParentShardId"), shard.get("AdjacentParentShardId")):
-            if parent:
-                children += 1
-                assert ended[parent] <= first[shard["ShardId"]], (parent, shard["ShardId"])
-    return children
 
 
 def reshard(stand_in, workers):
@@ -211,7 +183,7 @@ def reshard(stand_in, workers):
     )
     children = {f"shardId-00000000000{n}" for n in (4, 5, 6)}
     streams.until(lambda: children <= begun(workers), 60, "the children at work")
-    assert check_parents_first(stand_in, workers) == 4  # two of a split, and both parents of a merge
+    assert check_parents(streams.shards(stand_in.kinesis, workers.stream), workers) == 4  # two of a split, and both parents of a merge
 
 
 @pytest.mark.whole
@@ -239,7 +211,7 @@ def test_two_workers_share_a_stream_and_one_dies(stand_in, workers):
     assert begun_by(group, third) == set(group.held())
     group.stop()
     check_fencing(group)
-    again = [e for e in events(group) if e.pid == third.pid and e.what in ("skipped", "unsaved", "fenced")]
+    again = [e for e in group.events() if e.pid == third.pid and e.what in ("skipped", "unsaved", "fenced")]
     assert not again, again
     assert "begins anew" not in group.notices() and "tried again" not in group.notices(), group.notices()
 
@@ -358,7 +330,7 @@ def test_kinesis_local_never_tells_a_subscriber_that_a_shard_has_ended(kinesis_l
     polling = workers(kinesis_local, stream, "fetch=poll")
     polling.start()
     streams.until(lambda: polling.count() == 200, 30, "the children's records by polling")
-    assert check_parents_first(kinesis_local, polling) == 2
+    assert check_parents(streams.shards(kinesis_local.kinesis, polling.stream), polling) == 2
     lines = [line for shard in sorted(begun(polling)) for line in committed(polling, shard)]
     assert sorted(lines) == sorted(before + after)
     polling.stop()

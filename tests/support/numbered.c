@@ -122,7 +122,7 @@ void numbered_merge(struct numbered *n, const char *shard, const char *adjacent)
     wait_until_active(n);
 }
 
-void numbered_see(struct numbered_seen *seen, const struct sluice_received *record)
+static void see(struct numbered_seen *seen, const struct sluice_received *record)
 {
     char text[TEXT_BYTES] = {0}, *end;
     assert_in_range(record->data.len, 3, sizeof(text) - 1);
@@ -137,4 +137,10 @@ void numbered_see(struct numbered_seen *seen, const struct sluice_received *reco
         seen->repeats++;
     else
         seen->out_of_order++;
+}
+
+void numbered_see(struct numbered_seen *seen, const struct sluice_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        see(seen, &batch->records[i]);
 }

@@ -28,6 +28,6 @@ struct numbered_seen {
     uint64_t next[NUMBERED_KEYS];
     uint64_t records, repeats, out_of_order;
 };
-void numbered_see(struct numbered_seen *seen, const struct sluice_received *record);
+void numbered_see(struct numbered_seen *seen, const struct sluice_batch *batch);
 
 #endif

@@ -70,8 +70,7 @@ static enum sluice_status take_records(void *context, sluice_shard *shard,
     struct run *r = context;
     struct sluice_error e;
     pthread_mutex_lock(&r->mu);
-    for (size_t i = 0; i < batch->count; i++)
-        numbered_see(&r->seen, &batch->records[i]);
+    numbered_see(&r->seen, batch);
     if (batch->count > 0)
         join_second(r);
     stop_when_all_is_seen(r);

@@ -7,6 +7,7 @@
 #include "consumer-sdk/fetch_error.h"
 #include "support/failing.h"
 #include "unit/base/cmocka_all.h"
+#include "unit/consumer-sdk/fetch_saw.h"
 
 #include <stdio.h>
 
@@ -19,13 +20,10 @@ static struct {
     struct fetch *fetch;
     sluice_completion *done;
     void *context;
-    unsigned locates, reads, cancels, freed, batches, notices;
+    unsigned locates, reads, cancels, freed;
     int64_t limit;
     char type[32], sequence[32], iterator[32];
     enum sluice_status refuse; /* sluice_start's answer */
-    bool ended, failed;
-    enum fetch_trouble trouble;
-    uint64_t records;
 } t;
 
 enum sluice_status __wrap_sluice_start(sluice_client *client,
@@ -125,38 +123,7 @@ static void fail_with(const char *type, const char *message)
     answer(NULL, &e);
 }
 
-/* ---- the sink ---- */
-
-static void on_batch(struct fetch *f, struct fetched *b)
-{
-    (void)f;
-    t.batches++;
-    t.records += b->stored_count;
-    fetched_free(b);
-}
-
-static void on_ended(struct fetch *f)
-{
-    (void)f;
-    t.ended = true;
-}
-
-static void on_failed(struct fetch *f, enum fetch_trouble trouble, const struct sluice_error *error)
-{
-    (void)f;
-    assert_non_null(error);
-    t.failed = true;
-    t.trouble = trouble;
-}
-
-static void on_notice(struct fetch *f, const char *text)
-{
-    (void)f;
-    (void)text;
-    t.notices++;
-}
-
-static const struct fetch_sink sink = {on_batch, on_ended, on_failed, on_notice};
+/* ---- the fetch ---- */
 
 static void step(unsigned after_ms)
 {
@@ -167,6 +134,7 @@ static void step(unsigned after_ms)
 static void open_at(struct fetch_from from, unsigned spacing_ms)
 {
     memset(&t, 0, sizeof(t));
+    memset(&saw, 0, sizeof(saw));
     clock_manual_init(&t.clock, 1000);
     clock_manual_advance_ms(&t.clock, 1000);
     random_seed(&t.chance, 3);
@@ -178,7 +146,7 @@ static void open_at(struct fetch_from from, unsigned spacing_ms)
                                        .spacing_ms = spacing_ms};
     t.fetch = fetch_poll_open(&t.setting, "shard", &from);
     assert_non_null(t.fetch);
-    t.fetch->sink = &sink;
+    t.fetch->sink = &saw_sink;
     t.fetch->wanted = true;
     step(0);
 }
@@ -238,7 +206,7 @@ static void more_is_read_at_once_and_the_tip_after_a_while(void **state)
     assert_int_equal(t.reads, 2);
     step(1);
     assert_int_equal(t.reads, 3);
-    assert_int_equal(t.records, 3);
+    assert_int_equal(saw.records, 3);
     assert_string_equal(t.fetch->from.sequence, "3"); /* F2 */
     finish();
     assert_int_equal(t.freed, 3);
@@ -305,7 +273,7 @@ static void an_expired_iterator_is_replaced_from_the_last_record(void **state)
     assert_int_equal(t.locates, 2);
     step(2000);
     assert_int_equal(t.locates, 3);
-    assert_false(t.failed);
+    assert_false(saw.failed);
     finish();
 }
 
@@ -314,8 +282,8 @@ static void the_end_of_the_shard_is_told_after_its_last_records(void **state)
     (void)state;
     open_reading(0);
     read_as(1, 2, 10, 0, NULL);
-    assert_int_equal(t.records, 2);
-    assert_true(t.ended);
+    assert_int_equal(saw.records, 2);
+    assert_true(saw.ended);
     step(1000);
     assert_int_equal(t.reads, 1);
     finish();
@@ -346,14 +314,14 @@ static void failures_that_pass_are_tried_again_and_told_once(void **state)
         step(2000);
     }
     assert_int_equal(t.reads, 6);
-    assert_int_equal(t.notices, 1);
+    assert_int_equal(saw.notices, 1);
     t.refuse = SLUICE_NO_MEMORY;
     read_as(1, 1, 10, 500, "i2");
     step(0);
     t.refuse = SLUICE_OK;
     step(2000);
     assert_int_equal(t.reads, 7);
-    assert_false(t.failed);
+    assert_false(saw.failed);
     finish();
 }
 
@@ -372,8 +340,8 @@ static void failures_that_do_not_pass_end_it(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         open_reading(0);
         fail_with(rows[i].type, rows[i].message);
-        assert_true(t.failed);
-        assert_int_equal(t.trouble, rows[i].trouble);
+        assert_true(saw.failed);
+        assert_int_equal(saw.trouble, rows[i].trouble);
         step(10000);
         assert_int_equal(t.reads, 1);
         finish();
@@ -398,7 +366,7 @@ static void after_it_was_closed_nothing_is_handed_over(void **state)
     open_reading(0);
     fetch_close(t.fetch);
     read_as(1, 2, 10, 0, "i2"); /* the answer was on its way */
-    assert_int_equal(t.batches, 0);
+    assert_int_equal(saw.batches, 0);
     assert_int_equal(t.freed, 2);
     assert_int_equal(t.cancels, 1);
 }
@@ -412,7 +380,7 @@ static void without_memory_for_a_batch_it_is_read_again(void **state)
     failing_begin(1);
     read_as(2, 2, 10, 500, "i3");
     assert_true(failing_end());
-    assert_int_equal(t.records, 1);
+    assert_int_equal(saw.records, 1);
     assert_int_equal(t.freed, 3);
     step(2000);
     assert_string_equal(t.type, "AFTER_SEQUENCE_NUMBER");

@@ -4,6 +4,7 @@
 
 #include "consumer-sdk/error.h"
 #include "unit/base/cmocka_all.h"
+#include "unit/consumer-sdk/fetch_saw.h"
 
 #include <stdio.h>
 
@@ -16,10 +17,7 @@ static struct {
     struct fetch *fetch;
     const struct sluice_subscription_events *events;
     void *context;
-    unsigned subscribed, cancelled, batches, notices;
-    bool ended, failed;
-    enum fetch_trouble trouble;
-    enum sluice_status status;
+    unsigned subscribed, cancelled;
 } t;
 
 enum sluice_status __wrap_sluice_subscribe(
@@ -74,7 +72,7 @@ static void broken(enum sluice_status status, int http_status, const char *type)
     snprintf(e.type, sizeof(e.type), "%s", type);
     end_with(&e);
     clock_manual_advance_ms(&t.clock, 2001);
-    if (!t.failed)
+    if (!saw.failed)
         fetch_step(t.fetch, clock_mono_us(&t.clock.clock));
 }
 
@@ -85,41 +83,13 @@ static void an_event(void)
     t.events->event(t.context, &event);
 }
 
-/* ---- the sink ---- */
-
-static void on_batch(struct fetch *f, struct fetched *b)
-{
-    (void)f;
-    t.batches++;
-    fetched_free(b);
-}
-
-static void on_ended(struct fetch *f)
-{
-    (void)f;
-    t.ended = true;
-}
-
-static void on_failed(struct fetch *f, enum fetch_trouble trouble, const struct sluice_error *error)
-{
-    (void)f;
-    t.failed = true;
-    t.trouble = trouble;
-    t.status = error->status;
-}
-
-static void on_notice(struct fetch *f, const char *text)
-{
-    (void)f;
-    (void)text;
-    t.notices++;
-}
+/* ---- the fetch ---- */
 
 static void begin(bool push_only)
 {
-    static const struct fetch_sink sink = {on_batch, on_ended, on_failed, on_notice};
     const struct fetch_from from = {.place = FETCH_HORIZON};
     memset(&t, 0, sizeof(t));
+    memset(&saw, 0, sizeof(saw));
     clock_manual_init(&t.clock, 1000);
     random_seed(&t.chance, 1);
     t.setting = (struct fetch_setting){.clock = &t.clock.clock,
@@ -129,7 +99,7 @@ static void begin(bool push_only)
                                        .push_only = push_only};
     t.fetch = fetch_push_open(&t.setting, "shardId-000000000000", &from);
     assert_non_null(t.fetch);
-    t.fetch->sink = &sink;
+    t.fetch->sink = &saw_sink;
     t.fetch->wanted = true;
     fetch_step(t.fetch, clock_mono_us(&t.clock.clock));
     assert_int_equal(t.subscribed, 1);
@@ -156,11 +126,11 @@ static void a_service_that_is_away_is_waited_for(void **state)
         broken(SLUICE_TRANSPORT, 200, ""); /* it was killed */
         for (unsigned i = 0; i < 50; i++)
             broken(SLUICE_TRANSPORT, 0, "");
-        assert_false(t.failed);
+        assert_false(saw.failed);
         assert_int_equal(t.subscribed, 52);
-        assert_int_equal(t.notices, 1); /* said once */
+        assert_int_equal(saw.notices, 1); /* said once */
         an_event();
-        assert_int_equal(t.batches, 1);
+        assert_int_equal(saw.batches, 1);
         finish();
     }
 }
@@ -176,10 +146,10 @@ static void five_answers_in_a_row_without_an_event_are_no_push(void **state)
         broken(SLUICE_TRANSPORT, 200, "");
         broken(SLUICE_TRANSPORT, 0, "");
     }
-    assert_false(t.failed);
+    assert_false(saw.failed);
     broken(SLUICE_SERVICE, 500, "InternalFailure");
-    assert_true(t.failed);
-    assert_int_equal(t.trouble, FETCH_NO_PUSH);
+    assert_true(saw.failed);
+    assert_int_equal(saw.trouble, FETCH_NO_PUSH);
     finish();
 }
 
@@ -189,7 +159,7 @@ static void where_polling_will_not_do_what_passes_is_waited_for(void **state)
     begin(true);
     for (unsigned i = 0; i < 20; i++)
         broken(SLUICE_SERVICE, 500, "InternalFailure");
-    assert_false(t.failed);
+    assert_false(saw.failed);
     finish();
 }
 
@@ -199,9 +169,9 @@ static void a_refusal_is_no_push_at_once(void **state)
     for (int only = 0; only < 2; only++) {
         begin(only);
         broken(SLUICE_SERVICE, 400, "ResourceNotFoundException");
-        assert_true(t.failed);
-        assert_int_equal(t.trouble, FETCH_NO_PUSH);
-        assert_int_equal(t.status, SLUICE_SERVICE);
+        assert_true(saw.failed);
+        assert_int_equal(saw.trouble, FETCH_NO_PUSH);
+        assert_int_equal(saw.status, SLUICE_SERVICE);
         finish();
     }
 }
@@ -212,7 +182,7 @@ static void a_subscription_that_is_taken_is_waited_for(void **state)
     begin(false);
     for (unsigned i = 0; i < 20; i++)
         broken(SLUICE_SERVICE, 400, "ResourceInUseException");
-    assert_false(t.failed);
+    assert_false(saw.failed);
     assert_int_equal(t.subscribed, 21);
     finish();
 }
