@@ -304,9 +304,11 @@ def test_a_subscription_gets_what_is_encrypted_until_its_key_is_away(own, keys):
     until(lambda: not code_of(start, kinesis=kinesis, key="alias/other"), words="the other key")
     put(kinesis, b"second key")
     assert reader.records(1)[0] == [b"second key"]
+    create(kinesis, "looks")  # a put that came before the key went would end the first reader, too
+    start(kinesis, "looks")
     keys.lines, lines = [], keys.lines
     keys.write()
-    hang_up(server, kinesis, lambda: code_of(put, kinesis=kinesis, data=b"x"))
+    hang_up(server, kinesis, lambda: code_of(put, kinesis=kinesis, data=b"x", name="looks"))
     again = Reader(kinesis, register(kinesis, "s", "two"), position=START)
     assert again.records(1)[0] == [b"plain"]
     end = again.event()
