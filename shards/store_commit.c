@@ -31,6 +31,10 @@
  * below so many bytes. */
 enum { LOG_SEGMENTS_MAX = 2, LOG_BYTES_MIN = 1 << 20 };
 
+/* A committer keeps the memory of its write for the next: a large one grows by doubling, and fresh memory
+ * costs a page fault each 4 KiB. When nothing came for so long, it is given back. */
+enum { BATCH_KEPT_MS = 1000 };
+
 /* ---- queueing ---- */
 
 struct volume *store_volume_locked(struct store *s, uint32_t class_hours)
@@ -120,9 +124,8 @@ struct commit {
     struct list logs;               /* store_log.commit_node */
     struct list spans;              /* span_box.node: made by this commit, in order of log */
     struct list admitted, repeated; /* log_stamp.node, of appends with a stamp, in queue order */
-    leveldb_writebatch_t *batch;
+    leveldb_writebatch_t *batch;    /* the committer's: empty before and after */
     uint64_t bytes;
-    enum status status;
 };
 
 /* Takes what is queued, up to commit_bytes_max. */
@@ -391,9 +394,8 @@ static void run_commit(struct commit *c)
     list_init(&c->repeated);
     group(c);
     if (st == OK) {
-        c->batch = leveldb_writebatch_create();
         st = write_batch(c, &f); /* S1 */
-        leveldb_writebatch_destroy(c->batch);
+        leveldb_writebatch_clear(c->batch);
     }
     mailbox_hold(); /* readers and those who put often share a loop */
     if (st == OK)
@@ -433,9 +435,9 @@ static bool is_full(const struct store *s, const struct segment *g)
             g->log_bytes >= LOG_BYTES_MIN);
 }
 
-static void commit_volume(struct store *s, struct volume *v)
+static void commit_volume(struct store *s, struct volume *v, leveldb_writebatch_t *batch)
 {
-    struct commit c = {.store = s, .volume = v};
+    struct commit c = {.store = s, .volume = v, .batch = batch};
     list_init(&c.appends);
     if (v->crowded)
         sched_yield();
@@ -457,13 +459,26 @@ static void commit_volume(struct store *s, struct volume *v)
     segment_unref(c.segment);
 }
 
+/* Waits for work, or until closing. Under mu. */
+static void wait_locked(struct store *s, leveldb_writebatch_t **batch)
+{
+    while (list_empty(&s->ready) && !s->closing) {
+        if (!*batch) {
+            signal_wait(&s->work, &s->mu);
+        } else if (!signal_wait_ms(&s->work, &s->mu, BATCH_KEPT_MS)) {
+            leveldb_writebatch_destroy(*batch);
+            *batch = NULL;
+        }
+    }
+}
+
 void store_committer_run(void *arg)
 {
     struct store *s = arg;
+    leveldb_writebatch_t *batch = NULL;
     lock_take(&s->mu);
     for (;;) {
-        while (list_empty(&s->ready) && !s->closing)
-            signal_wait(&s->work, &s->mu);
+        wait_locked(s, &batch);
         struct list *first = list_first(&s->ready);
         if (!first)
             break; /* closing, and nothing left */
@@ -472,7 +487,9 @@ void store_committer_run(void *arg)
         v->ready = false;
         v->busy = true;
         lock_drop(&s->mu);
-        commit_volume(s, v);
+        if (!batch)
+            batch = leveldb_writebatch_create();
+        commit_volume(s, v, batch);
         lock_take(&s->mu);
         v->busy = false;
         bool alone = list_empty(&s->ready);
@@ -480,4 +497,6 @@ void store_committer_run(void *arg)
             signal_one(&s->work);
     }
     lock_drop(&s->mu);
+    if (batch)
+        leveldb_writebatch_destroy(batch);
 }

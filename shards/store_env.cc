@@ -11,11 +11,19 @@
  * Env::Default() is ours put there for the call that copies it into the options. Whatever else is in
  * the struct stays LevelDB's, which also frees it.
  *
+ * LevelDB checks each byte that it writes twice, in its log and in its table, and Debian's is built without the
+ * processor's own CRC-32C: the function that it calls for that is here, over ours. It takes the place of LevelDB's where
+ * that is linked from its archive; a LevelDB that is a shared library keeps its own, and stores the same bytes.
+ *
  * No exceptions and no RTTI: LevelDB is built without, on most systems. Thread: any. */
 #include "shards/store_env.h"
 
 #include "shards/store_frame_file.h"
 #include "shards/store_spares.h"
+
+extern "C" {
+#include "base/digest.h"
+}
 
 #include <leveldb/env.h>
 #include <leveldb/slice.h>
@@ -190,3 +198,15 @@ void store_env_set(struct store_env *e, leveldb_options_t *options)
     std::memcpy(handle, &usual, sizeof(usual));
     leveldb_env_destroy(handle);
 }
+
+/* As LevelDB's util/crc32c.h has it. */
+namespace leveldb
+{
+namespace crc32c
+{
+uint32_t Extend(uint32_t crc, const char *data, size_t len)
+{
+    return crc32c_extend(crc, bytes_of(data, len));
+}
+} // namespace crc32c
+} // namespace leveldb
