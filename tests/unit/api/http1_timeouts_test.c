@@ -83,7 +83,7 @@ static void dribbled_headers_are_cut_in_time(void **state)
     echo_open(&echo);
     struct client c = connected();
     client_send(&c, "GET /sync HTTP/1.1\r\nX-Slow: ");
-    assert_in_range(dribble(&c, 5000), 300, 2000);
+    assert_in_range(dribble(&c, CLIENT_PATIENCE_MS), 300, CLIENT_PATIENCE_MS);
     client_close(&c);
 }
 
@@ -94,7 +94,7 @@ static void a_dribbled_request_line_is_cut_in_time(void **state)
     echo_open(&echo);
     struct client c = connected();
     client_send(&c, "GET /");
-    assert_in_range(dribble(&c, 5000), 300, 2000);
+    assert_in_range(dribble(&c, CLIENT_PATIENCE_MS), 300, CLIENT_PATIENCE_MS);
     client_close(&c);
 }
 
@@ -110,7 +110,7 @@ static void a_dribbled_body_is_cut_in_time_and_others_are_served(void **state)
     client_post(&other, "/sync", BYTES_LITERAL("first"));
     client_expect(&other, 200, "first");
     client_send(&c, "POST /sync HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
-    assert_in_range(dribble(&c, 5000), 300, 2000);
+    assert_in_range(dribble(&c, CLIENT_PATIENCE_MS), 300, CLIENT_PATIENCE_MS);
     client_post(&other, "/later", BYTES_LITERAL("second"));
     client_expect(&other, 200, "second");
     client_close(&c);
