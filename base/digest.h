@@ -10,6 +10,9 @@ void digest_md5(struct bytes data, uint8_t out[MD5_BYTES]);
 /* MD5 of each, to the MD5_BYTES at outs[i]. Eight side by side where the processor can (AVX2, AVX-512): three to five times as quick as one after the other. */
 void digest_md5_each(const struct bytes *data, uint8_t *const *outs, size_t count);
 void digest_sha256(struct bytes data, uint8_t out[SHA256_BYTES]);
+/* SHA-256 of both, side by side where the processor can (SHA-NI), as far as the shorter goes. The outputs may lie within the messages. */
+void digest_sha256_pair(struct bytes a, struct bytes b, uint8_t out_a[SHA256_BYTES],
+                        uint8_t out_b[SHA256_BYTES]);
 void digest_hmac_sha256(struct bytes key, struct bytes data, uint8_t out[SHA256_BYTES]);
 /* CRC-32C (Castagnoli, RFC 3720), with SSE4.2 where the processor has it. crc32c_extend(0, data) is
  * the CRC of data. */
