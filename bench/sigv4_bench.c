@@ -48,8 +48,11 @@ static void work_init(struct work *w, size_t body_len)
     keys_set(w->keys, BYTES_LITERAL("AKIAIOSFODNN7EXAMPLE"), BYTES_LITERAL(SECRET), BYTES_NONE);
     /* signed: the four that botocore signs */
     const struct sigv4_header four[] = {w->headers[0], w->headers[2], w->headers[3], w->headers[5]};
-    w->r = (struct sigv4_request){BYTES_LITERAL("POST"),   BYTES_LITERAL("/"), BYTES_NONE, four, 4,
-                                  bytes_of(body, body_len)};
+    w->r = (struct sigv4_request){.method = BYTES_LITERAL("POST"),
+                                  .path = BYTES_LITERAL("/"),
+                                  .headers = four,
+                                  .header_count = 4,
+                                  .body = bytes_of(body, body_len)};
     struct sigv4_signer s = {.access_key = BYTES_LITERAL("AKIAIOSFODNN7EXAMPLE"),
                              .region = BYTES_LITERAL("us-east-1"),
                              .service = BYTES_LITERAL("kinesis"),

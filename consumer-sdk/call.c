@@ -112,6 +112,41 @@ static enum sluice_status attempt(struct sluice_call_handle *c, struct sluice_er
     return SLUICE_OK;
 }
 
+/* Like attempt, but what goes wrong is told by the completion (I1). */
+static void launch(struct sluice_call_handle *c)
+{
+    if (attempt(c, &c->error) == SLUICE_OK)
+        return;
+    c->state = WAIT;
+    loop_timer_set(c->client->loop, &c->pause, 0);
+}
+
+/* While the client is corked: waits for the next, whose body it is digested with. */
+static void launch_two(struct sluice_call_handle *c)
+{
+    struct sluice_call_handle *first = c->client->held;
+    c->client->held = first == NULL ? c : NULL;
+    if (first == NULL)
+        return;
+    request_digest_pair(&first->request, &c->request);
+    launch(first);
+    launch(c);
+}
+
+void calls_cork(struct sluice_client *client)
+{
+    client->corked = true;
+}
+
+void calls_uncork(struct sluice_client *client)
+{
+    struct sluice_call_handle *last = client->held;
+    client->corked = false;
+    client->held = NULL;
+    if (last != NULL)
+        launch(last);
+}
+
 /* The wait is over. */
 static void pause_passed(struct loop_timer *timer)
 {
@@ -240,7 +275,10 @@ enum sluice_status sluice_start(sluice_client *client, const struct sluice_opera
         request_init(&c->request, client, operation, input, input_size, &o, error);
     if (st == SLUICE_OK) {
         set_bounds(c, &o);
-        st = attempt(c, error);
+        if (client->corked)
+            launch_two(c);
+        else
+            st = attempt(c, error);
     }
     if (st != SLUICE_OK) {
         loop_timer_cancel(client->loop, &c->deadline);

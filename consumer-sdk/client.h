@@ -45,6 +45,8 @@ struct sluice_client {
     struct retry_budget budget;
     struct list calls, subscriptions; /* by their `node` */
     unsigned call_count;
+    bool corked; /* call.h */
+    struct sluice_call_handle *held;
     unsigned inside; /* callbacks of the user's under way */
     bool closing;
 };

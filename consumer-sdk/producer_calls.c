@@ -31,6 +31,7 @@ static void put_answered(void *context, const void *output, sluice_reply *reply,
     const struct sluice_kinesis_put_records_output *out = output;
     struct sluice_error own = *error;
     uint64_t now_us = now();
+    own.retryable |= own.status == SLUICE_NO_MEMORY && own.attempts == 0; /* it was never sent */
     if (own.status == SLUICE_OK && out->records.count != call->count) {
         error_set(&own, SLUICE_PROTOCOL, "%u answers to %u records", out->records.count,
                   call->count);

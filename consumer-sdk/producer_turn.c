@@ -5,6 +5,7 @@
  *
  * Thread: one at a time, whoever turns. */
 #include "base/clock.h"
+#include "consumer-sdk/call.h"
 #include "consumer-sdk/producer_internal.h"
 
 enum { WAIT_MS_MAX = 60000 };
@@ -73,8 +74,10 @@ static void work(struct sluice_producer *p)
     dispatch_expire(&p->dispatch, now_us);
     if (dispatch_wants_map(&p->dispatch, now_us))
         producer_start_listing(p);
+    calls_cork(p->client);
     for (struct put_call *call; (call = dispatch_next(&p->dispatch, now_us)) != NULL;)
         producer_start_call(p, call, now_us);
+    calls_uncork(p->client);
     publish(p);
 }
 

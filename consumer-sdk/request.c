@@ -235,6 +235,20 @@ static size_t list_headers(const struct request *r, struct bytes timestamp,
     return count;
 }
 
+void request_digest_pair(struct request *a, struct request *b)
+{
+    digest_sha256_pair(buf_view(&a->body), buf_view(&b->body), a->body_sha256, b->body_sha256);
+    a->is_digested = b->is_digested = true;
+}
+
+static const uint8_t *digest_of(struct request *r)
+{
+    if (!r->is_digested)
+        digest_sha256(buf_view(&r->body), r->body_sha256);
+    r->is_digested = true;
+    return r->body_sha256;
+}
+
 enum sluice_status request_sign(struct request *r, struct web_call *call,
                                 struct sluice_error *error)
 {
@@ -255,7 +269,8 @@ enum sluice_status request_sign(struct request *r, struct web_call *call,
                                           .query = BYTES_LITERAL(""),
                                           .headers = headers,
                                           .header_count = count,
-                                          .body = buf_view(&r->body)};
+                                          .body = buf_view(&r->body),
+                                          .body_sha256 = digest_of(r)};
     struct sigv4_signer signer = {.access_key = bytes_text(c->credentials.access_key),
                                   .region = bytes_text(c->config.region),
                                   .service = bytes_text(service_name(r->operation->service)),

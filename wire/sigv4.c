@@ -92,9 +92,10 @@ static enum status signature_of(const struct sigv4_request *r, const struct sigv
 
 static void payload_hash(const struct sigv4_request *r, char hex[SHA256_HEX_BYTES + 1])
 {
-    uint8_t hash[SHA256_BYTES];
-    digest_sha256(r->body, hash);
-    hex_print(bytes_of(hash, sizeof(hash)), hex);
+    uint8_t own[SHA256_BYTES];
+    if (r->body_sha256 == NULL)
+        digest_sha256(r->body, own);
+    hex_print(bytes_of(r->body_sha256 != NULL ? r->body_sha256 : own, SHA256_BYTES), hex);
 }
 
 /* The query in canonical form. */

@@ -19,6 +19,7 @@ struct sigv4_request {
     const struct sigv4_header *headers;
     size_t header_count;
     struct bytes body;
+    const uint8_t *body_sha256; /* SHA256_BYTES, where a signer knows it; NULL: it is computed */
 };
 
 enum { SIGV4_KEY_BYTES = SHA256_BYTES, SIGV4_PARAMETERS_MAX = 64 };

@@ -28,8 +28,12 @@ static void sign(struct given *g, const char *id, const char *secret, const char
                              bytes_text(service),
                              bytes_text("20261123T235846Z"),
                              {0}};
-    struct sigv4_request r = {g->x.method, g->x.path, g->x.query,
-                              g->headers,  3,         bytes_of(g->x.body, g->x.body_len)};
+    const struct sigv4_request r = {.method = g->x.method,
+                                    .path = g->x.path,
+                                    .query = g->x.query,
+                                    .headers = g->headers,
+                                    .header_count = 3,
+                                    .body = bytes_of(g->x.body, g->x.body_len)};
     struct bytes authorization;
     sigv4_derive_key(bytes_text(secret), bytes_text("20261123"), s.region, s.service, s.key);
     assert_int_equal(sigv4_sign(&r, &s, &g->x.arena, &authorization, &g->f), OK);

@@ -1,4 +1,7 @@
 /* call_test.c: what becomes of a call when the service fails, is slow, or talks nonsense. */
+#include "base/digest.h"
+#include "consumer-sdk/call.h"
+#include "consumer-sdk/request.h"
 #include "unit/consumer-sdk/call_fixture.h"
 
 #define THROTTLED                                                                                  \
@@ -230,6 +233,91 @@ static void without_credentials_nothing_is_sent(void **state)
     done_with(c);
 }
 
+/* ---- corked ---- */
+
+struct ends {
+    unsigned good, bad;
+    struct sluice_error error; /* the latest */
+};
+
+static void count_end(void *context, const void *output, sluice_reply *reply,
+                      const struct sluice_error *e)
+{
+    struct ends *ends = context;
+    (void)output;
+    *(e->status == SLUICE_OK ? &ends->good : &ends->bad) += 1;
+    ends->error = *e;
+    sluice_reply_free(reply);
+}
+
+/* Starts so many between cork and uncork; nothing of theirs is told before the client turns. */
+static void start_corked(sluice_client *c, unsigned count, struct ends *ends)
+{
+    calls_cork(c);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(
+            sluice_kinesis_put_record_start(c, &a_put, NULL, count_end, ends, NULL, &error),
+            SLUICE_OK);
+    calls_uncork(c);
+    assert_int_equal(sluice_client_calls(c), count);
+    assert_int_equal(ends->good + ends->bad, 0);
+    while (ends->good + ends->bad < count)
+        assert_int_equal(sluice_client_turn(c, 10000), SLUICE_OK);
+    assert_int_equal(sluice_client_calls(c), 0);
+}
+
+static void corked_calls_all_go(void **state)
+{
+    (void)state;
+    static const struct scripted steps[] = {GOOD};
+    for (unsigned count = 0; count <= 5; count++) {
+        sluice_client *c = GIVEN(steps);
+        struct ends ends = {0};
+        start_corked(c, count, &ends);
+        assert_int_equal(ends.good, count);
+        assert_int_equal(far_requests(&far), count);
+        assert_int_equal(put_once(c), SLUICE_OK); /* it is corked no more */
+        done_with(c);
+    }
+}
+
+static void what_keeps_a_corked_call_from_going_is_told_to_its_completion(void **state)
+{
+    (void)state;
+    static const struct scripted steps[] = {GOOD};
+    variable = no_home;
+    sluice_client *c = GIVEN(steps);
+    struct ends ends = {0};
+    start_corked(c, 3, &ends);
+    assert_int_equal(ends.bad, 3);
+    assert_int_equal(ends.error.status, SLUICE_CREDENTIALS);
+    assert_int_equal(ends.error.attempts, 0);
+    assert_int_equal(far_requests(&far), 0);
+    done_with(c);
+}
+
+static void bodies_digested_together_have_their_own_digests(void **state)
+{
+    (void)state;
+    static const struct scripted steps[] = {GOOD};
+    sluice_client *c = GIVEN(steps);
+    struct sluice_kinesis_put_record_input other = a_put;
+    other.data = sluice_text("other data, and more of them");
+    struct request two[2];
+    const struct sluice_operation *op = &sluice_kinesis_put_record_operation;
+    assert_int_equal(request_init(&two[0], c, op, &a_put, sizeof(a_put), NULL, &error), SLUICE_OK);
+    assert_int_equal(request_init(&two[1], c, op, &other, sizeof(other), NULL, &error), SLUICE_OK);
+    request_digest_pair(&two[0], &two[1]);
+    for (int i = 0; i < 2; i++) {
+        uint8_t digest[SHA256_BYTES];
+        digest_sha256(buf_view(&two[i].body), digest);
+        assert_true(two[i].is_digested);
+        assert_memory_equal(two[i].body_sha256, digest, sizeof(digest));
+        request_fini(&two[i]);
+    }
+    done_with(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +336,9 @@ int main(void)
         cmocka_unit_test(a_wrong_clock_is_not_put_right_twice),
         cmocka_unit_test(expired_credentials_are_looked_for_again),
         cmocka_unit_test(without_credentials_nothing_is_sent),
+        cmocka_unit_test(corked_calls_all_go),
+        cmocka_unit_test(what_keeps_a_corked_call_from_going_is_told_to_its_completion),
+        cmocka_unit_test(bodies_digested_together_have_their_own_digests),
     };
     far_prepare_process();
     return cmocka_run_group_tests(tests, NULL, NULL);
