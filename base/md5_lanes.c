@@ -25,14 +25,16 @@
  *
  * Two messages or fewer are quicker one after the other (digest.c), and so is everything where there is no AVX2.
  * Left to others: what a digest is of. Thread: any. */
-#include "base/digest.h"
+#include "base/md5_lanes_internal.h"
+
+enum { WORTH_IT = 3 };
 
 #if defined(__x86_64__)
 
 /* Compiled into each of the functions that are for one kind of processor. A call from there to code without AVX costs more than a digest. */
 #define EACH __attribute__((always_inline))
 
-enum { LANES = 32, BLOCK = 64, WORTH_IT = 3, NO_MESSAGE = -1 };
+enum { LANES = 32, BLOCK = 64, NO_MESSAGE = -1 };
 
 struct lane {
     const uint8_t *at;  /* the next block */
@@ -335,22 +337,26 @@ lanes_avx512(const struct bytes *data, uint8_t *const *outs, size_t count)
     lanes_work(data, outs, count, LANES);
 }
 
-static bool md5_lanes(const struct bytes *data, uint8_t *const *outs, size_t count)
+static bool has(enum md5_way way)
 {
-    if (count < WORTH_IT || !__builtin_cpu_supports("avx2"))
+    if (way == MD5_AVX2)
+        return __builtin_cpu_supports("avx2");
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+}
+
+bool md5_each_by(enum md5_way way, const struct bytes *data, uint8_t *const *outs, size_t count)
+{
+    if (!has(way))
         return false;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
-        lanes_avx512(data, outs, count);
-    else
-        lanes_avx2(data, outs, count);
+    (way == MD5_AVX512 ? lanes_avx512 : lanes_avx2)(data, outs, count);
     return true;
 }
 
 #else
 
-static bool md5_lanes(const struct bytes *data, uint8_t *const *outs, size_t count)
+bool md5_each_by(enum md5_way way, const struct bytes *data, uint8_t *const *outs, size_t count)
 {
-    (void)data, (void)outs, (void)count;
+    (void)way, (void)data, (void)outs, (void)count;
     return false;
 }
 
@@ -358,7 +364,8 @@ static bool md5_lanes(const struct bytes *data, uint8_t *const *outs, size_t cou
 
 void digest_md5_each(const struct bytes *data, uint8_t *const *outs, size_t count)
 {
-    if (md5_lanes(data, outs, count))
+    if (count >= WORTH_IT &&
+        (md5_each_by(MD5_AVX512, data, outs, count) || md5_each_by(MD5_AVX2, data, outs, count)))
         return;
     for (size_t i = 0; i < count; i++)
         digest_md5(data[i], outs[i]);
