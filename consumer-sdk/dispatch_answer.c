@@ -162,7 +162,10 @@ void dispatch_cancel(struct dispatch *d, uint64_t now_us)
 
 static void text_of(struct bytes from, char *to, size_t room)
 {
-    snprintf(to, room, "%.*s", BYTES_ARGS(from));
+    size_t len = from.len < room ? from.len : room - 1;
+    if (len)
+        memcpy(to, from.at, len);
+    to[len] = '\0';
 }
 
 static void stored(struct dispatch *d, struct shard_queue *q, struct parcel *p,
