@@ -61,13 +61,6 @@ static inline struct parcel *parcel_first(const struct list *l)
     return first ? parcel_of(first) : NULL;
 }
 
-static inline void parcel_prefetch(const struct parcel *p)
-{
-    enum { LINE = 64 };
-    for (size_t at = 0; at < sizeof(*p); at += LINE)
-        __builtin_prefetch((const char *)p + at);
-}
-
 /* Not from a list. Its memory counts as returned to the intake, if nothing else is in its chunk. */
 void parcel_free(struct parcel *p, struct intake *in);
 /* Moves all of `from` into `to`: both in the order of their puts, before and after. */

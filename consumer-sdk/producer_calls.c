@@ -15,9 +15,6 @@
 #include <stdio.h>
 
 enum { EPOCH = 1, LIST_PAGE = 10000 };
-enum {
-    AHEAD = 8
-}; /* an answer comes long after its records left the cache: they are fetched while others are told */
 
 static uint64_t now(void)
 {
@@ -41,8 +38,6 @@ static void put_answered(void *context, const void *output, sluice_reply *reply,
         own.retryable = true;
     }
     for (uint32_t i = 0; own.status == SLUICE_OK && i < call->count; i++) {
-        if (i + AHEAD < call->count)
-            parcel_prefetch(call->parcels[i + AHEAD]);
         const struct sluice_kinesis_put_records_result_entry *e = &out->records.at[i];
         struct put_result r = {
             .shard_id = bytes_from(e->shard_id),
