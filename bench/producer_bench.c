@@ -13,6 +13,7 @@
 #include "base/must.h"
 #include "base/random.h"
 #include "bench/support/disk.h"
+#include "bench/support/http.h"
 #include "bench/support/process.h"
 #include "bench/support/report.h"
 #include "bench/support/ring.h"
@@ -24,7 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -131,15 +131,6 @@ static double thread_cpu_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void send_body(int fd, struct bytes body)
-{
-    for (size_t sent = 0; sent < body.len;) {
-        ssize_t n = send(fd, body.at + sent, body.len - sent, MSG_NOSIGNAL);
-        must(n > 0);
-        sent += (size_t)n;
-    }
-}
-
 static void digest_envelopes(struct bytes body)
 {
     struct bytes one[ENVELOPES];
@@ -164,7 +155,7 @@ static double floor_us(bool aggregate)
             digest_envelopes(two[i]);
         digest_sha256_pair(two[0], two[1], digests[0], digests[1]);
         for (int i = 0; i < 2; i++)
-            send_body(fd, two[i]);
+            must(http_send(fd, two[i]));
     }
     double spent_s = thread_cpu_s() - begin_s;
     must(close(fd) == 0);
@@ -185,11 +176,10 @@ static void round_of(struct producing *g, bool aggregate, struct series *rate, s
     disk_settle(b->folder, 5);
     series_add(rate, g->records_per_s);
     series_add(us, g->us_per_record);
-    printf("  %s: %.0f records/s, %.2f us of client processor time a record, %.0f records a call; "
-           "digests and send "
-           "alone %.2f us\n",
+    printf("  %s: %.0f records/s, %.2f us of client processor time a record (digests and send "
+           "alone: %.2f), %.0f records a call\n",
            aggregate ? "aggregated" : "one by one", g->records_per_s, g->us_per_record,
-           (double)g->stored / (double)g->calls, floor->values[floor->count - 1]);
+           floor->values[floor->count - 1], (double)g->stored / (double)g->calls);
 }
 
 static void report_rate(const char *what, const struct series *s, const struct figures *f,

@@ -240,6 +240,6 @@ static void run(struct bench *b)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.seconds = 2, .rounds = 5, .connections = 64, .limit_s = 300};
+    struct bench b = {.seconds = 2, .rounds = 15, .connections = 64, .limit_s = 600};
     return bench_main(&b, "PutRecord beside a bare HTTP server", argc, argv, run);
 }

@@ -112,7 +112,7 @@ static enum sluice_status attempt(struct sluice_call_handle *c, struct sluice_er
     return SLUICE_OK;
 }
 
-/* Like attempt, but what goes wrong is told by the completion (I1). */
+/* Like attempt, but what goes wrong is told by the completion (I1), in the next turn: when it has gone wrong once more. */
 static void launch(struct sluice_call_handle *c)
 {
     if (attempt(c, &c->error) == SLUICE_OK)

@@ -32,7 +32,7 @@
 enum { LOG_SEGMENTS_MAX = 2, LOG_BYTES_MIN = 1 << 20 };
 
 /* A committer keeps the memory of its write for the next: a large one grows by doubling, and fresh memory
- * costs a page fault each 4 KiB. When nothing came for so long, it is given back. */
+ * costs a page fault each 4 KiB. It is at most twice the largest commit; when nothing came for so long, it is given back. */
 enum { BATCH_KEPT_MS = 1000 };
 
 /* ---- queueing ---- */
@@ -466,8 +466,10 @@ static void wait_locked(struct store *s, leveldb_writebatch_t **batch)
         if (!*batch) {
             signal_wait(&s->work, &s->mu);
         } else if (!signal_wait_ms(&s->work, &s->mu, BATCH_KEPT_MS)) {
+            lock_drop(&s->mu); /* large memory goes back by a system call */
             leveldb_writebatch_destroy(*batch);
             *batch = NULL;
+            lock_take(&s->mu);
         }
     }
 }

@@ -62,7 +62,7 @@ int http_connect(uint16_t port)
     return fd;
 }
 
-static bool send_all(int fd, struct bytes request)
+bool http_send(int fd, struct bytes request)
 {
     for (size_t sent = 0; sent < request.len;) {
         ssize_t n = send(fd, request.at + sent, request.len - sent, MSG_NOSIGNAL);
@@ -96,7 +96,7 @@ bool http_call(uint16_t port, struct bytes request, struct buf *got, struct http
         return false;
     must(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0);
     must(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0);
-    bool answered = send_all(fd, request) && receive(fd, got, out);
+    bool answered = http_send(fd, request) && receive(fd, got, out);
     close(fd);
     return answered;
 }

@@ -18,6 +18,8 @@ enum http_state http_answer_read(struct bytes got, struct http_answer *out);
 
 /* A connection to 127.0.0.1; -1 when nobody listens there. */
 int http_connect(uint16_t port);
+/* All of it; false: the connection broke. */
+bool http_send(int fd, struct bytes request);
 /* Sends one request over a connection of its own and waits for the answer, whose bytes go to `got`.
  * False: nobody listens, or it was cut off, or took longer than half a minute. */
 bool http_call(uint16_t port, struct bytes request, struct buf *got, struct http_answer *out);
