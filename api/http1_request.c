@@ -45,6 +45,7 @@ static void on_finished(struct exchange *x)
     must(loop_is_mine(c->http1->loop));
     if (r->in_handler)
         return; /* request_access answers when the handler has returned */
+    loop_await_end(c->http1->loop);
     MHD_set_connection_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned int)NEVER_S);
     MHD_resume_connection(c->mhd);
     daemon_wake(c->daemon);
@@ -269,6 +270,7 @@ static enum MHD_Result hand_over(struct request *r)
     r->in_handler = false;
     if (x->is_finished)
         return answer(r);
+    loop_await(h->loop);
     MHD_suspend_connection(c->mhd);
     r->suspended = true;
     return MHD_YES;

@@ -378,8 +378,10 @@ static void on_finished(struct exchange *x)
     struct http2_core *core = r->session->core;
     must(loop_is_mine(core->loop));
     core->now_us = clock_mono_us(core->settings->clock);
-    if (!r->in_handler)
-        answer(r); /* else http2_request_complete does, when the handler has returned */
+    if (r->in_handler)
+        return; /* http2_request_complete answers when the handler has returned */
+    loop_await_end(core->loop);
+    answer(r);
 }
 
 /* ---- the request itself */
@@ -526,4 +528,6 @@ void http2_request_complete(struct http2_request *r)
     r->in_handler = false;
     if (x->is_finished)
         answer(r);
+    else
+        loop_await(core->loop);
 }

@@ -30,6 +30,7 @@ struct loop_timer {
 
 /* IO_FAILED, NO_MEMORY. */
 enum status loop_new(struct loop **out, const struct clock *clock, struct fault *f) MUST_USE;
+/* Nothing may be awaited any more. */
 void loop_free(struct loop *l);
 /* Runs until loop_stop. Each turn: fd events, then the mailbox, then due timers, then `after_turn`
  * if set. */
@@ -50,6 +51,11 @@ void loop_wake(struct loop *l);
 /* Thread: any. */
 void loop_send(struct loop *l, struct message *message);
 bool loop_is_mine(const struct loop *l);
+/* One more message, or one fewer, is soon to come from a thread that works for this one: a loop that
+ * awaits LOOP_CROWD or more of them looks for a moment before it goes to sleep. */
+enum { LOOP_CROWD = 8 };
+void loop_await(struct loop *l);
+void loop_await_end(struct loop *l);
 /* Called at the end of each turn; returns in how many ms it wants another turn even if nothing
  * happens (0: at once; UINT64_MAX: never). */
 void loop_set_after_turn(struct loop *l, uint64_t (*after_turn)(void *), void *arg);

@@ -400,6 +400,90 @@ static void other_threads_send_and_stop(void **state)
     }
 }
 
+static void await_crowd(void)
+{
+    for (int i = 0; i < LOOP_CROWD; i++)
+        loop_await(loop);
+}
+
+static void await_crowd_end(void)
+{
+    for (int i = 0; i < LOOP_CROWD; i++)
+        loop_await_end(loop);
+}
+
+static uint64_t thread_cpu_us(void)
+{
+    struct timespec t;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* It looks busily for a moment, then it sleeps. */
+static void a_crowd_that_does_not_come_lets_it_sleep_until_the_timer(void **state)
+{
+    (void)state;
+    struct loop_timer t = {.fire = stop_by_timer};
+    uint64_t before_us = clock_mono_us(&clock_system), before_cpu_us = thread_cpu_us();
+    await_crowd();
+    loop_timer_set(loop, &t, 200);
+    loop_run(loop);
+    await_crowd_end();
+    assert_true(clock_mono_us(&clock_system) - before_us >= 200000);
+    assert_true(thread_cpu_us() - before_cpu_us < 100000);
+}
+
+static void arrive(struct message *message)
+{
+    note_read(message);
+    loop_await_end(loop);
+    if (said[LOOP_CROWD - 1] != '\0')
+        loop_stop(loop);
+}
+
+static void send_crowd(void *arg)
+{
+    struct note *notes = arg;
+    for (int i = 0; i < LOOP_CROWD; i++) {
+        loop_send(loop, &notes[i].message);
+        usleep(100); /* now and then the loop sleeps already, now and then it does not */
+    }
+}
+
+static void a_crowd_that_is_awaited_arrives(void **state)
+{
+    (void)state;
+    struct thread t = {0};
+    struct note notes[LOOP_CROWD];
+    for (int i = 0; i < LOOP_CROWD; i++)
+        notes[i] = (struct note){.message = {.handle = arrive}, .letter = (char)('a' + i)};
+    await_crowd();
+    thread_start(&t, THREAD_READER, "sender", send_crowd, notes);
+    loop_run(loop);
+    thread_join(&t);
+    assert_string_equal(said, "abcdefgh");
+}
+
+static void end_what_nobody_awaits(void *arg)
+{
+    (void)arg;
+    loop_await_end(loop);
+}
+
+static void free_what_awaits(void *arg)
+{
+    (void)arg;
+    loop_await(loop);
+    loop_free(loop);
+}
+
+static void what_is_awaited_is_counted(void **state)
+{
+    (void)state;
+    assert_true(child_breaks(end_what_nobody_awaits, NULL, "l->awaited > 0"));
+    assert_true(child_breaks(free_what_awaits, NULL, "l->awaited == 0"));
+}
+
 static void stop_by_signal(int number)
 {
     (void)number;
@@ -456,6 +540,9 @@ int main(void)
         WITH_SYSTEM_CLOCK(what_was_sent_before_the_stop_is_handled),
         WITH_SYSTEM_CLOCK(after_turn_may_ask_for_more_turns),
         WITH_SYSTEM_CLOCK(other_threads_send_and_stop),
+        WITH_SYSTEM_CLOCK(a_crowd_that_does_not_come_lets_it_sleep_until_the_timer),
+        WITH_SYSTEM_CLOCK(a_crowd_that_is_awaited_arrives),
+        WITH_SYSTEM_CLOCK(what_is_awaited_is_counted),
         WITH_SYSTEM_CLOCK(a_signal_handler_may_stop_the_loop),
         WITH_SYSTEM_CLOCK(touching_a_running_loop_from_outside_breaks_a_promise),
     };
