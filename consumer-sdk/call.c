@@ -131,6 +131,7 @@ static void launch_two(struct sluice_call_handle *c)
     request_digest_pair(&first->request, &c->request);
     launch(first);
     launch(c);
+    web_kick(c->client->web);
 }
 
 void calls_cork(struct sluice_client *client)
@@ -143,8 +144,10 @@ void calls_uncork(struct sluice_client *client)
     struct sluice_call_handle *last = client->held;
     client->corked = false;
     client->held = NULL;
-    if (last != NULL)
-        launch(last);
+    if (last == NULL)
+        return;
+    launch(last);
+    web_kick(client->web);
 }
 
 /* The wait is over. */

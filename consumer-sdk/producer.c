@@ -219,9 +219,9 @@ static enum sluice_status check_record(const struct sluice_record *r, struct slu
 static void wait_for_room(struct sluice_producer *p)
 {
     p->flush_order = p->intake.order; /* what lingers does so no longer: its room is wanted */
-    if (producer_must_wake(p))
-        sluice_client_wake(p->client);
     if (p->turning) {
+        if (producer_must_wake(p))
+            sluice_client_wake(p->client);
         signal_wait_ms(&p->room, &p->intake.mu, 100); /* or until a turn by others is over */
         return;
     }

@@ -296,6 +296,11 @@ void web_start(struct web *w, struct web_call *c)
         pump(w);
 }
 
+void web_kick(struct web *w)
+{
+    web_channel_kick(&w->channel);
+}
+
 void web_cancel(struct web *w, struct web_call *c)
 {
     if (c->transfer == NULL)

@@ -123,6 +123,8 @@ struct web_call {
     struct web_transfer own;
 };
 void web_start(struct web *w, struct web_call *c);
+/* Sends at once what the calls started so far can send, not only in the next turn: while it is in the processor's caches. */
+void web_kick(struct web *w);
 /* Ends it without `done`; `answer` is the owner's as after done. Does nothing when it is not under way. */
 void web_cancel(struct web *w, struct web_call *c);
 /* Of a streamed call: no more is read, until it is paused no longer, than what a window or a socket's buffer holds. */

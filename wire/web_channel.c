@@ -95,6 +95,13 @@ static void timer_fired(struct loop_timer *timer)
     web_harvest(c);
 }
 
+void web_channel_kick(struct web_channel *c)
+{
+    int running;
+    curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    loop_timer_set(c->loop, &c->timer, 0); /* what it brought is harvested in the next turn */
+}
+
 bool web_channel_open(struct web_channel *c, struct web *w, struct loop *loop,
                       uint32_t connections_max, bool http2)
 {

@@ -31,6 +31,8 @@ bool web_channel_open(struct web_channel *channel, struct web *w, struct loop *l
                       uint32_t connections_max, bool http2);
 /* All its calls have left it. */
 void web_channel_close(struct web_channel *channel);
+/* libcurl does at once what it can. */
+void web_channel_kick(struct web_channel *channel);
 /* Tells owners of what has arrived, and of what libcurl has ended in that channel. In web.c; called outside libcurl. */
 void web_harvest(struct web_channel *channel);
 

@@ -13,8 +13,8 @@
 #include "base/mem.h"
 
 enum {
-    LARGE_BODY_BYTES = 1 << 20,
-    LARGE_UPLOAD_BUFFER_BYTES = 256 << 10,
+    UPLOAD_BUFFER_BYTES = 64 << 10, /* libcurl's own */
+    UPLOAD_BUFFER_BYTES_MAX = 1 << 20,
     LARGE_ANSWER_BYTES = 16 << 20,
     LARGE_RECEIVE_BUFFER_BYTES = 128 << 10,
     HEADER_BYTES_MAX = 128 << 10 /* X-Amz-Firehose-Common-Attributes (HTTP_ATTRIBUTES_BYTES_MAX) */
@@ -221,6 +221,14 @@ static bool set_fixed(CURL *easy)
            curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION) == CURLE_OK;
 }
 
+/* A body goes at once, as far as the socket takes it: in pieces, those of all calls would go in turns, and each would be complete on the far side when all are. */
+static bool set_upload_buffer(CURL *easy, size_t body_len)
+{
+    size_t bytes = body_len < UPLOAD_BUFFER_BYTES_MAX ? body_len : UPLOAD_BUFFER_BYTES_MAX;
+    return bytes <= UPLOAD_BUFFER_BYTES ||
+           curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)bytes) == CURLE_OK;
+}
+
 static bool set_method(CURL *easy, const struct web_call *c)
 {
     if (strcmp(c->method, "HEAD") == 0)
@@ -234,10 +242,8 @@ static bool set_method(CURL *easy, const struct web_call *c)
                    CURLE_OK &&
                curl_easy_setopt(easy, CURLOPT_POSTFIELDS, at) == CURLE_OK;
     }
-    if (fine && c->body.len >= LARGE_BODY_BYTES)
-        fine = curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)LARGE_UPLOAD_BUFFER_BYTES) ==
-               CURLE_OK;
-    return fine && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, c->method) == CURLE_OK;
+    return fine && set_upload_buffer(easy, c->body.len) &&
+           curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, c->method) == CURLE_OK;
 }
 
 /* Plain HTTP has no ALPN: whoever asks for HTTP/2 there knows that the far side has it. libcurl before version 8 sends the preface

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <time.h>
 
 enum { KEYS = 40 };
 
@@ -291,6 +292,36 @@ static void records_have_no_more_time_than_they_were_given(void **state)
     served_restart(&served);
 }
 
+static uint64_t thread_cpu_us(void)
+{
+    struct timespec t;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Without a thread of its own, the one that puts works; while there is nothing to work on, it sleeps. */
+static void who_waits_for_room_sleeps(void **state)
+{
+    enum { COUNT = 600, RECORD_MS = 1000 };
+    (void)state;
+    stream_of("waiting", 1);
+    expect(COUNT);
+    sluice_producer *p = producer_open(
+        (struct sluice_producer_options){.memory_max = 256 * 1024, .record_timeout_ms = RECORD_MS},
+        "waiting");
+    served_kill(&served);
+    uint64_t begin_us = clock_mono_us(&clock_system), begin_cpu_us = thread_cpu_us();
+    for (unsigned i = 0; i < COUNT; i++) /* more than there is room for, until some are given up */
+        assert_int_equal(put_one(p, i, KEYS, 1000), SLUICE_OK);
+    uint64_t took_us = clock_mono_us(&clock_system) - begin_us;
+    assert_true(took_us > RECORD_MS * 500);
+    assert_true(thread_cpu_us() - begin_cpu_us < took_us / 3);
+    (void)sluice_producer_close(p, 0);
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_int_equal(expected[i].completions, 1);
+    served_restart(&served);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +339,7 @@ int main(void)
         cmocka_unit_test(threads_put_at_once),
         cmocka_unit_test(close_completes_what_it_cannot_send),
         cmocka_unit_test(records_have_no_more_time_than_they_were_given),
+        cmocka_unit_test(who_waits_for_room_sleeps),
     };
     return cmocka_run_group_tests(tests, start, stop_and_forget);
 }

@@ -311,6 +311,33 @@ static void a_connection_is_used_again(void **state)
     assert_int_equal(far_connections(&far), 1);
 }
 
+static void a_kick_sends_what_was_started(void **state)
+{
+    (void)state;
+    begin();
+    struct web_call *first = one("POST", "/", BYTES_LITERAL("x"));
+    expect(first, OK, 0);
+    buf_fini(&first->answer);
+    struct test_call *c = prepare(0, "POST", "/"); /* on the kept connection */
+    c->call.body = BYTES_LITERAL("more");
+    start(c);
+    web_kick(web);
+    far_wait_requests(&far, 2);    /* nothing has turned the loop */
+    assert_int_equal(c->dones, 0); /* W1 */
+    run_all();
+    expect(&c->call, OK, 0);
+    assert_true(bytes_equal(buf_view(&c->call.answer), BYTES_LITERAL("more")));
+}
+
+static void a_kick_with_nothing_to_send_does_nothing(void **state)
+{
+    (void)state;
+    begin();
+    web_kick(web);
+    expect(one("POST", "/", BYTES_LITERAL("x")), OK, 0);
+    assert_int_equal(far_requests(&far), 1);
+}
+
 static enum far_next echo_and_close(struct far_request *r)
 {
     echo(r);
@@ -422,6 +449,8 @@ int main(void)
         TEST(long_headers_are_cut),
         TEST(a_body_of_64_mib_arrives_whole),
         TEST(a_connection_is_used_again),
+        TEST(a_kick_sends_what_was_started),
+        TEST(a_kick_with_nothing_to_send_does_nothing),
         TEST(a_kept_connection_that_died_is_replaced),
         TEST(many_calls_run_at_once),
         TEST(calls_over_the_limit_wait_their_turn),
