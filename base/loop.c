@@ -45,7 +45,7 @@ struct loop {
     void *after_turn_arg;
     struct epoll_event events[EVENTS_A_TURN];
     int fetched, at; /* of events: how many, and which is being handled */
-    size_t awaited;  /* messages */
+    size_t awaited;  /* answers of other threads */
 };
 
 /* The address of a thread's own copy names it. */

@@ -51,8 +51,8 @@ void loop_wake(struct loop *l);
 /* Thread: any. */
 void loop_send(struct loop *l, struct message *message);
 bool loop_is_mine(const struct loop *l);
-/* One more message, or one fewer, is soon to come from a thread that works for this one: a loop that
- * awaits LOOP_CROWD or more of them looks for a moment before it goes to sleep. */
+/* Another thread was given something that it will answer soon, by a message; and, the other one: that answer is here. A loop that
+ * awaits LOOP_CROWD answers or more looks for some hundreds of microseconds before it goes to sleep. */
 enum { LOOP_CROWD = 8 };
 void loop_await(struct loop *l);
 void loop_await_end(struct loop *l);

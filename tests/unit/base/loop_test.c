@@ -1,10 +1,13 @@
 /* loop_test.c: the event loop. */
+/* link: -Wl,--wrap=sched_yield */
 #include "base/loop.h"
 #include "base/thread.h"
+#include "support/thread_cpu.h"
 #include "unit/base/child.h"
 #include "unit/base/cmocka_all.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -412,15 +415,8 @@ static void await_crowd_end(void)
         loop_await_end(loop);
 }
 
-static uint64_t thread_cpu_us(void)
-{
-    struct timespec t;
-    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-/* It looks busily for a moment, then it sleeps. */
-static void a_crowd_that_does_not_come_lets_it_sleep_until_the_timer(void **state)
+/* It looks busily for a moment, then the kernel wakes it. */
+static void a_crowd_that_does_not_come_takes_no_processor(void **state)
 {
     (void)state;
     struct loop_timer t = {.fire = stop_by_timer};
@@ -433,35 +429,45 @@ static void a_crowd_that_does_not_come_lets_it_sleep_until_the_timer(void **stat
     assert_true(thread_cpu_us() - before_cpu_us < 100000);
 }
 
-static void arrive(struct message *message)
+/* The loop lets others go first between two looks, and only there. */
+static unsigned yields;
+static struct note *sent_at_yield; /* or NULL */
+int __wrap_sched_yield(void);
+int __wrap_sched_yield(void)
 {
-    note_read(message);
-    loop_await_end(loop);
-    if (said[LOOP_CROWD - 1] != '\0')
-        loop_stop(loop);
+    yields++;
+    if (sent_at_yield)
+        loop_send(loop, &sent_at_yield->message);
+    sent_at_yield = NULL;
+    return 0;
 }
 
-static void send_crowd(void *arg)
-{
-    struct note *notes = arg;
-    for (int i = 0; i < LOOP_CROWD; i++) {
-        loop_send(loop, &notes[i].message);
-        usleep(100); /* now and then the loop sleeps already, now and then it does not */
-    }
-}
-
-static void a_crowd_that_is_awaited_arrives(void **state)
+static void a_loop_that_awaits_a_crowd_looks_before_it_waits(void **state)
 {
     (void)state;
-    struct thread t = {0};
-    struct note notes[LOOP_CROWD];
-    for (int i = 0; i < LOOP_CROWD; i++)
-        notes[i] = (struct note){.message = {.handle = arrive}, .letter = (char)('a' + i)};
+    struct note n = NOTE('a');
     await_crowd();
-    thread_start(&t, THREAD_READER, "sender", send_crowd, notes);
-    loop_run(loop);
-    thread_join(&t);
-    assert_string_equal(said, "abcdefgh");
+    yields = 0;
+    sent_at_yield = &n;
+    for (int i = 0; i < 1000 && !said[0];
+         i++) /* one is enough, unless the machine stood still in it */
+        loop_turn(loop, 1);
+    await_crowd_end();
+    assert_string_equal(said, "a");
+    assert_true(yields > 0);
+}
+
+static void a_loop_that_awaits_fewer_waits_at_once(void **state)
+{
+    (void)state;
+    yields = 0;
+    for (int i = 0; i < LOOP_CROWD - 1; i++)
+        loop_await(loop);
+    for (int i = 0; i < 5; i++)
+        loop_turn(loop, 1);
+    for (int i = 0; i < LOOP_CROWD - 1; i++)
+        loop_await_end(loop);
+    assert_int_equal(yields, 0);
 }
 
 static void end_what_nobody_awaits(void *arg)
@@ -540,8 +546,9 @@ int main(void)
         WITH_SYSTEM_CLOCK(what_was_sent_before_the_stop_is_handled),
         WITH_SYSTEM_CLOCK(after_turn_may_ask_for_more_turns),
         WITH_SYSTEM_CLOCK(other_threads_send_and_stop),
-        WITH_SYSTEM_CLOCK(a_crowd_that_does_not_come_lets_it_sleep_until_the_timer),
-        WITH_SYSTEM_CLOCK(a_crowd_that_is_awaited_arrives),
+        WITH_SYSTEM_CLOCK(a_crowd_that_does_not_come_takes_no_processor),
+        WITH_SYSTEM_CLOCK(a_loop_that_awaits_a_crowd_looks_before_it_waits),
+        WITH_SYSTEM_CLOCK(a_loop_that_awaits_fewer_waits_at_once),
         WITH_SYSTEM_CLOCK(what_is_awaited_is_counted),
         WITH_SYSTEM_CLOCK(a_signal_handler_may_stop_the_loop),
         WITH_SYSTEM_CLOCK(touching_a_running_loop_from_outside_breaks_a_promise),
