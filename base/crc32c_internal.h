@@ -1,13 +1,12 @@
-/* crc32c_internal.h: the two ways to a CRC-32C, side by side, so that a test can hold one against
- * the other. */
+/* crc32c_internal.h: the ways to a CRC-32C, so that a test can hold each against the portable one. */
 #ifndef SLUICE_BASE_CRC32C_INTERNAL_H
 #define SLUICE_BASE_CRC32C_INTERNAL_H
 
 #include "base/bytes.h"
 
-uint32_t crc32c_portable(uint32_t crc, struct bytes data);
-bool crc32c_has_fast(void);
-/* Only where crc32c_has_fast. */
-uint32_t crc32c_fast(uint32_t crc, struct bytes data);
+enum crc32c_way { CRC32C_PORTABLE, CRC32C_SSE42, CRC32C_AVX512, CRC32C_WAYS };
+
+/* crc32c_extend in this way; false: this processor has not got it, and nothing was done. */
+bool crc32c_extend_by(enum crc32c_way way, uint32_t crc, struct bytes data, uint32_t *out);
 
 #endif

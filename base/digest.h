@@ -14,7 +14,7 @@ void digest_sha256(struct bytes data, uint8_t out[SHA256_BYTES]);
 void digest_sha256_pair(struct bytes a, struct bytes b, uint8_t out_a[SHA256_BYTES],
                         uint8_t out_b[SHA256_BYTES]);
 void digest_hmac_sha256(struct bytes key, struct bytes data, uint8_t out[SHA256_BYTES]);
-/* CRC-32C (Castagnoli, RFC 3720), with SSE4.2 where the processor has it. crc32c_extend(0, data) is
+/* CRC-32C (Castagnoli, RFC 3720), with SSE4.2 or AVX-512 where the processor has it. crc32c_extend(0, data) is
  * the CRC of data. */
 uint32_t crc32c_extend(uint32_t crc, struct bytes data);
 /* Lower-case hex; `out` takes 2 * data.len bytes and a NUL. */
