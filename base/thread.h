@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What a thread is; docs/THREADS.md says what each alone owns. A thread that thread_start did not
  * start is MAIN. */
@@ -35,6 +36,10 @@ void thread_start(struct thread *t, enum thread_role role, const char *name, voi
                   void *arg);
 /* Waits for its end; does nothing if it was never started. */
 void thread_join(struct thread *t);
+/* For the calling thread, which works for moments that others wait for: it asks the scheduler for turns so long, so that it need not wait for
+ * the end of the long turns of those who compute (Linux 6.12 and later: sched(7), EEVDF's custom slices). Its share of the core stays what
+ * it was. Where the system has no such thing, or refuses, nothing changes. */
+void thread_ask_short_turns(uint64_t turn_us);
 enum thread_role thread_role(void);
 const char *thread_name(void);
 /* For tests that call a loop's functions from their own thread. */

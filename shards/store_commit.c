@@ -21,6 +21,7 @@
 #include "base/mailbox.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/thread.h"
 #include "base/trace.h"
 #include "shards/store_frame.h"
 
@@ -34,6 +35,9 @@ enum { LOG_SEGMENTS_MAX = 2, LOG_BYTES_MIN = 1 << 20 };
 /* A committer keeps the memory of its write for the next: a large one grows by doubling, and fresh memory
  * costs a page fault each 4 KiB. It is at most twice the largest commit; when nothing came for so long, it is given back. */
 enum { BATCH_KEPT_MS = 1000 };
+
+/* Between two waits for the disk a committer works some 100 us, and all whose records are in the commit wait for it. */
+enum { TURN_US = 200 };
 
 /* ---- queueing ---- */
 
@@ -478,6 +482,7 @@ void store_committer_run(void *arg)
 {
     struct store *s = arg;
     leveldb_writebatch_t *batch = NULL;
+    thread_ask_short_turns(TURN_US);
     lock_take(&s->mu);
     for (;;) {
         wait_locked(s, &batch);
