@@ -1,12 +1,15 @@
 /* sequence.c: 188 bits to 56 decimal digits and back.
  *
  * The number is kept as three 64-bit words and divided by 10^19 (the largest power of ten in a
- * word) twice, and printed two digits a step, since GetRecords prints one for each record. */
+ * word) twice, and printed by halves of halves, since GetRecords prints one for each record. */
 #include "shards/sequence.h"
 
 #include "base/u128.h"
 
-#define TEN_TO_19 10000000000000000000ull
+#define TEN_TO_19  10000000000000000000ull
+#define TEN_TO_16  10000000000000000ull
+#define TEN_TO_8   100000000u
+#define RECIPROCAL 15581492618384294730ull /* (2^128 - 1) / 10^19 - 2^64, rounded down */
 
 struct words {
     uint64_t low, mid, high;
@@ -34,13 +37,23 @@ static void unpack(struct words w, struct sequence *s)
     s->behind = (w.mid >> 8) & 1;
 }
 
-/* Divides the word below a remainder, in place; gives the next remainder, by multiplying back: a
- * division is a call. */
+/* Divides the word below a remainder, in place; gives the next remainder. By a multiplication with the reciprocal: a division of 128 bits is a
+ * call, and slow (Moeller and Granlund, "Improved division by invariant integers", 2011: algorithm 4; 10^19 has its highest bit set). */
 static uint64_t divide_word(uint64_t above, uint64_t *word)
 {
-    uint64_t low = *word;
-    *word = (uint64_t)((((u128)above << 64) | low) / TEN_TO_19);
-    return low - *word * TEN_TO_19;
+    u128 estimate = (u128)RECIPROCAL * above + ((u128)above << 64 | *word);
+    uint64_t quotient = (uint64_t)(estimate >> 64) + 1;
+    uint64_t rest = *word - quotient * TEN_TO_19;
+    if (rest > (uint64_t)estimate) {
+        quotient--;
+        rest += TEN_TO_19;
+    }
+    if (rest >= TEN_TO_19) {
+        quotient++;
+        rest -= TEN_TO_19;
+    }
+    *word = quotient;
+    return rest;
 }
 
 /* Divides in place; the remainder is the next 19 digits. */
@@ -49,15 +62,36 @@ static uint64_t divide(struct words *w)
     return divide_word(divide_word(divide_word(0, &w->high), &w->mid), &w->low);
 }
 
-static void print_19(uint64_t chunk, char *out)
+static void print_2(uint32_t number, char *out)
 {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                                 "25262728293031323334353637383940414243444546474849"
                                 "50515253545556575859606162636465666768697071727374"
                                 "75767778798081828384858687888990919293949596979899";
-    for (int i = 17; i > 0; i -= 2, chunk /= 100)
-        memcpy(out + i, pairs + 2 * (chunk % 100), 2);
-    out[0] = (char)('0' + chunk);
+    memcpy(out, pairs + (size_t)2 * number, 2);
+}
+
+static void print_4(uint32_t number, char *out)
+{
+    print_2(number / 100, out);
+    print_2(number % 100, out + 2);
+}
+
+static void print_8(uint32_t number, char *out)
+{
+    print_4(number / 10000, out);
+    print_4(number % 10000, out + 4);
+}
+
+/* By halves, so that no digit waits for all those behind it. */
+static void print_19(uint64_t chunk, char *out)
+{
+    uint64_t low = chunk % TEN_TO_16;
+    uint32_t high = (uint32_t)(chunk / TEN_TO_16);
+    out[0] = (char)('0' + high / 100);
+    print_2(high % 100, out + 1);
+    print_8((uint32_t)(low / TEN_TO_8), out + 3);
+    print_8((uint32_t)(low % TEN_TO_8), out + 11);
 }
 
 size_t sequence_print(const struct sequence *s, char out[SEQUENCE_TEXT_BYTES])
