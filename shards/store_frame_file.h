@@ -41,7 +41,7 @@ void frame_reader_close(struct frame_reader *r);
  * append: LevelDB opens more logs than it writes to.
  *
  * R1. frame_writer_sync answers OK only when all that was appended is durable, under the log's name.
- * R2. A block is written once: what was synced is never written over.
+ * R2. A frame's block is written once: what was synced is never written over.
  * R3. After a failure the writer is failed: nothing more is written, every call answers the same.
  * R4. When `at_flush`, frame_writer_flush has handed all to the kernel: it outlives the process. */
 struct frame_writer;

@@ -19,9 +19,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BUFFER_BLOCKS = 256 };
+
+/* A file that is used for the first time must grow, which costs the disk two requests more than writing over what is there. So a small frame that has to make it longer
+ * takes zeros along, in the same write, for those that follow it. A large one would write twice what it writes to gain little. */
+enum { AHEAD_BLOCKS = 16, AHEAD_FRAME_BLOCKS_MAX = 4 };
 
 struct frame_writer {
     /* fixed at birth */
@@ -39,6 +44,7 @@ struct frame_writer {
     bool inside;     /* blocks of it were written before those */
     /* of the next block to be written */
     uint32_t block, frame, synced;
+    uint32_t reach; /* blocks that the file has */
     uint64_t offset;
     struct fault failed; /* R3: its status is OK until then */
 };
@@ -75,19 +81,23 @@ static bool give_up_direct(struct frame_writer *w)
     return true;
 }
 
-/* The first `count` blocks of the buffer, where the file's next ones go. */
-static enum status write_blocks(struct frame_writer *w, uint32_t count, struct fault *f)
+/* The first `count` blocks of the buffer, where the file's next ones go; and the `ahead` behind them, if the disk has room for those. */
+static enum status write_blocks(struct frame_writer *w, uint32_t count, uint32_t ahead,
+                                struct fault *f)
 {
-    size_t len = (size_t)count * FRAME_BLOCK_BYTES;
-    for (size_t done = 0; done < len;) {
+    size_t needed = (size_t)count * FRAME_BLOCK_BYTES, done = 0;
+    for (size_t len = needed + (size_t)ahead * FRAME_BLOCK_BYTES; done < len;) {
         off_t at = (off_t)w->block * FRAME_BLOCK_BYTES + (off_t)done;
         ssize_t n = pwrite(w->fd, w->buffer + done, len - done, at);
-        if (n < 0 && (errno == EINTR || (errno == EINVAL && give_up_direct(w))))
-            continue;
-        if (n < 0)
+        if (n >= 0)
+            done += (size_t)n;
+        else if (len > needed && (errno == ENOSPC || errno == EDQUOT))
+            len = needed;
+        else if (errno != EINTR && !(errno == EINVAL && give_up_direct(w)))
             return fail(w, "write", f);
-        done += (size_t)n;
     }
+    uint32_t written = w->block + (uint32_t)(done / FRAME_BLOCK_BYTES);
+    w->reach = written > w->reach ? written : w->reach;
     w->block += count;
     return OK;
 }
@@ -106,13 +116,15 @@ static enum status write_heads(struct frame_writer *w, const char *taken, struct
         w->direct = false;
         w->fd = open_to_write(taken, false);
     }
-    if (w->fd < 0)
+    struct stat facts;
+    if (w->fd < 0 || fstat(w->fd, &facts) != 0)
         return fail(w, "open a file for", f);
+    w->reach = (uint32_t)(facts.st_size / FRAME_BLOCK_BYTES);
     for (uint32_t i = 0; i < FRAME_HEADS; i++)
         frame_block_seal(
             w->buffer + i * FRAME_BLOCK_BYTES,
             &(struct frame_block){.generation = w->generation, .block = i, .head = true});
-    enum status st = write_blocks(w, FRAME_HEADS, f);
+    enum status st = write_blocks(w, FRAME_HEADS, 0, f);
     return st != OK || fsync(w->fd) == 0 ? st : fail(w, "sync", f);
 }
 
@@ -159,10 +171,21 @@ static void seal_blocks(struct frame_writer *w, bool ends)
     }
 }
 
+/* How many blocks of zeros, now in the buffer, go out behind the frame. */
+static uint32_t lay_ahead(struct frame_writer *w)
+{
+    bool grows = w->block + w->blocks > w->reach;
+    if (!grows || w->at_flush || w->inside || w->blocks > AHEAD_FRAME_BLOCKS_MAX)
+        return 0;
+    uint32_t ahead = AHEAD_BLOCKS - w->blocks;
+    memset(w->buffer + (size_t)w->blocks * FRAME_BLOCK_BYTES, 0, (size_t)ahead * FRAME_BLOCK_BYTES);
+    return ahead;
+}
+
 static enum status write_out(struct frame_writer *w, bool ends, struct fault *f)
 {
     seal_blocks(w, ends);
-    enum status st = write_blocks(w, w->blocks, f);
+    enum status st = write_blocks(w, w->blocks, lay_ahead(w), f);
     w->blocks = 0;
     w->used = 0;
     w->inside = !ends;

@@ -6,6 +6,8 @@
 #include "base/must.h"
 #include "base/random.h"
 #include "shards/bytes_internal.h"
+#include "shards/store_frame.h"
+#include "shards/store_frame_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +16,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 struct fake_log {
@@ -202,6 +205,38 @@ static void a_batch_is_walked_to_its_last_byte_or_not_at_all(void **state)
         assert_false(wal_batch_walk(bytes_of(batch, len), entry, &all));
 }
 
+static enum status open_as_frames(const char *path)
+{
+    struct frame_reader *r;
+    struct fault f;
+    enum status st = frame_reader_open(path, &r, &f);
+    if (st == OK)
+        frame_reader_close(r);
+    return st;
+}
+
+static void a_log_of_leveldbs_own_is_no_file_of_frames(void **state)
+{
+    (void)state;
+    /* a record of no bytes, and behind it what looks like a block of frames */
+    static const uint8_t record[] = {0x05, 0x2b, 0x28, 0x43, 0, 0, 1};
+    uint8_t file[2 * FRAME_BLOCK_BYTES] = {0};
+    char path[] = "/tmp/sluice-wal-XXXXXX";
+    int fd = mkstemp(path);
+    must(fd >= 0);
+    assert_int_equal(open_as_frames(path), END); /* nor is an empty one */
+    memcpy(file, record, sizeof(record));
+    assert_true(wal_begins_sound(bytes_of(file, sizeof(file))));
+    for (unsigned head = 0; head < 2; head++) { /* a head's, even: anybody's record may hold it */
+        struct frame_block b = {.generation = 1, .block = 1, .head = head};
+        frame_block_seal(file + FRAME_BLOCK_BYTES, &b);
+        must(pwrite(fd, file, sizeof(file), 0) == (ssize_t)sizeof(file));
+        assert_int_equal(open_as_frames(path), END);
+    }
+    must(close(fd) == 0 && unlink(path) == 0);
+    assert_int_equal(open_as_frames(path), NOT_FOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_log_cut_anywhere_is_torn_and_keeps_its_whole_records),
         cmocka_unit_test(a_flaw_in_the_last_record_is_torn_and_in_any_other_damage),
         cmocka_unit_test(a_relaxed_log_is_damaged_only_before_two_later_syncs),
+        cmocka_unit_test(a_log_of_leveldbs_own_is_no_file_of_frames),
         cmocka_unit_test(a_batch_is_walked_to_its_last_byte_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
