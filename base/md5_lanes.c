@@ -36,6 +36,10 @@ enum { WORTH_IT = 3 };
 
 enum { LANES = 32, BLOCK = 64, NO_MESSAGE = -1 };
 
+/* No processor follows 32 messages by itself: 32 of 50 KiB from memory took 0.184 us a KiB, and take 0.135 (Zen 4, AVX-512). Beyond a message's end
+ * that is for nothing, and no more. */
+enum { AHEAD = 4 * BLOCK };
+
 struct lane {
     const uint8_t *at;  /* the next block */
     size_t stride;      /* from a block to the next: BLOCK, and 0 in an idle lane */
@@ -200,8 +204,10 @@ TRANSPOSE(sixteen)
                 ADD(s->c + g * WIDTH, c[g]);                                                       \
                 ADD(s->d + g * WIDTH, d[g]);                                                       \
             }                                                                                      \
-            for (int i = 0; i < vectors * WIDTH; i++)                                              \
+            for (int i = 0; i < vectors * WIDTH; i++) {                                            \
                 lanes[i].at += lanes[i].stride;                                                    \
+                __builtin_prefetch(lanes[i].at + AHEAD);                                           \
+            }                                                                                      \
         }                                                                                          \
     }
 BLOCKS(eight)

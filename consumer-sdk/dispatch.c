@@ -13,6 +13,7 @@
 #include "base/mem.h"
 
 enum { MAP_BACKOFF_MS = 100, MAP_BACKOFF_MAX_MS = 5000 };
+enum { SEALED_AT_ONCE = 32 }; /* base/md5_lanes.c */
 
 void dispatch_init(struct dispatch *d, const struct dispatch_options *options, struct intake *in)
 {
@@ -263,19 +264,40 @@ struct put_call *dispatch_next(struct dispatch *d, uint64_t now_us)
     return c;
 }
 
-void dispatch_seal(struct put_call *call)
+struct to_seal {
+    uint8_t *wholes[PUT_RECORDS_MAX + SEALED_AT_ONCE];
+    size_t lens[PUT_RECORDS_MAX + SEALED_AT_ONCE], count;
+};
+
+static void note_unsealed(struct to_seal *s, struct parcel *p)
 {
-    uint8_t *wholes[PUT_RECORDS_MAX];
-    size_t lens[PUT_RECORDS_MAX], count = 0;
-    for (uint32_t i = 0; i < call->count; i++) {
-        struct parcel *p = call->parcels[i];
-        if (!p->entries || p->sealed)
-            continue;
-        p->sealed = true;
-        wholes[count] = (uint8_t *)(uintptr_t)p->data.at;
-        lens[count++] = p->data.len;
+    if (!p->entries || p->sealed)
+        return;
+    p->sealed = true;
+    s->wholes[s->count] = (uint8_t *)(uintptr_t)p->data.at;
+    s->lens[s->count++] = p->data.len;
+}
+
+/* A digest more is free as long as the lanes are not full: so some of what goes next is sealed with the call's. */
+void dispatch_seal(struct dispatch *d, struct put_call *call)
+{
+    struct to_seal s;
+    s.count = 0;
+    for (uint32_t i = 0; i < call->count; i++)
+        note_unsealed(&s, call->parcels[i]);
+    if (s.count % SEALED_AT_ONCE) {
+        LIST_EACH(active, keep_active, &d->active)
+        {
+            struct shard_queue *q = LIST_OWNER(active, struct shard_queue, active_node);
+            LIST_EACH(node, keep, &q->ready)
+            {
+                if (s.count % SEALED_AT_ONCE == 0)
+                    break;
+                note_unsealed(&s, parcel_of(node));
+            }
+        }
     }
-    aggregate_seal(wholes, lens, count);
+    aggregate_seal(s.wholes, s.lens, s.count);
 }
 
 void dispatch_numbers(const struct put_call *call, struct buf *out)

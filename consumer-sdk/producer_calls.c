@@ -107,7 +107,7 @@ void producer_start_call(struct sluice_producer *p, struct put_call *call, uint6
 {
     struct sluice_error e = {0};
     call->owner = p;
-    dispatch_seal(call);
+    dispatch_seal(&p->dispatch, call);
     enum sluice_status st = start_put(p, call, now_us, &e);
     if (st == SLUICE_OK)
         return;

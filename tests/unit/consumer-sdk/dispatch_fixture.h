@@ -329,7 +329,7 @@ static inline void send_due(struct fake *f)
         assert_true(f->call_count < f->dispatch.options.calls_max);
         assert_true(c->count <= f->dispatch.options.batch_records_max);
         assert_true(c->count == 1 || c->bytes <= f->dispatch.options.batch_bytes_max);
-        dispatch_seal(c);
+        dispatch_seal(&f->dispatch, c);
         f->calls[f->call_count++] = c;
         f->call_most = f->call_count > f->call_most ? f->call_count : f->call_most;
         f->in_call_most = c->count > f->in_call_most ? c->count : f->in_call_most;

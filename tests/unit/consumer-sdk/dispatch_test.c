@@ -237,6 +237,50 @@ static void a_lone_record_lingers_no_longer_than_it_was_told(void **state)
     fake_free(f);
 }
 
+/* Packed ones that wait; of these, or only of those that have their digests. */
+static unsigned packed_waiting(const struct fake *f, bool sealed)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < f->dispatch.map->count; i++) {
+        LIST_EACH(node, keep, &f->dispatch.queues[i]->ready)
+        {
+            const struct parcel *p = parcel_of(node);
+            count += p->entries && (p->sealed || !sealed);
+        }
+    }
+    return count;
+}
+
+/* That they are the right ones is seen by whoever takes them apart. */
+static void what_goes_next_is_sealed_with_a_call_as_far_as_lanes_are_free(void **state)
+{
+    (void)state;
+    enum { LANES = 32 };
+    struct dispatch_options o = fake_options();
+    o.aggregate_bytes_max = 1000;
+    o.batch_records_max = 5;
+    struct fake *f = fake_new(o, good, 3, 3);
+    while (!f->dispatch.map)
+        step(f);
+    for (unsigned i = 0; i < RECORDS; i++)
+        fake_put(f);
+    fake_take(f);
+    assert_int_equal(packed_waiting(f, true), 0);
+    struct put_call *c = dispatch_next(&f->dispatch, f->now_us);
+    assert_non_null(c);
+    unsigned own = 0;
+    for (uint32_t i = 0; i < c->count; i++)
+        own += c->parcels[i]->entries != NULL;
+    assert_true(own > 0 && packed_waiting(f, false) > 2 * LANES);
+    dispatch_seal(&f->dispatch, c);
+    assert_int_equal(packed_waiting(f, true), LANES - own);
+    f->calls[f->call_count++] = c;
+    drain(f);
+    for (unsigned i = 0; i < RECORDS; i++)
+        assert_int_equal(f->records[i].seen, 1);
+    fake_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +296,7 @@ int main(void)
         cmocka_unit_test(what_is_cancelled_is_completed),
         cmocka_unit_test(numbers_are_named_by_their_runs),
         cmocka_unit_test(a_lone_record_lingers_no_longer_than_it_was_told),
+        cmocka_unit_test(what_goes_next_is_sealed_with_a_call_as_far_as_lanes_are_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
