@@ -1,6 +1,6 @@
 /* intake.c: where puts come in.
  *
- * Chunks are of a size that the allocator gives from its lists. A record that does not fit into a fresh one has a chunk of its own size.
+ * A block takes what the producer packs by default: 50 KiB, and an entry a record. A record that does not fit into a fresh one has a chunk of its own size.
  *
  * Thread: any. */
 #include "consumer-sdk/intake.h"
@@ -9,7 +9,7 @@
 
 #include <stdalign.h>
 
-enum { CHUNK_BYTES = 32 * 1024 };
+enum { BLOCK_BYTES = 54 * 1024, BLOCK_USED_MIN = BLOCK_BYTES / 4 * 3, SPARES_MAX = 64 };
 #define ALIGNMENT (alignof(struct parcel))
 
 static size_t aligned(size_t n)
@@ -28,6 +28,85 @@ size_t parcel_room(const struct parcel *record)
                    record->data.len);
 }
 
+/* ---- memory ---- */
+
+static void drop_spare(struct intake *in)
+{
+    struct intake_spare *spare = in->spares;
+    in->spares = spare->next;
+    in->spare_count--;
+    mem_free(spare);
+}
+
+/* P2 */
+static void drop_what_does_not_fit(struct intake *in)
+{
+    while (in->spare_count > SPARES_MAX ||
+           (in->spare_count && in->held + in->spare_count * (size_t)BLOCK_BYTES > in->most))
+        drop_spare(in);
+}
+
+/* Under mu: there is room for it. */
+static void *take_memory(struct intake *in, size_t size)
+{
+    void *memory = NULL;
+    if (size == BLOCK_BYTES && in->spare_count) {
+        memory = in->spares;
+        in->spares = in->spares->next;
+        in->spare_count--;
+    } else {
+        memory = mem_try(size);
+    }
+    in->held += memory ? size : 0;
+    drop_what_does_not_fit(in);
+    return memory;
+}
+
+void *intake_take_memory(struct intake *in, size_t *bytes)
+{
+    void *memory = NULL;
+    lock_take(&in->mu);
+    intake_settle(in);
+    if (*bytes > BLOCK_USED_MIN && *bytes < BLOCK_BYTES && in->held + BLOCK_BYTES <= in->most)
+        *bytes = BLOCK_BYTES;
+    if (*bytes <= in->most && in->held <= in->most - *bytes)
+        memory = take_memory(in, *bytes);
+    lock_drop(&in->mu);
+    return memory;
+}
+
+void intake_return(struct intake *in, void *memory, size_t bytes)
+{
+    in->returned += bytes;
+    if (bytes != BLOCK_BYTES || in->returned_count == SPARES_MAX) {
+        mem_free(memory);
+        return;
+    }
+    struct intake_spare *spare = memory;
+    spare->next = in->returned_spares;
+    if (!spare->next)
+        in->first_returned = spare;
+    in->returned_spares = spare;
+    in->returned_count++;
+}
+
+void intake_settle(struct intake *in)
+{
+    in->roomier |= in->returned > 0;
+    in->held -= in->returned;
+    in->returned = 0;
+    if (in->returned_spares) {
+        in->first_returned->next = in->spares;
+        in->spares = in->returned_spares;
+        in->returned_spares = NULL;
+    }
+    in->spare_count += in->returned_count;
+    in->returned_count = 0;
+    drop_what_does_not_fit(in);
+}
+
+/* ---- birth, end ---- */
+
 void intake_init(struct intake *in, size_t most, size_t reserve)
 {
     *in = (struct intake){.most = most, .reserve = reserve};
@@ -41,12 +120,17 @@ void intake_fini(struct intake *in)
         in->oldest = c->next;
         mem_free(c);
     }
+    intake_settle(in);
+    while (in->spare_count)
+        drop_spare(in);
     lock_fini(&in->mu);
 }
 
-static struct chunk *chunk_new(size_t size)
+/* ---- records ---- */
+
+static struct chunk *chunk_in(void *memory, size_t size)
 {
-    struct chunk *c = mem_try(size);
+    struct chunk *c = memory;
     if (!c)
         return NULL;
     *c = (struct chunk){.size = size, .used = chunk_head()};
@@ -86,13 +170,13 @@ static enum status open_chunk(struct intake *in, size_t room)
 {
     size_t puts_max = in->most - in->reserve;
     size_t size = chunk_head() + room;
-    if (size < CHUNK_BYTES && in->held + CHUNK_BYTES <= puts_max)
-        size = CHUNK_BYTES;
+    if (size < BLOCK_BYTES && in->held + BLOCK_BYTES <= puts_max)
+        size = BLOCK_BYTES;
     if (size > puts_max)
         return TOO_LARGE;
     if (in->held + size > puts_max) /* P2 */
         return THROTTLED;
-    struct chunk *c = chunk_new(size);
+    struct chunk *c = chunk_in(take_memory(in, size), size);
     if (!c)
         return NO_MEMORY;
     if (in->newest)
@@ -100,7 +184,6 @@ static enum status open_chunk(struct intake *in, size_t room)
     else
         in->oldest = c;
     in->newest = c;
-    in->held += size;
     return OK;
 }
 
@@ -137,31 +220,9 @@ void intake_take(struct chunk *detached, struct list *out)
     }
 }
 
-bool intake_reserve(struct intake *in, size_t bytes)
-{
-    lock_take(&in->mu);
-    intake_settle(in);
-    bool room = bytes <= in->most && in->held <= in->most - bytes;
-    if (room)
-        in->held += bytes;
-    lock_drop(&in->mu);
-    return room;
-}
-
-void intake_settle(struct intake *in)
-{
-    in->roomier |= in->returned > 0;
-    in->held -= in->returned;
-    in->returned = 0;
-}
-
 struct chunk *intake_chunk(struct intake *in, size_t bytes)
 {
     size_t size = chunk_head() + bytes;
-    if (!intake_reserve(in, size))
-        return NULL;
-    struct chunk *c = chunk_new(size);
-    if (!c)
-        intake_return(in, size);
-    return c;
+    void *memory = intake_take_memory(in, &size);
+    return chunk_in(memory, size);
 }

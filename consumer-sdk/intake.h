@@ -5,6 +5,9 @@
  * P2. What is held, for records as they were put and as they are packed, never exceeds `most`. Puts leave a part of it free (`reserve`):
  *     so packing finds room while putting threads wait for some, and what is packed becomes free sooner.
  *
+ * Nearly all of it comes and goes in blocks of one size, chunks as well as packed records. A few free ones are kept, within `most` too, the
+ * latest on top: what was just packed, and is in the cache, is where the next is put.
+ *
  * Thread: any, but for intake_return. */
 #ifndef SLUICE_SDK_INTAKE_H
 #define SLUICE_SDK_INTAKE_H
@@ -12,6 +15,11 @@
 #include "base/lock.h"
 #include "base/status.h"
 #include "consumer-sdk/parcel.h"
+
+/* A free block. */
+struct intake_spare {
+    struct intake_spare *next;
+};
 
 struct intake {
     struct lock mu;
@@ -21,10 +29,14 @@ struct intake {
     uint64_t order;       /* of the last put */
     uint64_t first_us;    /* when the oldest that was not taken was put */
     bool roomier;         /* since whoever waits was told last */
+    struct intake_spare *spares;
+    uint32_t spare_count;
     /* fixed at birth */
     size_t most, reserve;
     /* the turning thread's */
     size_t returned; /* free already, but not given back yet */
+    struct intake_spare *returned_spares, *first_returned; /* the latter is the list's end */
+    uint32_t returned_count;
 };
 
 void intake_init(struct intake *in, size_t most, size_t reserve);
@@ -38,13 +50,10 @@ enum status intake_put(struct intake *in, const struct parcel *record) MUST_USE;
 struct chunk *intake_detach(struct intake *in);
 void intake_take(struct chunk *detached, struct list *out);
 
-/* Room for something that is packed. Takes mu. */
-bool intake_reserve(struct intake *in, size_t bytes) MUST_USE;
-/* Counts as free, once intake_settle gives it back: a lock a turn, not one a record. */
-static inline void intake_return(struct intake *in, size_t bytes)
-{
-    in->returned += bytes;
-}
+/* Memory for something that is packed, or NULL; it counts for *bytes, which may be more than was asked for. Takes mu. */
+void *intake_take_memory(struct intake *in, size_t *bytes);
+/* Back again. It counts as free once intake_settle has seen it: a lock a turn, not one a record. */
+void intake_return(struct intake *in, void *memory, size_t bytes);
 /* Under mu. */
 void intake_settle(struct intake *in);
 

@@ -11,16 +11,11 @@ enum { HASHED_AT_ONCE = 64 };
 
 void parcel_free(struct parcel *p, struct intake *in)
 {
-    if (!p->chunk) {
-        intake_return(in, p->bytes);
-        mem_free(p);
-        return;
-    }
     struct chunk *c = p->chunk;
-    if (--c->refs)
-        return;
-    intake_return(in, c->size);
-    mem_free(c);
+    if (!c)
+        intake_return(in, p, p->bytes);
+    else if (--c->refs == 0)
+        intake_return(in, c, c->size);
 }
 
 /* Most often all of one goes before all of the other, or few are merged into many: it walks no further than it has to. */

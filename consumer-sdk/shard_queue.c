@@ -77,13 +77,9 @@ static struct parcel *packed_new(const struct shard_queue *q, struct intake *in)
     const struct aggregate_writer *w = &q->writer;
     size_t data_len = aggregate_bytes(w), entries_len = w->count * sizeof(struct parcel_entry);
     size_t bytes = sizeof(struct parcel) + entries_len + U128_DECIMAL_BYTES_MAX + data_len;
-    if (!intake_reserve(in, bytes))
+    struct parcel *p = intake_take_memory(in, &bytes);
+    if (!p)
         return NULL;
-    struct parcel *p = mem_try(bytes);
-    if (!p) {
-        intake_return(in, bytes);
-        return NULL;
-    }
     const struct parcel *first = parcel_first(&q->open);
     struct parcel_entry *entries = (struct parcel_entry *)(p + 1);
     char *hash_key = (char *)(entries + w->count);

@@ -93,10 +93,14 @@ static void it_is_full_before_it_holds_too_much(void **state)
             count++;
         assert_int_equal(st, THROTTLED);
         assert_true(count > 120); /* most of the room is for records */
-        assert_false(intake_reserve(&in, MOST - held(&in) + 1));
-        assert_true(intake_reserve(&in, RESERVE)); /* what puts left */
-        assert_false(intake_reserve(&in, RESERVE));
-        intake_return(&in, RESERVE);
+        size_t bytes = MOST - held(&in) + 1;
+        assert_null(intake_take_memory(&in, &bytes));
+        bytes = RESERVE;
+        void *packed = intake_take_memory(&in, &bytes); /* what puts left */
+        assert_non_null(packed);
+        assert_int_equal(bytes, RESERVE);
+        assert_null(intake_take_memory(&in, &bytes));
+        intake_return(&in, packed, bytes);
         take_all(&in, &taken);
         free_all(&in, &taken);
         lock_take(&in.mu);
@@ -121,12 +125,47 @@ static void what_will_never_fit_is_told_from_what_does_not_fit_now(void **state)
     intake_fini(&in); /* what was not taken goes with it */
 }
 
+/* What came back last is used first, and what lies there free counts as memory, too. */
+static void blocks_are_used_again(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 3, BLOCK = 54 * 1024 };
+    struct intake in;
+    void *memory[BLOCKS];
+    size_t bytes[BLOCKS];
+    intake_init(&in, MOST, RESERVE);
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        bytes[i] = 50 * 1024;
+        memory[i] = intake_take_memory(&in, &bytes[i]);
+        assert_non_null(memory[i]);
+        assert_int_equal(bytes[i], BLOCK);
+    }
+    for (unsigned i = 0; i < BLOCKS; i++)
+        intake_return(&in, memory[i], bytes[i]);
+    assert_int_equal(held(&in), 0);
+    assert_int_equal(in.spare_count, BLOCKS);
+    assert_ptr_equal(intake_take_memory(&in, &bytes[0]), memory[BLOCKS - 1]);
+    intake_return(&in, memory[BLOCKS - 1], bytes[0]);
+    assert_int_equal(held(&in), 0);
+    size_t most = MOST - BLOCK; /* leaves room for one of them */
+    void *large = intake_take_memory(&in, &most);
+    assert_non_null(large);
+    assert_int_equal(in.spare_count, 1);
+    intake_return(&in, large, most);
+    assert_int_equal(held(&in), 0);
+    assert_int_equal(put(&in, 1, 100), OK); /* as a chunk */
+    assert_int_equal(in.spare_count, 0);
+    assert_int_equal(held(&in), BLOCK);
+    intake_fini(&in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_put_is_taken_in_its_order),
         cmocka_unit_test(it_is_full_before_it_holds_too_much),
         cmocka_unit_test(what_will_never_fit_is_told_from_what_does_not_fit_now),
+        cmocka_unit_test(blocks_are_used_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
