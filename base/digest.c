@@ -29,26 +29,32 @@ void digest_md5(struct bytes data, uint8_t out[MD5_BYTES])
     must(MD5_Final(out, &state) == 1);
 }
 
-/* Hashes two pieces as one. */
-static void sha256(struct bytes first, struct bytes second, uint8_t out[SHA256_BYTES])
+void digest_sha256_rope(struct rope data, uint8_t out[SHA256_BYTES])
 {
     SHA256_CTX state;
     must(SHA256_Init(&state) == 1);
-    must(SHA256_Update(&state, first.at, first.len) == 1);
-    must(SHA256_Update(&state, second.at, second.len) == 1);
+    for (size_t i = 0; i < data.count; i++)
+        must(SHA256_Update(&state, data.pieces[i].at, data.pieces[i].len) == 1);
     must(SHA256_Final(out, &state) == 1);
 }
 
 void digest_sha256(struct bytes data, uint8_t out[SHA256_BYTES])
 {
-    sha256(data, BYTES_NONE, out);
+    digest_sha256_rope(rope_of(&data), out);
+}
+
+/* Hashes two pieces as one. */
+static void sha256(struct bytes first, struct bytes second, uint8_t out[SHA256_BYTES])
+{
+    const struct bytes both[] = {first, second};
+    digest_sha256_rope((struct rope){both, 2}, out);
 }
 
 void digest_hmac_sha256(struct bytes key, struct bytes data, uint8_t out[SHA256_BYTES])
 {
     uint8_t pad[SHA256_BLOCK_BYTES] = {0}, inner[SHA256_BYTES];
     if (key.len > sizeof(pad))
-        sha256(key, BYTES_NONE, pad);
+        digest_sha256(key, pad);
     else if (key.len > 0)
         memcpy(pad, key.at, key.len);
     for (size_t i = 0; i < sizeof(pad); i++)

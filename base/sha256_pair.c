@@ -7,7 +7,8 @@
  * side 1.81. The best runs, when nobody else wanted the core: 1.46 and 1.98, and more the unit cannot do.)
  * When the shorter message ends, the longer one goes on alone, by the same code.
  *
- *   whole blocks of a and b -> both as far as the shorter goes, then the rest of the longer; then their padding in the same way
+ *   a message in pieces -> runs of whole blocks: within a piece; one block, put together, where a piece ends; the padding
+ *   runs of a and of b  -> both, as far as the shorter run goes, until one of the messages is over; then the rest of the other
  *
  * I1. A message is read once, and nothing beyond it; both are read before either digest is written.
  *
@@ -17,12 +18,12 @@
 
 static bool has_fast;
 
-void sha256_pair_portable(struct bytes a, struct bytes b, uint8_t out_a[SHA256_BYTES],
+void sha256_pair_portable(struct rope a, struct rope b, uint8_t out_a[SHA256_BYTES],
                           uint8_t out_b[SHA256_BYTES])
 {
     uint8_t first[SHA256_BYTES]; /* out_a may lie within b */
-    digest_sha256(a, first);
-    digest_sha256(b, out_b);
+    digest_sha256_rope(a, first);
+    digest_sha256_rope(b, out_b);
     memcpy(out_a, first, sizeof(first));
 }
 
@@ -65,13 +66,16 @@ struct chain {
 
 struct run {
     const uint8_t *at;
-    size_t blocks;
+    size_t blocks; /* 0: the message is over */
 };
 
-/* What follows a message's whole blocks: its rest, a one, zeros, and its length in bits (FIPS 180-4, 5.1.1). */
-struct tail {
-    uint8_t at[2 * BLOCK];
-    size_t blocks;
+/* Where a message has been read to. */
+struct reader {
+    struct rope rest;
+    size_t from;  /* in the first piece of it */
+    uint64_t len; /* of what was read */
+    bool is_over;
+    uint8_t block[2 * BLOCK]; /* the last run, when it lies in no piece */
 };
 
 static const uint32_t table[64] __attribute__((aligned(16))) = {
@@ -165,54 +169,89 @@ SHA static void run_one(struct state *state, struct run run)
     *state = s;
 }
 
-SHA static void run_both(struct state *state_a, struct run run_a, struct state *state_b,
-                         struct run run_b)
+/* As far as the shorter one goes; what is left of the longer stays in it. */
+SHA static void run_both(struct state *state_a, struct run *run_a, struct state *state_b,
+                         struct run *run_b)
 {
     struct state s_a = *state_a, s_b = *state_b;
-    for (; run_a.blocks && run_b.blocks; run_a.blocks--, run_b.blocks--) {
-        struct chain a = chain_begin(s_a, run_a.at), b = chain_begin(s_b, run_b.at);
+    struct run r_a = *run_a, r_b = *run_b;
+    for (; r_a.blocks && r_b.blocks; r_a.blocks--, r_b.blocks--) {
+        struct chain a = chain_begin(s_a, r_a.at), b = chain_begin(s_b, r_b.at);
         block_rounds(&a, &b);
         s_a = state_sum(s_a, a.s);
         s_b = state_sum(s_b, b.s);
-        run_a.at += BLOCK;
-        run_b.at += BLOCK;
+        r_a.at += BLOCK;
+        r_b.at += BLOCK;
     }
     *state_a = s_a;
     *state_b = s_b;
-    run_one(state_a, run_a);
-    run_one(state_b, run_b);
+    *run_a = r_a;
+    *run_b = r_b;
 }
 
-static void tail_make(struct tail *t, struct bytes data)
+/* What follows a message's last bytes: a one, zeros, and its length in bits (FIPS 180-4, 5.1.1). */
+static struct run reader_end(struct reader *r, size_t last)
 {
-    size_t rest = data.len % BLOCK;
-    uint64_t bits = __builtin_bswap64((uint64_t)data.len * 8);
-    memset(t->at, 0, sizeof(t->at));
-    if (rest)
-        memcpy(t->at, data.at + data.len - rest, rest);
-    t->at[rest] = 0x80;
-    t->blocks = rest + 1 + sizeof(bits) <= BLOCK ? 1 : 2;
-    memcpy(t->at + t->blocks * BLOCK - sizeof(bits), &bits, sizeof(bits));
+    uint64_t bits = __builtin_bswap64((r->len + last) * 8);
+    size_t blocks = last + 1 + sizeof(bits) <= BLOCK ? 1 : 2;
+    memset(r->block + last, 0, blocks * BLOCK - last);
+    r->block[last] = 0x80;
+    memcpy(r->block + blocks * BLOCK - sizeof(bits), &bits, sizeof(bits));
+    r->is_over = true;
+    return (struct run){r->block, blocks};
 }
 
-SHA void sha256_pair_fast(struct bytes a, struct bytes b, uint8_t out_a[SHA256_BYTES],
+/* The run before must have been taken. */
+static struct run reader_next(struct reader *r)
+{
+    size_t filled = 0;
+    while (r->rest.count && !r->is_over) {
+        struct bytes piece = *r->rest.pieces;
+        size_t left = piece.len - r->from;
+        if (!filled && left >= BLOCK) {
+            struct run run = {piece.at + r->from, left / BLOCK};
+            r->from += run.blocks * BLOCK;
+            r->len += run.blocks * BLOCK;
+            return run;
+        }
+        size_t n = left < BLOCK - filled ? left : BLOCK - filled;
+        if (n)
+            memcpy(r->block + filled, piece.at + r->from, n);
+        filled += n;
+        r->from += n;
+        if (filled == BLOCK) {
+            r->len += BLOCK;
+            return (struct run){r->block, 1};
+        }
+        r->rest.pieces++;
+        r->rest.count--;
+        r->from = 0;
+    }
+    return r->is_over ? (struct run){0} : reader_end(r, filled);
+}
+
+SHA void sha256_pair_fast(struct rope a, struct rope b, uint8_t out_a[SHA256_BYTES],
                           uint8_t out_b[SHA256_BYTES])
 {
     struct state state_a = state_first(), state_b = state_first();
-    struct tail tail_a, tail_b;
-    tail_make(&tail_a, a);
-    tail_make(&tail_b, b);
-    run_both(&state_a, (struct run){a.at, a.len / BLOCK}, &state_b,
-             (struct run){b.at, b.len / BLOCK});
-    run_both(&state_a, (struct run){tail_a.at, tail_a.blocks}, &state_b,
-             (struct run){tail_b.at, tail_b.blocks});
+    struct reader reader_a = {.rest = a}, reader_b = {.rest = b};
+    struct run run_a = reader_next(&reader_a), run_b = reader_next(&reader_b);
+    while (run_a.blocks && run_b.blocks) {
+        run_both(&state_a, &run_a, &state_b, &run_b);
+        run_a = run_a.blocks ? run_a : reader_next(&reader_a);
+        run_b = run_b.blocks ? run_b : reader_next(&reader_b);
+    }
+    for (; run_a.blocks; run_a = reader_next(&reader_a))
+        run_one(&state_a, run_a);
+    for (; run_b.blocks; run_b = reader_next(&reader_b))
+        run_one(&state_b, run_b);
     state_print(state_a, out_a);
     state_print(state_b, out_b);
 }
 
 #else
 
-void sha256_pair_fast(struct bytes a, struct bytes b, uint8_t out_a[SHA256_BYTES],
+void sha256_pair_fast(struct rope a, struct rope b, uint8_t out_a[SHA256_BYTES],
                       uint8_t out_b[SHA256_BYTES])
 {
     sha256_pair_portable(a, b, out_a, out_b);
@@ -220,7 +259,7 @@ void sha256_pair_fast(struct bytes a, struct bytes b, uint8_t out_a[SHA256_BYTES
 
 #endif
 
-void digest_sha256_pair(struct bytes a, struct bytes b, uint8_t out_a[SHA256_BYTES],
+void digest_sha256_pair(struct rope a, struct rope b, uint8_t out_a[SHA256_BYTES],
                         uint8_t out_b[SHA256_BYTES])
 {
     if (has_fast)

@@ -5,11 +5,11 @@
 
 #include "base/digest.h"
 
-void sha256_pair_portable(struct bytes a, struct bytes b, uint8_t out_a[SHA256_BYTES],
+void sha256_pair_portable(struct rope a, struct rope b, uint8_t out_a[SHA256_BYTES],
                           uint8_t out_b[SHA256_BYTES]);
 bool sha256_pair_has_fast(void);
 /* Only where sha256_pair_has_fast. */
-void sha256_pair_fast(struct bytes a, struct bytes b, uint8_t out_a[SHA256_BYTES],
+void sha256_pair_fast(struct rope a, struct rope b, uint8_t out_a[SHA256_BYTES],
                       uint8_t out_b[SHA256_BYTES]);
 
 #endif

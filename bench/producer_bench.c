@@ -153,7 +153,7 @@ static double floor_us(bool aggregate)
     for (unsigned n = 0; n < FLOOR_TIMES; n++) {
         for (int i = 0; aggregate && i < 2; i++)
             digest_envelopes(two[i]);
-        digest_sha256_pair(two[0], two[1], digests[0], digests[1]);
+        digest_sha256_pair(rope_of(&two[0]), rope_of(&two[1]), digests[0], digests[1]);
         for (int i = 0; i < 2; i++)
             must(http_send(fd, two[i]));
     }

@@ -10,7 +10,7 @@ struct web_call;
 bool call_put_right(struct sluice_client *client, enum retry_cause cause,
                     const struct web_call *web);
 /* Between these, calls that are started go two at a time, so that the digests of their bodies are computed side by side; the last goes at the end. Nothing else
- * may be asked of the client meanwhile. What keeps a call from going is told to its completion. */
+ * may be asked of the client meanwhile. What keeps a call from going is told to its completion, and what its input views must stay until then. */
 void calls_cork(struct sluice_client *client);
 void calls_uncork(struct sluice_client *client);
 /* Ends every call with SLUICE_CANCELLED, those too that its completions start. */

@@ -5,6 +5,7 @@
  *
  * I1. Text that is not UTF-8 is refused, never mended: a partition key would silently become another.
  * I2. What is signed is what is sent: every header but those that libcurl makes by itself.
+ * I3. Nothing of the caller's is viewed after request_init, unless the client is corked: then large blobs are (calls_cork).
  *
  * Left to others: bounds and their words (wire/check). Thread: one at a time. */
 #include "consumer-sdk/request.h"
@@ -92,6 +93,34 @@ static enum sluice_status take_input(const struct shape *s, const void *input, s
     return SLUICE_OK;
 }
 
+static enum sluice_status too_large(const struct request *r, struct sluice_error *error)
+{
+    return error_set(error, SLUICE_INVALID_ARGUMENT, "the request is over %llu bytes",
+                     (unsigned long long)r->body.ceiling);
+}
+
+/* The body as it is sent: what was written, and between that the blobs where they are. */
+static enum sluice_status lay_out(struct request *r, const struct cbor_blobs *blobs,
+                                  struct sluice_error *error)
+{
+    struct bytes *pieces = &r->one;
+    size_t count = 0, from = 0, len = r->body.len;
+    if (blobs->count > 0)
+        pieces = arena_take(&r->kept, (2 * blobs->count + 1) * sizeof(*pieces));
+    if (pieces == NULL)
+        return error_set(error, SLUICE_NO_MEMORY, "no memory for a request");
+    for (size_t i = 0; i < blobs->count; i++) {
+        const struct cbor_blob *blob = &blobs->at[i];
+        pieces[count++] = bytes_of(r->body.at + from, blob->at - from);
+        pieces[count++] = blob->data;
+        from = blob->at;
+        len += blob->data.len;
+    }
+    pieces[count++] = bytes_of(r->body.at + from, r->body.len - from);
+    r->sent = (struct rope){pieces, count};
+    return len <= r->body.ceiling ? SLUICE_OK : too_large(r, error);
+}
+
 static enum sluice_status encode(struct request *r, const void *input, struct sluice_error *error)
 {
     static const struct shape nothing = {.name = "", .kind = SHAPE_STRUCTURE};
@@ -102,14 +131,17 @@ static enum sluice_status encode(struct request *r, const void *input, struct sl
         return error_set(error, SLUICE_INVALID_ARGUMENT, "a text is not UTF-8");
     if (check(s, input, &f) != OK)
         return error_set(error, SLUICE_INVALID_ARGUMENT, "%s", f.text);
+    struct cbor_blob large[REQUEST_BLOBS_MAX];
+    struct cbor_blobs blobs = {.bytes_min = REQUEST_BLOB_BYTES_MIN,
+                               .at = large,
+                               .room = r->client->corked ? REQUEST_BLOBS_MAX : 0}; /* I3 */
     if (r->cbor)
-        cbor_encode(s, input, &r->body);
+        cbor_encode_around(s, input, &r->body, &blobs);
     else
         json_encode(s, input, &r->body);
     if (r->body.status == TOO_LARGE)
-        return error_set(error, SLUICE_INVALID_ARGUMENT, "the request is over %llu bytes",
-                         (unsigned long long)r->body.ceiling);
-    return r->body.status == OK ? SLUICE_OK
+        return too_large(r, error);
+    return r->body.status == OK ? lay_out(r, &blobs, error)
                                 : error_set(error, SLUICE_NO_MEMORY, "no memory for a request");
 }
 
@@ -237,14 +269,14 @@ static size_t list_headers(const struct request *r, struct bytes timestamp,
 
 void request_digest_pair(struct request *a, struct request *b)
 {
-    digest_sha256_pair(buf_view(&a->body), buf_view(&b->body), a->body_sha256, b->body_sha256);
+    digest_sha256_pair(a->sent, b->sent, a->body_sha256, b->body_sha256);
     a->is_digested = b->is_digested = true;
 }
 
 static const uint8_t *digest_of(struct request *r)
 {
     if (!r->is_digested)
-        digest_sha256(buf_view(&r->body), r->body_sha256);
+        digest_sha256_rope(r->sent, r->body_sha256);
     r->is_digested = true;
     return r->body_sha256;
 }
@@ -269,7 +301,6 @@ enum sluice_status request_sign(struct request *r, struct web_call *call,
                                           .query = BYTES_LITERAL(""),
                                           .headers = headers,
                                           .header_count = count,
-                                          .body = buf_view(&r->body),
                                           .body_sha256 = digest_of(r)};
     struct sigv4_signer signer = {.access_key = bytes_text(c->credentials.access_key),
                                   .region = bytes_text(c->config.region),
@@ -285,7 +316,9 @@ enum sluice_status request_sign(struct request *r, struct web_call *call,
         return error_from(error, st, &f);
     call->method = "POST";
     call->url = c->config.endpoints[r->operation->service].url;
-    call->body = buf_view(&r->body);
+    bool whole = r->sent.count == 1; /* then libcurl sends a small one together with the head */
+    call->body = whole ? r->one : BYTES_NONE;
+    call->pieces = whole ? (struct rope){0} : r->sent;
     call->header_count = 0;
     for (size_t i = 0; i < count; i++)
         call->headers[call->header_count++] =

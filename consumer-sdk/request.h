@@ -6,12 +6,16 @@
 #include "consumer-sdk/client.h"
 
 enum { REQUEST_HEADERS_MAX = 8, REQUEST_ARENA_BYTES_MAX = 256 * 1024 };
+/* Blobs of at least so many bytes, and at most so many of them, are sent from where they are, when that is allowed. */
+enum { REQUEST_BLOB_BYTES_MIN = 8 * 1024, REQUEST_BLOBS_MAX = 64 };
 
 struct request {
     struct sluice_client *client;
     const struct sluice_operation *operation;
     bool cbor;
-    struct buf body;
+    struct buf body;                   /* but for what is left where it is */
+    struct rope sent;                  /* all of it */
+    struct bytes one;                  /* its piece, if that is all */
     uint8_t body_sha256[SHA256_BYTES]; /* once it has been digested */
     bool is_digested;
     struct arena kept;    /* the caller's headers */
@@ -20,7 +24,7 @@ struct request {
     unsigned extra_count;
 };
 
-/* Checks the input against its model and encodes it. Only request_fini may follow a failure.
+/* Checks the input against its model and encodes it. While the client is corked, what the input views must stay until request_fini. Only request_fini may follow a failure.
  * SLUICE_INVALID_ARGUMENT, SLUICE_NO_MEMORY. */
 enum sluice_status request_init(struct request *r, struct sluice_client *client,
                                 const struct sluice_operation *operation, const void *input,

@@ -24,6 +24,20 @@ bool cbor_is_map(struct bytes body);
  * tag 1 with whole milliseconds. Absent members are left out. Text that is not UTF-8 has each bad
  * byte replaced by U+FFFD. Failures latch in out->status. */
 void cbor_encode(const struct shape *s, const void *in, struct buf *out);
+
+/* A blob that belongs before byte `at` of what was written. */
+struct cbor_blob {
+    size_t at;
+    struct bytes data;
+};
+struct cbor_blobs {
+    size_t bytes_min; /* smaller ones are copied; all are once there is no more room */
+    struct cbor_blob *at;
+    size_t count, room;
+};
+/* Likewise, but large blobs are left where they are: their heads are written, and they are noted, in the order in which they belong. */
+void cbor_encode_around(const struct shape *s, const void *in, struct buf *out,
+                        struct cbor_blobs *blobs);
 /* Pieces of an answer that has no shape. A map's members are pairs of appended items. */
 void cbor_append_string(struct buf *out, struct bytes text);
 void cbor_begin_map(struct buf *out);

@@ -80,13 +80,33 @@ void cbor_append_string(struct buf *out, struct bytes text)
         append_mended(out, text);
 }
 
+/* Its head, and a note of where it is. False: it is to be copied. */
+static bool leave_out(struct buf *out, struct cbor_blobs *blobs, struct bytes blob)
+{
+    if (!blobs || blob.len < blobs->bytes_min || blobs->count == blobs->room)
+        return false;
+    uint8_t *to = buf_reserve(out, HEAD_BYTES_MAX);
+    if (to == NULL)
+        return true;
+    buf_add(out, (size_t)(put_head(to, CBOR_BYTES, blob.len) - to));
+    blobs->at[blobs->count++] = (struct cbor_blob){out->len, blob};
+    return true;
+}
+
+static void append_blob(struct buf *out, struct cbor_blobs *blobs, struct bytes blob)
+{
+    if (!leave_out(out, blobs, blob))
+        append_bytes(out, CBOR_BYTES, blob);
+}
+
 /* A string or blob that is absent, within a list or map, has no other word. */
-static void append_text(struct buf *out, const struct shape *s, struct bytes text)
+static void append_text(struct buf *out, struct cbor_blobs *blobs, const struct shape *s,
+                        struct bytes text)
 {
     if (!bytes_present(text))
         buf_append_byte(out, CBOR_BYTE_NULL);
     else if (s->kind == SHAPE_BLOB)
-        append_bytes(out, CBOR_BYTES, text);
+        append_blob(out, blobs, text);
     else
         cbor_append_string(out, text);
 }
@@ -115,7 +135,8 @@ static void append_double(struct buf *out, double value)
 
 /* ---- containers ---- */
 
-static void append_value(struct buf *out, const struct shape *s, const void *at, bool in_list);
+static void append_value(struct buf *out, struct cbor_blobs *blobs, const struct shape *s,
+                         const void *at, bool in_list);
 
 void cbor_begin_map(struct buf *out)
 {
@@ -127,27 +148,30 @@ void cbor_end_map(struct buf *out)
     buf_append_byte(out, CBOR_BYTE_BREAK);
 }
 
-static void append_list(struct buf *out, const struct shape *s, const struct shape_list *list)
+static void append_list(struct buf *out, struct cbor_blobs *blobs, const struct shape *s,
+                        const struct shape_list *list)
 {
     const uint8_t *element = list->at;
     buf_append_byte(out, CBOR_BYTE_BEGIN_LIST);
     for (uint32_t i = 0; i < list->count; i++, element += s->element->size)
-        append_value(out, s->element, element, true);
+        append_value(out, blobs, s->element, element, true);
     buf_append_byte(out, CBOR_BYTE_BREAK);
 }
 
-static void append_map(struct buf *out, const struct shape *s, const struct shape_list *map)
+static void append_map(struct buf *out, struct cbor_blobs *blobs, const struct shape *s,
+                       const struct shape_list *map)
 {
     const struct shape_pair *pairs = map->at;
     cbor_begin_map(out);
     for (uint32_t i = 0; i < map->count; i++) {
         cbor_append_string(out, pairs[i].key);
-        append_text(out, s->map_value, pairs[i].value);
+        append_text(out, blobs, s->map_value, pairs[i].value);
     }
     cbor_end_map(out);
 }
 
-static void append_structure(struct buf *out, const struct shape *s, const uint8_t *base)
+static void append_structure(struct buf *out, struct cbor_blobs *blobs, const struct shape *s,
+                             const uint8_t *base)
 {
     cbor_begin_map(out);
     for (uint32_t i = 0; i < s->field_count; i++) {
@@ -155,17 +179,18 @@ static void append_structure(struct buf *out, const struct shape *s, const uint8
         if (!shape_is_present(f->shape, base + f->offset))
             continue;
         append_bytes(out, CBOR_TEXT, bytes_of(f->name, f->name_len));
-        append_value(out, f->shape, base + f->offset, false);
+        append_value(out, blobs, f->shape, base + f->offset, false);
     }
     cbor_end_map(out);
 }
 
-static void append_value(struct buf *out, const struct shape *s, const void *at, bool in_list)
+static void append_value(struct buf *out, struct cbor_blobs *blobs, const struct shape *s,
+                         const void *at, bool in_list)
 {
     switch (s->kind) {
     case SHAPE_STRING:
     case SHAPE_BLOB:
-        append_text(out, s, *(const struct bytes *)at);
+        append_text(out, blobs, s, *(const struct bytes *)at);
         break;
     case SHAPE_TIMESTAMP:
         buf_append_byte(out, CBOR_BYTE_TAG_TIME);
@@ -183,18 +208,24 @@ static void append_value(struct buf *out, const struct shape *s, const void *at,
         append_double(out, ((const struct opt_double *)at)->value);
         break;
     case SHAPE_STRUCTURE:
-        append_structure(out, s, in_list ? at : *(const uint8_t *const *)at);
+        append_structure(out, blobs, s, in_list ? at : *(const uint8_t *const *)at);
         break;
     case SHAPE_LIST:
-        append_list(out, s, at);
+        append_list(out, blobs, s, at);
         break;
     case SHAPE_MAP:
-        append_map(out, s, at);
+        append_map(out, blobs, s, at);
         break;
     }
 }
 
 void cbor_encode(const struct shape *s, const void *in, struct buf *out)
 {
-    append_structure(out, s, in);
+    append_structure(out, NULL, s, in);
+}
+
+void cbor_encode_around(const struct shape *s, const void *in, struct buf *out,
+                        struct cbor_blobs *blobs)
+{
+    append_structure(out, blobs, s, in);
 }

@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/loop.h"
+#include "base/rope.h"
 
 struct web;
 struct web_settings {
@@ -77,6 +78,7 @@ struct web_transfer {
     void *easy;                  /* libcurl's handle */
     struct web_channel *channel; /* in which libcurl has it; NULL: it has not */
     struct curl_slist *headers;
+    size_t sent; /* of call->pieces */
     bool too_large;
     uint64_t thrown_away; /* bytes of an error's body that nobody wants */
     size_t head_len;      /* of call->answer_head */
@@ -90,6 +92,7 @@ struct web_call {
     struct web_header headers[WEB_HEADERS_MAX]; /* a value is never traced */
     uint32_t header_count;
     struct bytes body;       /* sent with an exact Content-Length, never copied whole */
+    struct rope pieces;      /* a body in pieces, instead of that one */
     size_t answer_bytes_max; /* more is TOO_LARGE */
     uint64_t timeout_ms;     /* of the whole, by the loop's clock; TIMED_OUT; 0: none */
     bool keep_error_body;    /* of an answer with a code of 300 or more */

@@ -1,7 +1,7 @@
 /* web_transfer.c: one HTTP call as libcurl's easy handle: what is set, what comes back, what an outcome means.
  *
  * The body goes by CURLOPT_POSTFIELDS, whatever the method: libcurl then reads it where it is, says its exact length and can send it
- * again on a new connection when a kept one was dead. `Expect: 100-continue` would cost a round trip for each large body, and
+ * again on a new connection when a kept one was dead. One in pieces is handed out by us instead, to the same end. `Expect: 100-continue` would cost a round trip for each large body, and
  * far sides that do not know it a second; it is never sent.
  *
  * I1. A header that holds a line's end is refused: it would be another header.
@@ -229,21 +229,54 @@ static bool set_upload_buffer(CURL *easy, size_t body_len)
            curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)bytes) == CURLE_OK;
 }
 
-static bool set_method(CURL *easy, const struct web_call *c)
+static size_t on_upload(char *to, size_t size, size_t count, void *arg)
 {
+    struct web_transfer *t = arg;
+    size_t copied = rope_copy(t->call->pieces, t->sent, (uint8_t *)to, size * count);
+    t->sent += copied;
+    return copied;
+}
+
+/* It is sent again. */
+static int on_rewind(void *arg, curl_off_t offset, int from)
+{
+    struct web_transfer *t = arg;
+    if (from != SEEK_SET || offset < 0)
+        return CURL_SEEKFUNC_CANTSEEK;
+    t->sent = (size_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+static bool set_pieces(struct web_transfer *t, size_t len)
+{
+    CURL *easy = t->easy;
+    return curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_READDATA, t) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SEEKDATA, t) == CURLE_OK;
+}
+
+static bool set_whole(CURL *easy, struct bytes body)
+{
+    const void *at = body.len > 0 ? (const void *)body.at : "";
+    return curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, at) == CURLE_OK;
+}
+
+static bool set_method(struct web_transfer *t)
+{
+    const struct web_call *c = t->call;
     if (strcmp(c->method, "HEAD") == 0)
-        return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
-    bool has_body =
-        c->body.len > 0 || strcmp(c->method, "PUT") == 0 || strcmp(c->method, "POST") == 0;
+        return curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+    size_t len = c->pieces.count > 0 ? rope_len(c->pieces) : c->body.len;
+    bool has_body = len > 0 || strcmp(c->method, "PUT") == 0 || strcmp(c->method, "POST") == 0;
     bool fine = true;
-    if (has_body) {
-        const void *at = c->body.len > 0 ? (const void *)c->body.at : "";
-        fine = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body.len) ==
-                   CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_POSTFIELDS, at) == CURLE_OK;
-    }
-    return fine && set_upload_buffer(easy, c->body.len) &&
-           curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, c->method) == CURLE_OK;
+    if (has_body)
+        fine = c->pieces.count > 0 ? set_pieces(t, len) : set_whole(t->easy, c->body);
+    return fine && set_upload_buffer(t->easy, len) &&
+           curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, c->method) == CURLE_OK;
 }
 
 /* Plain HTTP has no ALPN: whoever asks for HTTP/2 there knows that the far side has it. libcurl before version 8 sends the preface
@@ -297,8 +330,8 @@ enum status web_transfer_prepare(struct web_transfer *t, const struct web_manner
     if (st != OK)
         return st;
     t->easy = curl_easy_init();
-    if (t->easy == NULL || !set_fixed(t->easy) || !set_method(t->easy, t->call) ||
-        !set_manner(t, m) || !set_own(t))
+    if (t->easy == NULL || !set_fixed(t->easy) || !set_method(t) || !set_manner(t, m) ||
+        !set_own(t))
         return fault_set(&t->call->fault, NO_MEMORY, "no memory for a request");
     return OK;
 }

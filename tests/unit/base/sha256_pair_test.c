@@ -4,9 +4,9 @@
 #include "base/sha256_pair_internal.h"
 #include "unit/base/cmocka_all.h"
 
-enum { LEN_SMALL = 200, LEN_LARGE = 1 << 20, GUARD = 0x5a };
+enum { LEN_SMALL = 200, LEN_LARGE = 1 << 20, GUARD = 0x5a, PIECES = 7 };
 
-typedef void pair_fn(struct bytes a, struct bytes b, uint8_t out_a[SHA256_BYTES],
+typedef void pair_fn(struct rope a, struct rope b, uint8_t out_a[SHA256_BYTES],
                      uint8_t out_b[SHA256_BYTES]);
 
 /* Blocks of exactly their size, so that a sanitizer sees each byte read beyond them. */
@@ -18,7 +18,7 @@ static struct bytes message(struct random *r, size_t len)
     return bytes_of(at, len);
 }
 
-static void check_one(pair_fn *pair, struct bytes a, struct bytes b, const uint8_t *expected_a,
+static void check_one(pair_fn *pair, struct rope a, struct rope b, const uint8_t *expected_a,
                       const uint8_t *expected_b)
 {
     uint8_t outs[2][SHA256_BYTES + 1];
@@ -30,7 +30,21 @@ static void check_one(pair_fn *pair, struct bytes a, struct bytes b, const uint8
     assert_int_equal(outs[1][SHA256_BYTES], GUARD);
 }
 
-/* In both ways, and in both positions. */
+/* Anywhere; some of them are empty. */
+static struct rope cut(struct bytes data, struct bytes pieces[PIECES])
+{
+    static struct random r = {.state = {1, 2, 3, 4}};
+    for (size_t i = 0; i < PIECES; i++) {
+        size_t n = i + 1 == PIECES || !data.len ? data.len : random_next(&r) % (data.len + 1);
+        if (data.len > 200 && random_next(&r) % 2)
+            n = random_next(&r) % 130; /* blocks that lie in several */
+        pieces[i] = bytes_of(data.at, n = i + 1 == PIECES ? data.len : n);
+        data = bytes_of(data.at + n, data.len - n);
+    }
+    return (struct rope){pieces, PIECES};
+}
+
+/* In both ways, in both positions, and in pieces. */
 static void check(struct bytes a, struct bytes b)
 {
     pair_fn *const ways[] = {digest_sha256_pair, sha256_pair_portable, sha256_pair_fast};
@@ -39,8 +53,13 @@ static void check(struct bytes a, struct bytes b)
     digest_sha256(a, of_a);
     digest_sha256(b, of_b);
     for (size_t i = 0; i < count; i++) {
-        check_one(ways[i], a, b, of_a, of_b);
-        check_one(ways[i], b, a, of_b, of_a);
+        check_one(ways[i], rope_of(&a), rope_of(&b), of_a, of_b);
+        check_one(ways[i], rope_of(&b), rope_of(&a), of_b, of_a);
+        for (int n = 0; n < 2; n++) {
+            struct bytes pieces[2][PIECES];
+            struct rope cut_a = cut(a, pieces[0]), cut_b = cut(b, pieces[1]);
+            check_one(ways[i], cut_a, cut_b, of_a, of_b);
+        }
     }
 }
 
@@ -109,7 +128,7 @@ static void outputs_may_replace_the_messages(void **state)
         struct bytes one = bytes_of(data[0], SHA256_BYTES), two = bytes_of(data[1], SHA256_BYTES);
         digest_sha256(one, expected[0]);
         digest_sha256(two, expected[1]);
-        ways[i](one, two, data[1], data[0]);
+        ways[i](rope_of(&one), rope_of(&two), data[1], data[0]);
         assert_memory_equal(data[1], expected[0], SHA256_BYTES);
         assert_memory_equal(data[0], expected[1], SHA256_BYTES);
     }

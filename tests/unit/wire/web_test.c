@@ -55,6 +55,27 @@ static void a_request_is_exactly_what_was_said(void **state)
     assert_true(bytes_equal(c->call.answer_type, BYTES_LITERAL("text/plain")));
 }
 
+static void a_body_in_pieces_is_one_body(void **state)
+{
+    (void)state;
+    static const struct bytes pieces[] = {BYTES_LITERAL("bo"), BYTES_LITERAL(""), BYTES_NONE,
+                                          BYTES_LITERAL("dy")};
+    far.handle = describe;
+    begin();
+    struct test_call *c = prepare(0, "POST", "/");
+    c->call.pieces = (struct rope){pieces, 4};
+    start(c);
+    run_all();
+    expect(&c->call, OK, 0);
+    char wanted[512];
+    snprintf(wanted, sizeof(wanted),
+             "POST / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUser-Agent: sluice/%s\r\n"
+             "Content-Length: 4\r\n\r\nbody",
+             far.port, SLUICE_VERSION);
+    buf_append_byte(&c->call.answer, '\0');
+    assert_string_equal((char *)c->call.answer.at, wanted);
+}
+
 static unsigned sized_calls;
 static size_t sized_bytes;
 static uint8_t *lent;
@@ -357,6 +378,35 @@ static void a_kept_connection_that_died_is_replaced(void **state)
     assert_int_equal(far_requests(&far), 5);
 }
 
+/* It takes the second request, and resets the connection: libcurl has sent all of it and must begin anew. */
+static enum far_next echo_but_the_second(struct far_request *r)
+{
+    return r->number == 1 ? FAR_RESET : echo(r);
+}
+
+static void a_body_in_pieces_goes_again_where_the_first_was_lost(void **state)
+{
+    (void)state;
+    static uint8_t large[300000];
+    const struct bytes pieces[] = {bytes_of(large, 1000), bytes_of(large + 1000, 0),
+                                   bytes_of(large + 1000, sizeof(large) - 1000)};
+    for (size_t i = 0; i < sizeof(large); i++)
+        large[i] = (uint8_t)(i * 2654435761u >> 13);
+    far.handle = echo_but_the_second;
+    begin();
+    for (unsigned i = 0; i < 2; i++) {
+        struct test_call *c = prepare(0, "POST", "/");
+        c->call.pieces = (struct rope){pieces, 3};
+        start(c);
+        run_all();
+        expect(&c->call, OK, 0);
+        assert_true(bytes_equal(buf_view(&c->call.answer), bytes_of(large, sizeof(large))));
+        buf_fini(&c->call.answer);
+    }
+    assert_int_equal(far_requests(&far), 3);
+    assert_int_equal(far_connections(&far), 2);
+}
+
 /* ---- many at once */
 
 static enum far_next echo_when_all_are_there(struct far_request *r)
@@ -438,6 +488,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(an_answer_comes_with_code_headers_and_body),
         TEST(a_request_is_exactly_what_was_said),
+        TEST(a_body_in_pieces_is_one_body),
+        TEST(a_body_in_pieces_goes_again_where_the_first_was_lost),
         TEST(an_answer_that_says_its_length_goes_into_memory_of_its_owner),
         TEST(an_answer_that_says_to_be_too_large_asks_for_no_memory),
         TEST(every_method_goes_out_as_named),
