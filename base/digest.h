@@ -9,6 +9,9 @@ enum { MD5_BYTES = 16, SHA256_BYTES = 32, SHA256_HEX_BYTES = 64 };
 void digest_md5(struct bytes data, uint8_t out[MD5_BYTES]);
 /* MD5 of each, to the MD5_BYTES at outs[i]. Side by side where the processor can (16 with AVX2, 32 with AVX-512): eight or more are three to twelve times as quick as one after the other. */
 void digest_md5_each(const struct bytes *data, uint8_t *const *outs, size_t count);
+/* How many it makes side by side on this processor: 32, 16, or 1. One more costs nothing until there are as many. */
+enum { MD5_WIDTH_MAX = 32 };
+size_t digest_md5_width(void);
 void digest_sha256(struct bytes data, uint8_t out[SHA256_BYTES]);
 void digest_sha256_rope(struct rope data, uint8_t out[SHA256_BYTES]);
 /* SHA-256 of both, side by side where the processor can (SHA-NI), as far as the shorter goes. The outputs may lie within the messages. */

@@ -12,6 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef __has_feature
+#define __has_feature(what) 0 /* clang's; GCC has a macro */
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size)   ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
 static size_t at_least_one(size_t size)
 {
     return size == 0 ? 1 : size;
@@ -54,4 +64,14 @@ char *mem_strdup(const char *text)
 void mem_free(void *p)
 {
     free(p);
+}
+
+void mem_hide(void *at, size_t size)
+{
+    ASAN_POISON_MEMORY_REGION(at, size);
+}
+
+void mem_show(void *at, size_t size)
+{
+    ASAN_UNPOISON_MEMORY_REGION(at, size);
 }

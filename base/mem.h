@@ -20,6 +20,10 @@ char *mem_strdup(const char *text)
     __attribute__((malloc, returns_nonnull)); /* dies when there is none */
 void mem_free(void *p);
 
+/* For memory that its owner keeps to use again: AddressSanitizer reports whoever touches it between these. */
+void mem_hide(void *at, size_t size);
+void mem_show(void *at, size_t size);
+
 #define MEM_NEW(type) ((type *)mem_must(sizeof(type)))
 
 /* mem_try, zeroed. */

@@ -205,7 +205,7 @@ static struct run reader_end(struct reader *r, size_t last)
 static struct run reader_next(struct reader *r)
 {
     size_t filled = 0;
-    while (r->rest.count && !r->is_over) {
+    while (r->rest.count) {
         struct bytes piece = *r->rest.pieces;
         size_t left = piece.len - r->from;
         if (!filled && left >= BLOCK) {

@@ -9,11 +9,11 @@
  * Thread: whoever turns the producer. */
 #include "consumer-sdk/dispatch_internal.h"
 
+#include "base/digest.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
 enum { MAP_BACKOFF_MS = 100, MAP_BACKOFF_MAX_MS = 5000 };
-enum { SEALED_AT_ONCE = 32 }; /* base/md5_lanes.c */
 
 void dispatch_init(struct dispatch *d, const struct dispatch_options *options, struct intake *in)
 {
@@ -265,8 +265,8 @@ struct put_call *dispatch_next(struct dispatch *d, uint64_t now_us)
 }
 
 struct to_seal {
-    uint8_t *wholes[PUT_RECORDS_MAX + SEALED_AT_ONCE];
-    size_t lens[PUT_RECORDS_MAX + SEALED_AT_ONCE], count;
+    uint8_t *wholes[PUT_RECORDS_MAX + MD5_WIDTH_MAX];
+    size_t lens[PUT_RECORDS_MAX + MD5_WIDTH_MAX], count;
 };
 
 static void note_unsealed(struct to_seal *s, struct parcel *p)
@@ -281,17 +281,18 @@ static void note_unsealed(struct to_seal *s, struct parcel *p)
 /* A digest more is free as long as the lanes are not full: so some of what goes next is sealed with the call's. */
 void dispatch_seal(struct dispatch *d, struct put_call *call)
 {
+    size_t width = digest_md5_width();
     struct to_seal s;
     s.count = 0;
     for (uint32_t i = 0; i < call->count; i++)
         note_unsealed(&s, call->parcels[i]);
-    if (s.count % SEALED_AT_ONCE) {
+    if (s.count % width) {
         LIST_EACH(active, keep_active, &d->active)
         {
             struct shard_queue *q = LIST_OWNER(active, struct shard_queue, active_node);
             LIST_EACH(node, keep, &q->ready)
             {
-                if (s.count % SEALED_AT_ONCE == 0)
+                if (s.count % width == 0)
                     break;
                 note_unsealed(&s, parcel_of(node));
             }

@@ -101,7 +101,7 @@ uint64_t dispatch_due_us(struct dispatch *d, uint64_t now_us);
 
 /* The next call that is due; NULL: none. */
 struct put_call *dispatch_next(struct dispatch *d, uint64_t now_us);
-/* Its records have digests where they want them: just before it is sent. */
+/* Its records have digests where they want them, and some of those that go next have theirs: just before it is sent. */
 void dispatch_seal(struct dispatch *d, struct put_call *call);
 /* "100", or "100+3,110+497": the numbers of its records, in order. */
 void dispatch_numbers(const struct put_call *call, struct buf *out);

@@ -1,6 +1,7 @@
 /* intake.c: where puts come in.
  *
- * A block takes what the producer packs by default: 50 KiB, and an entry a record. A record that does not fit into a fresh one has a chunk of its own size.
+ * A block takes what the producer packs by default, 50 KiB and an entry a record, where records have some 300 bytes or more; with smaller ones packed
+ * memory is allocated each time. A record that does not fit into a fresh block has a chunk of its own size.
  *
  * Thread: any. */
 #include "consumer-sdk/intake.h"
@@ -30,35 +31,36 @@ size_t parcel_room(const struct parcel *record)
 
 /* ---- memory ---- */
 
-static void drop_spare(struct intake *in)
+static void *take_spare(struct intake *in)
 {
     struct intake_spare *spare = in->spares;
+    mem_show(spare, BLOCK_BYTES);
     in->spares = spare->next;
     in->spare_count--;
-    mem_free(spare);
+    return spare;
+}
+
+static void drop_spare(struct intake *in)
+{
+    mem_free(take_spare(in));
 }
 
 /* P2 */
 static void drop_what_does_not_fit(struct intake *in)
 {
-    while (in->spare_count > SPARES_MAX ||
-           (in->spare_count && in->held + in->spare_count * (size_t)BLOCK_BYTES > in->most))
+    while (in->spare_count && in->held + in->spare_count * (size_t)BLOCK_BYTES > in->most)
         drop_spare(in);
 }
 
 /* Under mu: there is room for it. */
 static void *take_memory(struct intake *in, size_t size)
 {
-    void *memory = NULL;
-    if (size == BLOCK_BYTES && in->spare_count) {
-        memory = in->spares;
-        in->spares = in->spares->next;
-        in->spare_count--;
-    } else {
-        memory = mem_try(size);
-    }
-    in->held += memory ? size : 0;
+    in->held += size;
+    if (size == BLOCK_BYTES && in->spare_count)
+        return take_spare(in);
     drop_what_does_not_fit(in);
+    void *memory = mem_try(size);
+    in->held -= memory ? 0 : size;
     return memory;
 }
 
@@ -88,6 +90,7 @@ void intake_return(struct intake *in, void *memory, size_t bytes)
         in->first_returned = spare;
     in->returned_spares = spare;
     in->returned_count++;
+    mem_hide(spare + 1, BLOCK_BYTES - sizeof(*spare));
 }
 
 void intake_settle(struct intake *in)
@@ -95,6 +98,8 @@ void intake_settle(struct intake *in)
     in->roomier |= in->returned > 0;
     in->held -= in->returned;
     in->returned = 0;
+    while (in->spare_count && in->spare_count + in->returned_count > SPARES_MAX)
+        drop_spare(in); /* those that came earlier */
     if (in->returned_spares) {
         in->first_returned->next = in->spares;
         in->spares = in->returned_spares;

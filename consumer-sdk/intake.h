@@ -1,14 +1,14 @@
 /* intake.h: where puts come in: bounded memory, and the copy.
  *
- * One lock for all who put, held for the time of one copy. The thread that works takes everything at once.
+ * One lock for all who put, held for the time of one copy, or of an allocation. The thread that works takes everything at once.
  *
  * P2. What is held, for records as they were put and as they are packed, never exceeds `most`. Puts leave a part of it free (`reserve`):
  *     so packing finds room while putting threads wait for some, and what is packed becomes free sooner.
  *
- * Nearly all of it comes and goes in blocks of one size, chunks as well as packed records. A few free ones are kept, within `most` too, the
+ * Most of it comes and goes in blocks of one size, chunks as well as packed records. A few free ones are kept, within `most` too, the
  * latest on top: what was just packed, and is in the cache, is where the next is put.
  *
- * Thread: any, but for intake_return. */
+ * Thread: any; but what takes or gives back memory for packed records, and intake_settle, is whoever turns the producer. */
 #ifndef SLUICE_SDK_INTAKE_H
 #define SLUICE_SDK_INTAKE_H
 
@@ -35,7 +35,8 @@ struct intake {
     size_t most, reserve;
     /* the turning thread's */
     size_t returned; /* free already, but not given back yet */
-    struct intake_spare *returned_spares, *first_returned; /* the latter is the list's end */
+    struct intake_spare *returned_spares,
+        *first_returned; /* the latest, and the end of that list */
     uint32_t returned_count;
 };
 
@@ -51,7 +52,7 @@ struct chunk *intake_detach(struct intake *in);
 void intake_take(struct chunk *detached, struct list *out);
 
 /* Memory for something that is packed, or NULL; it counts for *bytes, which may be more than was asked for. Takes mu. */
-void *intake_take_memory(struct intake *in, size_t *bytes);
+void *intake_take_memory(struct intake *in, size_t *bytes) MUST_USE;
 /* Back again. It counts as free once intake_settle has seen it: a lock a turn, not one a record. */
 void intake_return(struct intake *in, void *memory, size_t bytes);
 /* Under mu. */

@@ -99,26 +99,44 @@ static enum sluice_status too_large(const struct request *r, struct sluice_error
                      (unsigned long long)r->body.ceiling);
 }
 
+static size_t len_with(const struct buf *body, const struct cbor_blobs *blobs)
+{
+    size_t len = body->len;
+    for (size_t i = 0; i < blobs->count; i++)
+        len += blobs->noted[i].data.len;
+    return len;
+}
+
+static void encode_cbor(struct request *r, const struct shape *s, const void *input,
+                        struct cbor_blobs *blobs)
+{
+    cbor_encode_around(s, input, &r->body, blobs);
+    if (blobs->count == 0 || len_with(&r->body, blobs) >= REQUEST_PIECES_BYTES_MIN)
+        return;
+    buf_clear(&r->body);
+    blobs->count = 0;
+    cbor_encode(s, input, &r->body);
+}
+
 /* The body as it is sent: what was written, and between that the blobs where they are. */
 static enum sluice_status lay_out(struct request *r, const struct cbor_blobs *blobs,
                                   struct sluice_error *error)
 {
     struct bytes *pieces = &r->one;
-    size_t count = 0, from = 0, len = r->body.len;
+    size_t count = 0, from = 0;
     if (blobs->count > 0)
         pieces = arena_take(&r->kept, (2 * blobs->count + 1) * sizeof(*pieces));
     if (pieces == NULL)
         return error_set(error, SLUICE_NO_MEMORY, "no memory for a request");
     for (size_t i = 0; i < blobs->count; i++) {
-        const struct cbor_blob *blob = &blobs->at[i];
+        const struct cbor_blob *blob = &blobs->noted[i];
         pieces[count++] = bytes_of(r->body.at + from, blob->at - from);
         pieces[count++] = blob->data;
         from = blob->at;
-        len += blob->data.len;
     }
     pieces[count++] = bytes_of(r->body.at + from, r->body.len - from);
     r->sent = (struct rope){pieces, count};
-    return len <= r->body.ceiling ? SLUICE_OK : too_large(r, error);
+    return len_with(&r->body, blobs) <= r->body.ceiling ? SLUICE_OK : too_large(r, error);
 }
 
 static enum sluice_status encode(struct request *r, const void *input, struct sluice_error *error)
@@ -133,10 +151,10 @@ static enum sluice_status encode(struct request *r, const void *input, struct sl
         return error_set(error, SLUICE_INVALID_ARGUMENT, "%s", f.text);
     struct cbor_blob large[REQUEST_BLOBS_MAX];
     struct cbor_blobs blobs = {.bytes_min = REQUEST_BLOB_BYTES_MIN,
-                               .at = large,
+                               .noted = large,
                                .room = r->client->corked ? REQUEST_BLOBS_MAX : 0}; /* I3 */
     if (r->cbor)
-        cbor_encode_around(s, input, &r->body, &blobs);
+        encode_cbor(r, s, input, &blobs);
     else
         json_encode(s, input, &r->body);
     if (r->body.status == TOO_LARGE)

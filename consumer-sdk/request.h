@@ -6,8 +6,13 @@
 #include "consumer-sdk/client.h"
 
 enum { REQUEST_HEADERS_MAX = 8, REQUEST_ARENA_BYTES_MAX = 256 * 1024 };
-/* Blobs of at least so many bytes, and at most so many of them, are sent from where they are, when that is allowed. */
-enum { REQUEST_BLOB_BYTES_MIN = 8 * 1024, REQUEST_BLOBS_MAX = 64 };
+/* When that is allowed, blobs of at least so many bytes, at most so many of them, are sent from where they are; but not those of a small body, which
+ * libcurl sends in one go with the head, and once more on another connection when a kept one turns out to be dead. */
+enum {
+    REQUEST_BLOB_BYTES_MIN = 8 * 1024,
+    REQUEST_BLOBS_MAX = 64,
+    REQUEST_PIECES_BYTES_MIN = 64 * 1024
+};
 
 struct request {
     struct sluice_client *client;
@@ -18,7 +23,7 @@ struct request {
     struct bytes one;                  /* its piece, if that is all */
     uint8_t body_sha256[SHA256_BYTES]; /* once it has been digested */
     bool is_digested;
-    struct arena kept;    /* the caller's headers */
+    struct arena kept;    /* the caller's headers, and the pieces of `sent` */
     struct arena attempt; /* what one attempt's head is made of */
     struct sigv4_header extra[REQUEST_HEADERS_MAX];
     unsigned extra_count;

@@ -1,6 +1,6 @@
 /* store_frame.h: frames: how a segment's write-ahead log lies in a file that was used before.
  *
- * The file is a row of blocks of 4 KiB, each written once in a use of the file:
+ * The file is a row of blocks of 4 KiB, each of a frame written once in a use of the file; zeros, or what an earlier use left, lie behind:
  *
  *   block 0, 1       heads: the same twice, no payload; synced before the file takes a log's name
  *   block 2 ...      frame 0, frame 1, ...: each the blocks that one sync (relaxed: one flush) wrote

@@ -24,8 +24,9 @@
 
 enum { BUFFER_BLOCKS = 256 };
 
-/* A file that is used for the first time must grow, which costs the disk two requests more than writing over what is there. So a small frame that has to make it longer
- * takes zeros along, in the same write, for those that follow it. A large one would write twice what it writes to gain little. */
+/* To make a file longer costs the disk two requests more than writing over what is there. So a small frame that has to, as all have in a file's first use,
+ * takes zeros along, in the same write, for those that follow it. A large one would write twice what it writes to gain little; and where the kernel writes when
+ * it likes (relaxed), nothing waits for that. */
 enum { AHEAD_BLOCKS = 16, AHEAD_FRAME_BLOCKS_MAX = 4 };
 
 struct frame_writer {
@@ -91,7 +92,7 @@ static enum status write_blocks(struct frame_writer *w, uint32_t count, uint32_t
         ssize_t n = pwrite(w->fd, w->buffer + done, len - done, at);
         if (n >= 0)
             done += (size_t)n;
-        else if (len > needed && (errno == ENOSPC || errno == EDQUOT))
+        else if (len > needed && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
             len = needed;
         else if (errno != EINTR && !(errno == EINVAL && give_up_direct(w)))
             return fail(w, "write", f);

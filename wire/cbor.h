@@ -32,8 +32,8 @@ struct cbor_blob {
 };
 struct cbor_blobs {
     size_t bytes_min; /* smaller ones are copied; all are once there is no more room */
-    struct cbor_blob *at;
-    size_t count, room;
+    struct cbor_blob *noted;
+    size_t count, room; /* of `noted` */
 };
 /* Likewise, but large blobs are left where they are: their heads are written, and they are noted, in the order in which they belong. */
 void cbor_encode_around(const struct shape *s, const void *in, struct buf *out,

@@ -89,7 +89,7 @@ static bool leave_out(struct buf *out, struct cbor_blobs *blobs, struct bytes bl
     if (to == NULL)
         return true;
     buf_add(out, (size_t)(put_head(to, CBOR_BYTES, blob.len) - to));
-    blobs->at[blobs->count++] = (struct cbor_blob){out->len, blob};
+    blobs->noted[blobs->count++] = (struct cbor_blob){out->len, blob};
     return true;
 }
 

@@ -266,6 +266,7 @@ static void forget_answer(struct web_call *c)
 void web_start(struct web *w, struct web_call *c)
 {
     must(c->header_count <= WEB_HEADERS_MAX && c->done != NULL);
+    must(c->pieces.count == 0 || c->body.len == 0);
     forget_answer(c);
     struct web_transfer *t = &c->own;
     *t = (struct web_transfer){0};

@@ -237,7 +237,15 @@ static size_t on_upload(char *to, size_t size, size_t count, void *arg)
     return copied;
 }
 
-/* It is sent again. */
+/* Before each sending, the first too: libcurl asks for a rewind only when it has handed some of the body to the socket, not when it has merely read it. */
+static int on_sending(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+    (void)remote_ip, (void)local_ip, (void)remote_port, (void)local_port;
+    struct web_transfer *t = arg;
+    t->sent = 0;
+    return CURL_PREREQFUNC_OK;
+}
+
 static int on_rewind(void *arg, curl_off_t offset, int from)
 {
     struct web_transfer *t = arg;
@@ -254,6 +262,8 @@ static bool set_pieces(struct web_transfer *t, size_t len)
            curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_READDATA, t) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_sending) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PREREQDATA, t) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SEEKDATA, t) == CURLE_OK;
 }

@@ -2,7 +2,8 @@
  *
  * Debian's archive is not instrumented: the atomics by which its skip list hands a node from the writer to readers are not seen, but the
  * runtime would see its calls of these four, and report the writer's memcpy beside a reader's memcmp: tests/unit/shards/leveldb_threads_test.c
- * makes it do so. Seen whole it has no race, seen by half it has; so it is not seen at all. What our own code reads and writes stays seen.
+ * makes it do so. Seen whole it has no race, seen by half it has; so its own reads and writes are not seen, those of our buffers included. (Its calls of the C++
+ * library's strings still are.) A LevelDB that is linked as a shared library keeps its calls, and false reports with them.
  *
  * Built without instrumentation, and without the compiler making calls of these loops.
  * Thread: any. */

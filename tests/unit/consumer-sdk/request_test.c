@@ -1,5 +1,8 @@
 /* request_test.c: what is sent, what is refused before, and how calls are ended. */
+#include "base/limits.h"
 #include "base/mem.h"
+#include "consumer-sdk/call.h"
+#include "consumer-sdk/request.h"
 #include "unit/consumer-sdk/call_fixture.h"
 
 static const struct scripted good[] = {{200, FAR_KEEP, NULL, STORED}};
@@ -36,6 +39,86 @@ static void headers_of_the_callers_are_signed(void **state)
                      SLUICE_OK);
     assert_true(saw("X-Sluice-Producer: p;1;2\r\n"));
     assert_true(saw("x-amz-target;x-sluice-producer, "));
+    done_with(c);
+}
+
+/* ---- from where it lies ---- */
+
+enum { ENTRIES = 4, ENTRY_BYTES = 20000 };
+
+/* Each record is a view of the same bytes. */
+static struct sluice_kinesis_put_records_input
+records_of(struct sluice_kinesis_put_records_request_entry *entries, uint32_t count,
+           const uint8_t *data, size_t len)
+{
+    for (uint32_t i = 0; i < count; i++)
+        entries[i] = (struct sluice_kinesis_put_records_request_entry){
+            .data = sluice_view(data, len), .partition_key = sluice_text("a key")};
+    return (struct sluice_kinesis_put_records_input){
+        .records = {.count = count, .present = true, .at = entries},
+        .stream_name = sluice_text("s")};
+}
+
+static enum sluice_status make(struct request *r, sluice_client *c, bool corked,
+                               const struct sluice_kinesis_put_records_input *in)
+{
+    if (corked)
+        calls_cork(c);
+    enum sluice_status st =
+        request_init(r, c, &sluice_kinesis_put_records_operation, in, sizeof(*in), NULL, &error);
+    if (corked)
+        calls_uncork(c);
+    return st;
+}
+
+static void a_corked_body_is_the_same_in_pieces(void **state)
+{
+    (void)state;
+    sluice_client *c = GIVEN(good, .codec = SLUICE_CBOR);
+    struct sluice_kinesis_put_records_request_entry entries[ENTRIES];
+    uint8_t *data = mem_must(ENTRY_BYTES), *joined;
+    struct request whole, pieces;
+    for (size_t i = 0; i < ENTRY_BYTES; i++)
+        data[i] = (uint8_t)(i * 7);
+    struct sluice_kinesis_put_records_input in = records_of(entries, ENTRIES, data, ENTRY_BYTES);
+    assert_int_equal(make(&whole, c, false, &in), SLUICE_OK);
+    assert_int_equal(make(&pieces, c, true, &in), SLUICE_OK);
+    assert_int_equal(whole.sent.count, 1);
+    assert_int_equal(pieces.sent.count, 2 * ENTRIES + 1);
+    for (unsigned i = 0; i < ENTRIES; i++)
+        assert_ptr_equal(pieces.sent.pieces[2 * i + 1].at, data);
+    size_t len = rope_len(pieces.sent);
+    joined = mem_must(len);
+    rope_copy(pieces.sent, 0, joined, len);
+    assert_true(bytes_equal(bytes_of(joined, len), whole.one));
+    request_digest_pair(&whole, &pieces);
+    assert_memory_equal(pieces.body_sha256, whole.body_sha256, SHA256_BYTES);
+    mem_free(joined);
+    request_fini(&pieces);
+    request_fini(&whole);
+    in = records_of(entries, 3, data, ENTRY_BYTES); /* libcurl sends that together with the head */
+    assert_int_equal(make(&pieces, c, true, &in), SLUICE_OK);
+    assert_int_equal(pieces.sent.count, 1);
+    request_fini(&pieces);
+    mem_free(data);
+    done_with(c);
+}
+
+static void a_body_in_pieces_has_the_same_ceiling(void **state)
+{
+    (void)state;
+    sluice_client *c = GIVEN(good, .codec = SLUICE_CBOR);
+    struct sluice_kinesis_put_records_request_entry entries[ENTRIES];
+    size_t len = MIB(9);
+    uint8_t *data = mem_must(len);
+    const struct sluice_kinesis_put_records_input in = records_of(entries, ENTRIES, data, len);
+    for (unsigned corked = 0; corked < 2; corked++) {
+        struct request r;
+        assert_int_equal(make(&r, c, corked, &in), SLUICE_INVALID_ARGUMENT);
+        assert_non_null(strstr(error.message, "the request is over"));
+        request_fini(&r);
+    }
+    mem_free(data);
     done_with(c);
 }
 
@@ -236,6 +319,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_request_is_as_aws_has_it),
         cmocka_unit_test(headers_of_the_callers_are_signed),
+        cmocka_unit_test(a_corked_body_is_the_same_in_pieces),
+        cmocka_unit_test(a_body_in_pieces_has_the_same_ceiling),
         cmocka_unit_test(headers_that_are_none_are_refused),
         cmocka_unit_test(text_that_is_not_utf8_is_refused),
         cmocka_unit_test(structs_of_other_versions_are_understood),

@@ -155,7 +155,7 @@ static void large_blobs_are_left_where_they_are(void **state)
     const struct kinesis_put_records_input in = {.records = {5, true, entries},
                                                  .stream_name = BYTES_LITERAL("stream")};
     struct cbor_blob noted[2];
-    struct cbor_blobs blobs = {.bytes_min = 3, .at = noted, .room = 2};
+    struct cbor_blobs blobs = {.bytes_min = 3, .noted = noted, .room = 2};
     struct buf whole, around, joined;
     buf_init(&whole, 4096);
     buf_init(&around, 4096);
