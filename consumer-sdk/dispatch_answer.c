@@ -260,6 +260,8 @@ void dispatch_record(struct dispatch *d, struct put_call *call, uint32_t place,
 {
     struct parcel *p = take_answered(call, place);
     struct shard_queue *q = p->queue;
+    if (place + PARCELS_AHEAD < call->count)
+        parcel_prefetch(call->parcels[place + PARCELS_AHEAD]);
     if (result->error_code.len) {
         struct sluice_error e = error_of(result);
         failed(d, call, q, p, &e, now_us);

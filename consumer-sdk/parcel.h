@@ -40,11 +40,21 @@ struct parcel {
     struct chunk *chunk;          /* of one record; NULL: packed */
     size_t bytes;                 /* its memory, when it is packed */
     struct shard_queue *queue;    /* while it is on its way */
+    const struct parcel *ahead;   /* some places behind it in its queue: only to be prefetched */
     uint32_t count, attempts;
     bool sealed; /* a packed one has its digest */
     bool
         unknown; /* it may be stored: an answer was lost, once; refusals since then prove nothing */
 };
+
+/* What waits has left the caches, and a list is found one by one: so a parcel is asked for so many places before its turn. With records that go
+ * one by one, a seventh of the producer's processor time was waiting for them. */
+enum { PARCELS_AHEAD = 8 };
+static inline void parcel_prefetch(const struct parcel *p)
+{
+    for (size_t at = 0; at < sizeof(*p); at += 64)
+        __builtin_prefetch((const char *)p + at);
+}
 
 /* What it counts for in a call: key and data, as the service counts. */
 static inline size_t parcel_size(const struct parcel *p)

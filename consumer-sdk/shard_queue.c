@@ -34,8 +34,20 @@ void shard_queue_free(struct shard_queue *q)
     mem_free(q);
 }
 
+/* Before it is appended. What was taken since left from the front: so of the ring only the last ready_count are still there. */
+static void link_ahead(struct shard_queue *q, struct parcel *p)
+{
+    struct parcel **slot = &q->tail[q->tail_at++ % PARCELS_AHEAD];
+    q->tail_count = q->tail_count < q->ready_count ? q->tail_count : q->ready_count;
+    if (q->tail_count >= PARCELS_AHEAD)
+        (*slot)->ahead = p;
+    *slot = p;
+    q->tail_count++;
+}
+
 static void append_ready(struct shard_queue *q, struct parcel *p)
 {
+    link_ahead(q, p);
     list_append(&q->ready, &p->node);
     q->ready_count++;
     q->ready_bytes += parcel_size(p);
@@ -69,6 +81,7 @@ void shard_queue_return(struct shard_queue *q, struct list *parcels)
         q->ready_bytes += parcel_size(parcel_of(node));
     }
     parcel_merge(&q->ready, parcels);
+    q->tail_count = 0;
 }
 
 /* One block: the parcel, an entry a record, its hash key as text, the envelope. */
@@ -125,6 +138,9 @@ struct parcel *shard_queue_take(struct shard_queue *q)
 {
     struct parcel *p = parcel_first(&q->ready);
     list_remove(&p->node);
+    if (p->ahead)
+        parcel_prefetch(p->ahead);
+    p->ahead = NULL;
     q->ready_count--;
     q->ready_bytes -= parcel_size(p);
     q->in_flight++;
@@ -139,6 +155,7 @@ void shard_queue_empty(struct shard_queue *q, struct list *out)
     aggregate_writer_clear(&q->writer);
     q->ready_count = 0;
     q->ready_bytes = 0;
+    q->tail_count = 0;
 }
 
 struct parcel *shard_queue_oldest(const struct shard_queue *q)

@@ -19,7 +19,9 @@ struct shard_queue {
     struct list ready;
     uint32_t ready_count;
     size_t ready_bytes;
-    struct list open; /* records of the aggregated one under way */
+    struct parcel *tail[PARCELS_AHEAD]; /* a ring: the last of `ready` */
+    uint32_t tail_at, tail_count;       /* the latter: as far as they were appended in a row */
+    struct list open;                   /* records of the aggregated one under way */
     struct aggregate_writer writer;
     struct list
         numbered;       /* parcels that have a number and no answer, in the order of the numbers */
