@@ -6,7 +6,7 @@ all that the round's producers put, and checkpoint each shard once a second. One
 process of its own (bench/clients_sdk.c, tests/interop/kcl/Load.java) that sees every record's number: a record missing or twice fails the benchmark.
 
 All speak TLS with signatures verified, since the KPL has nothing else. Ours speaks CBOR over HTTP/1.1, the KPL JSON over HTTP/1.1, the KCL CBOR over HTTP/2; ours with CBOR chosen,
-theirs as they are. Where a default of a library would limit it, it is lifted: see Load.java. The JVM may take a heap of --heap (512 MiB). KCL's leases are in moto's DynamoDB, whose
+theirs as they are. Where a default of a library would limit it, it is lifted: see Load.java. The JVM may take a heap of --heap (1 GiB). KCL's leases are in moto's DynamoDB, whose
 processor time is told in the notes and counted nowhere.
 
 The clock begins when a client says so and stands still. A producer, after --warm records: its JVM, the KPL's native program, connections and the compiler's first steps are
@@ -251,7 +251,7 @@ def main():
     p.add_argument("--records", type=int, default=150_000, help="that each producer puts in a round, after the warm ones")
     p.add_argument("--warm", type=int, default=50_000)
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--heap", default="512m", help="of the JVM, at most")
+    p.add_argument("--heap", default="1g", help="of the JVM, at most")
     p.add_argument("--java", action="append", default=[], help="one more flag of the JVM")
     p.add_argument("--quick", action="store_true")
     p.add_argument("--write", metavar="FILE")
