@@ -278,7 +278,18 @@ static void note_unsealed(struct to_seal *s, struct parcel *p)
     s->lens[s->count++] = p->data.len;
 }
 
-/* A digest more is free as long as the lanes are not full: so some of what goes next is sealed with the call's. */
+/* A digest more is free as long as the lanes are not full. */
+static void note_next(struct to_seal *s, const struct list *waiting, size_t width)
+{
+    LIST_EACH(node, keep, waiting)
+    {
+        if (s->count % width == 0)
+            return;
+        note_unsealed(s, parcel_of(node));
+    }
+}
+
+/* With some of what goes next. */
 void dispatch_seal(struct dispatch *d, struct put_call *call)
 {
     size_t width = digest_md5_width();
@@ -286,18 +297,8 @@ void dispatch_seal(struct dispatch *d, struct put_call *call)
     s.count = 0;
     for (uint32_t i = 0; i < call->count; i++)
         note_unsealed(&s, call->parcels[i]);
-    if (s.count % width) {
-        LIST_EACH(active, keep_active, &d->active)
-        {
-            struct shard_queue *q = LIST_OWNER(active, struct shard_queue, active_node);
-            LIST_EACH(node, keep, &q->ready)
-            {
-                if (s.count % width == 0)
-                    break;
-                note_unsealed(&s, parcel_of(node));
-            }
-        }
-    }
+    LIST_EACH(node, keep, &d->active)
+    note_next(&s, &LIST_OWNER(node, struct shard_queue, active_node)->ready, width);
     aggregate_seal(s.wholes, s.lens, s.count);
 }
 

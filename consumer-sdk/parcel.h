@@ -53,7 +53,7 @@ enum { PARCELS_AHEAD = 8 };
 static inline void parcel_prefetch(const struct parcel *p)
 {
     for (size_t at = 0; at < sizeof(*p); at += 64)
-        __builtin_prefetch((const char *)p + at);
+        __builtin_prefetch((const void *)((uintptr_t)p + at)); /* it may be no more */
 }
 
 /* What it counts for in a call: key and data, as the service counts. */

@@ -1,5 +1,6 @@
 /* leveldb_threads_test.c: one thread puts and another reads, in a LevelDB of nothing but its own: what it promises holds, and under
  * ThreadSanitizer nothing of it is reported (tests/tsan/plain_memory.c: without that, some of each run is). */
+#include "base/file.h"
 #include "base/must.h"
 
 #include <setjmp.h>
@@ -76,7 +77,8 @@ static void *seek_all(void *arg)
 static void a_reader_beside_the_writer_sees_whole_rows(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/sluice-leveldb-XXXXXX", command[64], *error = NULL;
+    char folder[] = "/tmp/sluice-leveldb-XXXXXX", *error = NULL;
+    struct fault f;
     struct shared s = {0};
     pthread_t writer, reader;
     must(mkdtemp(folder));
@@ -92,8 +94,7 @@ static void a_reader_beside_the_writer_sees_whole_rows(void **state)
     assert_int_equal(s.wrong, 0);
     leveldb_close(s.db);
     leveldb_options_destroy(options);
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    must(system(command) == 0);
+    assert_int_equal(folder_remove(folder, &f), OK);
 }
 
 int main(void)

@@ -94,6 +94,14 @@ static int teardown(void **state)
     return 0;
 }
 
+static struct frame_writer *open_log(struct fixture *x, bool at_flush)
+{
+    struct frame_writer *w;
+    struct fault f;
+    assert_int_equal(frame_writer_open(x->path, x->spares, at_flush, &w, &f), OK);
+    return w;
+}
+
 static void append(struct fixture *x, struct frame_writer *w, size_t len)
 {
     struct fault f;
@@ -121,7 +129,7 @@ static void write_log(struct fixture *x, const size_t *lens, unsigned count)
     buf_clear(&x->log);
     x->frames = 0;
     x->seed++;
-    assert_int_equal(frame_writer_open(x->path, x->spares, false, &w, &f), OK);
+    w = open_log(x, false);
     for (unsigned i = 0; i < count; i++) {
         append(x, w, lens[i] / 3);
         append(x, w, lens[i] - lens[i] / 3);
@@ -181,6 +189,14 @@ static void assert_log_up_to(struct fixture *x, uint64_t len)
     buf_fini(&got);
 }
 
+static void append_and_sync(struct fixture *x, struct frame_writer *w, size_t len)
+{
+    struct fault f;
+    append(x, w, len);
+    assert_int_equal(frame_writer_sync(w, &f), OK);
+    assert_log_up_to(x, x->log.len);
+}
+
 static void what_was_synced_is_read(void **state)
 {
     struct fixture *x = *state;
@@ -219,11 +235,9 @@ static void a_log_without_an_append_is_no_file(void **state)
 static void what_was_never_synced_is_absent_or_whole(void **state)
 {
     struct fixture *x = *state;
-    struct frame_writer *w;
+    struct frame_writer *w = open_log(x, false);
     struct fault f;
-    assert_int_equal(frame_writer_open(x->path, x->spares, false, &w, &f), OK);
-    append(x, w, 100);
-    assert_int_equal(frame_writer_sync(w, &f), OK);
+    append_and_sync(x, w, 100);
     append(x, w, 5000);
     assert_int_equal(frame_writer_flush(w, &f), OK);
     assert_log_up_to(x, 100);
@@ -234,9 +248,8 @@ static void what_was_never_synced_is_absent_or_whole(void **state)
 static void a_relaxed_flush_is_in_the_file(void **state)
 {
     struct fixture *x = *state;
-    struct frame_writer *w;
+    struct frame_writer *w = open_log(x, true);
     struct fault f;
-    assert_int_equal(frame_writer_open(x->path, x->spares, true, &w, &f), OK);
     for (int i = 0; i < 3; i++) {
         append(x, w, 5000);
         assert_int_equal(frame_writer_flush(w, &f), OK);
@@ -267,20 +280,11 @@ static uint32_t blocks_of_file(const struct fixture *x)
     return (uint32_t)(facts.st_size / FRAME_BLOCK_BYTES);
 }
 
-static void append_and_sync(struct fixture *x, struct frame_writer *w, size_t len)
-{
-    struct fault f;
-    append(x, w, len);
-    assert_int_equal(frame_writer_sync(w, &f), OK);
-    assert_log_up_to(x, x->log.len);
-}
-
 static void a_file_grows_once_for_many_small_frames(void **state)
 {
     struct fixture *x = *state;
-    struct frame_writer *w;
+    struct frame_writer *w = open_log(x, false);
     struct fault f;
-    assert_int_equal(frame_writer_open(x->path, x->spares, false, &w, &f), OK);
     for (uint32_t i = 0; i < 40; i++) {
         append_and_sync(x, w, 100);
         assert_int_equal(blocks_of_file(x), FRAME_HEADS + (i / 16 + 1) * 16);
@@ -301,7 +305,7 @@ static void a_full_disk_takes_what_fits_without_the_zeros(void **state)
     for (int whole = 0; whole < 2; whole++) {
         buf_clear(&x->log);
         memset(&disk, 0, sizeof(disk));
-        assert_int_equal(frame_writer_open(x->path, x->spares, false, &w, &f), OK);
+        w = open_log(x, false);
         disk.whole = whole;
         disk.end = (FRAME_HEADS + 2) * FRAME_BLOCK_BYTES;
         append_and_sync(x, w, 100);
@@ -319,11 +323,9 @@ static void a_full_disk_takes_what_fits_without_the_zeros(void **state)
 static void nothing_is_written_after_a_failure(void **state)
 {
     struct fixture *x = *state;
-    struct frame_writer *w;
+    struct frame_writer *w = open_log(x, false);
     struct fault f;
-    assert_int_equal(frame_writer_open(x->path, x->spares, false, &w, &f), OK);
-    append(x, w, 100);
-    assert_int_equal(frame_writer_sync(w, &f), OK);
+    append_and_sync(x, w, 100);
     disk.error = ENOSPC;
     append(x, w, 5000);
     assert_int_equal(frame_writer_sync(w, &f), NO_SPACE);
@@ -336,7 +338,7 @@ static void nothing_is_written_after_a_failure(void **state)
     assert_int_equal(disk.refused, 1);
     assert_log_up_to(x, 100);
     disk.error = EIO; /* and one that cannot even be begun */
-    assert_int_equal(frame_writer_open(x->path, x->spares, false, &w, &f), OK);
+    w = open_log(x, false);
     assert_int_equal(frame_writer_append(w, "x", 1, &f), IO_FAILED);
     disk.error = 0;
     assert_int_equal(frame_writer_sync(w, &f), IO_FAILED);
@@ -410,7 +412,7 @@ static void a_file_whose_use_has_just_begun_holds_nothing(void **state)
     struct fault f;
     write_log(x, few, FEW);
     assert_int_equal(store_spares_keep(x->spares, x->path, &f), OK);
-    assert_int_equal(frame_writer_open(x->path, x->spares, false, &w, &f), OK);
+    w = open_log(x, false);
     append(x, w, 10000);
     assert_log_up_to(x, 0);
     assert_int_equal(frame_writer_close(w, &f), OK);

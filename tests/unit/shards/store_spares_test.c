@@ -1,6 +1,7 @@
 /* store_spares_test.c: which logs are kept to be written over, and when they go. */
 #include "shards/store_spares.h"
 
+#include "base/file.h"
 #include "base/must.h"
 #include "shards/store_frame.h"
 
@@ -27,7 +28,7 @@ static void make_log(const char *path)
 static void spares_are_few_and_go_when_they_must(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/sluice-spares-XXXXXX", spares[64], log[64], other[64], command[64];
+    char folder[] = "/tmp/sluice-spares-XXXXXX", spares[64], log[64], other[64];
     char path[SPARE_PATH_BYTES];
     struct store_spares *s;
     struct fault f;
@@ -58,8 +59,8 @@ static void spares_are_few_and_go_when_they_must(void **state)
     assert_int_equal(store_spares_bytes(s), 0);
     assert_int_equal(access(other, F_OK), 0);
     store_spares_close(s);
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    must(system(command) == 0);
+    assert_int_equal(folder_remove(spares, &f), OK);
+    assert_int_equal(folder_remove(folder, &f), OK);
 }
 
 int main(void)
