@@ -69,11 +69,7 @@ static inline sluice_producer *producer_open(struct sluice_producer_options o, c
     sluice_producer *p = NULL;
     struct sluice_error e = {0};
     o.size = sizeof(o);
-    unsigned retry_tokens = o.client.retry_tokens;
-    enum sluice_codec codec = o.client.codec;
-    o.client = options_with((struct sluice_client_options){0});
-    o.client.retry_tokens = retry_tokens;
-    o.client.codec = codec;
+    o.client = options_with(o.client);
     o.stream = stream;
     o.delivered = record_delivered;
     must_be_ok(sluice_producer_new(&o, &p, &e), &e);

@@ -57,6 +57,19 @@ static void aggregated_records_are_stored_once_each(void **state)
             20000);
 }
 
+/* Bodies in pieces, several on a connection. */
+static void aggregated_records_are_stored_over_http2(void **state)
+{
+    (void)state;
+    produce("aggregated-h2",
+            (struct sluice_producer_options){.aggregate = true,
+                                             .client.endpoint = served.tls_endpoint,
+                                             .client.ca_file = served.ca_file,
+                                             .client.http = SLUICE_HTTP_2,
+                                             .client.codec = SLUICE_CBOR},
+            20000);
+}
+
 static void ordered_records_lie_in_the_order_of_their_puts(void **state)
 {
     (void)state;
@@ -321,6 +334,7 @@ int main(void)
         cmocka_unit_test(records_are_stored_by_a_thread_of_its_own),
         cmocka_unit_test(records_are_stored_by_the_callers_turns),
         cmocka_unit_test(aggregated_records_are_stored_once_each),
+        cmocka_unit_test(aggregated_records_are_stored_over_http2),
         cmocka_unit_test(ordered_records_lie_in_the_order_of_their_puts),
         cmocka_unit_test(idempotent_records_are_stored),
         cmocka_unit_test(records_leave_at_once_without_linger),
